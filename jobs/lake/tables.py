@@ -1,0 +1,129 @@
+"""The lake's tables, by name: the only module that forms paths.
+
+A table `layer.name` lies at <root>/layer/name; the stream that feeds it keeps its checkpoint at
+<root>/_checkpoints/layer.name.
+"""
+
+from collections.abc import Iterable
+
+from delta.tables import DeltaTable
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.streaming import DataStreamWriter
+
+from expectations.schemas import TABLES, Table
+from jobs.lake.errors import OperatorError
+
+ROOT = "spark.lakehouse.root"
+
+
+def register(spark: SparkSession) -> None:
+    """Opens every table built so far by its name in this session's catalogue."""
+    for layer in sorted({name.split(".")[0] for name in TABLES}):
+        spark.sql(f"CREATE DATABASE IF NOT EXISTS {layer}")
+    for name in TABLES:
+        if exists(spark, name):
+            _open_by_name(spark, name)
+
+
+def read(spark: SparkSession, name: str, version: int | None = None) -> DataFrame:
+    """The table as it is now, or as of a Delta version. Raises OperatorError when it is not built yet."""
+    _require(spark, name)
+    reader = spark.read.format("delta")
+    return (reader if version is None else reader.option("versionAsOf", version)).load(_location(spark, name))
+
+
+def stream(spark: SparkSession, name: str, **options: str) -> DataFrame:
+    """The table's rows as they are appended. Raises OperatorError when it is not built yet."""
+    _require(spark, name)
+    return spark.readStream.format("delta").options(**options).load(_location(spark, name))
+
+
+def overwrite(frame: DataFrame, name: str, where: str | None = None) -> int:
+    """Replaces the table's rows, or those that `where` names, in one commit. Returns the Delta version."""
+    spark = frame.sparkSession
+    create(spark, name)
+    writer = conformed(frame, name).write.format("delta").mode("overwrite")
+    (writer if where is None else writer.option("replaceWhere", where)).save(_location(spark, name))
+    return version(spark, name)
+
+
+def append(frame: DataFrame, name: str) -> None:
+    create(frame.sparkSession, name)
+    conformed(frame, name).write.format("delta").mode("append").save(_location(frame.sparkSession, name))
+
+
+def append_once(frame: DataFrame, name: str, query_id: str, batch: int) -> None:
+    """Appends the rows of one micro-batch; a second call for the same query and batch changes nothing.
+
+    `query_id` is the checkpoint's, so that a new checkpoint counts its batches anew.
+    """
+    writer = conformed(frame, name).write.format("delta").mode("append")
+    writer = writer.option("txnAppId", f"{query_id}/{name}/append").option("txnVersion", batch)
+    writer.save(_location(frame.sparkSession, name))
+
+
+def append_stream(frame: DataFrame, name: str) -> DataStreamWriter:
+    """An unstarted writer that appends a streaming frame, each row exactly once."""
+    return frame.writeStream.format("delta").option("path", _location(frame.sparkSession, name))
+
+
+def create(spark: SparkSession, *names: str) -> None:
+    """Makes the tables that are not there yet, empty, and opens them by name."""
+    for name in names:
+        if not exists(spark, name):
+            table = _table(name)
+            partition = f"PARTITIONED BY ({', '.join(table.partition_by)})" if table.partition_by else ""
+            spark.sql(
+                f"CREATE TABLE IF NOT EXISTS delta.`{_location(spark, name)}` ({table.ddl}) USING delta"
+                f" {partition} COMMENT '{table.grain}'"
+            )
+            _open_by_name(spark, name)
+
+
+def conformed(frame: DataFrame, name: str) -> DataFrame:
+    """The frame with exactly the table's columns, in order, in their types."""
+    types = {column: type_.split(" COMMENT ")[0] for column, type_ in _table(name).columns.items()}
+    return frame.select(*[F.col(column).cast(type_).alias(column) for column, type_ in types.items()])
+
+
+def exists(spark: SparkSession, name: str) -> bool:
+    log = spark._jvm.org.apache.hadoop.fs.Path(f"{_location(spark, name)}/_delta_log")  # type: ignore[union-attr]
+    return bool(log.getFileSystem(spark._jsc.hadoopConfiguration()).exists(log))
+
+
+def version(spark: SparkSession, name: str) -> int:
+    """The table's newest Delta version. Raises OperatorError when it is not built yet."""
+    _require(spark, name)
+    return int(DeltaTable.forPath(spark, _location(spark, name)).history(1).collect()[0]["version"])
+
+
+def versions(spark: SparkSession, names: Iterable[str]) -> dict[str, int]:
+    return {name: version(spark, name) for name in names}
+
+
+def checkpoint(spark: SparkSession, name: str) -> str:
+    return f"{_root(spark)}/_checkpoints/{name}"
+
+
+def _table(name: str) -> Table:
+    if name not in TABLES:
+        raise OperatorError(f"no table {name}; the tables are: {', '.join(TABLES)}")
+    return TABLES[name]
+
+
+def _root(spark: SparkSession) -> str:
+    return str(spark.conf.get(ROOT)).rstrip("/")
+
+
+def _location(spark: SparkSession, name: str) -> str:
+    return f"{_root(spark)}/{_table(name) and name.replace('.', '/')}"
+
+
+def _require(spark: SparkSession, name: str) -> None:
+    if not exists(spark, name):
+        raise OperatorError(f"table {name} is not built yet; build it with: lakehouse run {_table(name).job}")
+
+
+def _open_by_name(spark: SparkSession, name: str) -> None:
+    spark.sql(f"CREATE TABLE IF NOT EXISTS {name} USING delta LOCATION '{_location(spark, name)}'")

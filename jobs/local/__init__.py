@@ -1,0 +1,1 @@
+"""The laptop: its set-up, its broker and its Redis."""

@@ -1,0 +1,33 @@
+"""The laptop's Redis: loopback only, nothing evicted, saved when it stops."""
+
+import redis
+
+from jobs.lake.errors import OperatorError
+from jobs.lake.settings import Settings
+from jobs.local import daemons, machine
+from jobs.local.daemons import Daemon
+
+
+def answers(url: str, seconds: float = 3) -> bool:
+    """Whether the Redis at `url` answers a PING."""
+    try:
+        with redis.Redis.from_url(url, socket_timeout=seconds, socket_connect_timeout=seconds, retry=None) as client:
+            return bool(client.ping())
+    except redis.RedisError:
+        return False
+
+
+def start(daemon: Daemon, settings: Settings) -> int:
+    """Start Redis on what was saved last; returns its process id, does not wait.
+
+    Raises OperatorError when there is no redis-server.
+    """
+    try:
+        server = machine.redis_server()
+    except machine.Missing as missing:
+        raise OperatorError(str(missing)) from None
+    command = [str(server), "--port", str(settings.local.redis_port), "--bind", "127.0.0.1"]
+    # With a save point set, SIGTERM saves; the hourly save itself costs a fork and is rare enough.
+    command += ["--dir", str(daemon.folder), "--save", "3600", "1", "--appendonly", "no"]
+    command += ["--maxmemory-policy", "noeviction", "--daemonize", "no"]
+    return daemons.start(daemon, command)

