@@ -1,0 +1,242 @@
+"""The plan of the demo's messages against the source, counted apart, and against the contract, read apart."""
+
+import json
+import re
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from jobs.lake.errors import OperatorError
+from jobs.local import shop
+from jobs.local.message import BROKEN_KINDS, PLANTED_KINDS, Message, counts, planted
+from tests.jobs.local import shop_oracle
+from tests.jobs.local.event_rules import faults
+
+DERIVED = {"product_view", "add_to_cart", "remove_from_cart", "identify", "consent"}
+WINDOW_MS = int(pd.Timestamp("2017-12-04", tz="UTC").timestamp() * 1000)
+SEED = 7
+
+
+@pytest.fixture(scope="module")
+def plan() -> list[Message]:
+    return shop.messages(200, SEED)
+
+
+@pytest.fixture(scope="module")
+def good(plan: list[Message]) -> list[Message]:
+    return [message for message in plan if message.kind not in PLANTED_KINDS]
+
+
+@pytest.fixture(scope="module")
+def events(good: list[Message]) -> list[dict[str, Any]]:
+    return [json.loads(message.value) for message in good]
+
+
+@pytest.fixture(scope="module")
+def derived(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [event for event in events if event["event_type"] in DERIVED]
+
+
+def test_the_whole_year_is_there() -> None:
+    want = shop_oracle.expected()
+    assert (want.lines, want.baskets, len(want.people)) == (1_469_307, 155_848, 2_469)
+    year = shop.messages(seed=SEED)
+    lines, amount, discount, quantity, orders, people = 0, 0.0, 0.0, 0, set(), set()
+    for message in year:
+        if message.kind == "purchase":
+            event = json.loads(message.value)
+            orders.add(event["payload"]["order_id"])
+            people.add(event["user_id"])
+            for line in event["payload"]["lines"]:
+                lines += 1
+                amount += line["amount"]
+                discount += line["discount"]
+                quantity += line["quantity"]
+    found = counts(year)
+    assert (len(orders), found["purchase"], lines, quantity) == (
+        want.baskets,
+        want.baskets,
+        want.lines,
+        want.quantity,
+    )
+    assert people == want.people
+    assert (round(amount, 2), round(discount, 2)) == (want.amount, want.discount)
+    assert found["coupon_redeemed"] == want.redemptions == 2_102
+    broken = planted(year)
+    assert sum(broken.values()) == pytest.approx((len(year) - sum(broken.values())) / 200, abs=1)
+    assert max(broken.values()) - min(broken.values()) <= 1
+    browsed = sum(found[kind] for kind in DERIVED)
+    assert 3 <= browsed / 11_841 <= 6, "derived events for each basket of the window"
+
+
+def test_every_line_is_the_source_s(events: list[dict[str, Any]]) -> None:
+    rows = [
+        {
+            "event_id": event["event_id"],
+            "person_id": event["user_id"],
+            "item_id": line["item_id"],
+            "occurred_at": event["occurred_at"],
+            "quantity": float(line["quantity"]),
+            "amount": line["amount"],
+            "discount": line["discount"],
+            "order_id": event["payload"]["order_id"],
+            "store_id": event["payload"]["store_id"],
+        }
+        for event in events
+        if event["event_type"] == "purchase"
+        for line in event["payload"]["lines"]
+    ]
+    found = pd.DataFrame(rows).sort_values(["order_id", "item_id"], ignore_index=True)
+    found["occurred_at"] = pd.to_datetime(found["occurred_at"]).dt.tz_localize(None).astype("datetime64[ns]")
+    pd.testing.assert_frame_equal(found, shop_oracle.interactions(200))
+
+
+def test_redemptions_are_the_source_s(events: list[dict[str, Any]]) -> None:
+    redeemed = [event for event in events if event["event_type"] == "coupon_redeemed"]
+    assert len(redeemed) == shop_oracle.expected(200).redemptions > 0
+    for event in redeemed:
+        day = event["occurred_at"][:10]
+        payload = event["payload"]
+        want = f"coupon-{event['user_id']}-{payload['coupon_id']}-{payload['campaign_id']}-{day}"
+        assert event["event_id"] == want
+
+
+def test_the_same_arguments_give_the_same_bytes(plan: list[Message]) -> None:
+    assert shop.messages(200, SEED) == plan
+    assert shop.messages(200, SEED + 1) != plan
+
+
+def test_a_household_s_events_do_not_depend_on_the_others(good: list[Message]) -> None:
+    few = [message for message in shop.messages(50, SEED) if message.kind not in PLANTED_KINDS]
+    every_fourth = shop_oracle.expected(50).people
+    assert every_fourth <= shop_oracle.expected(200).people, "50 of 200: the same places of the same order"
+    owner = {
+        event["anonymous_id"]: event["user_id"]
+        for event in (json.loads(message.value) for message in good)
+        if event["event_type"] == "identify"
+    }
+    theirs = [message for message in good if owner.get(message.key.decode(), message.key.decode()) in every_fourth]
+    assert few == theirs
+
+
+@pytest.mark.parametrize("households", [0, -1, 2_470])
+def test_a_number_of_households_that_is_not_there_is_refused(households: int) -> None:
+    with pytest.raises(OperatorError, match="1 to 2469"):
+        shop.messages(households, SEED)
+
+
+def test_good_messages_keep_the_contract(good: list[Message]) -> None:
+    assert [(message.value, found) for message in good if (found := faults(message.key, message.value))] == []
+
+
+def test_each_good_event_is_there_once(events: list[dict[str, Any]]) -> None:
+    assert [event for event, n in Counter(event["event_id"] for event in events).items() if n > 1] == []
+
+
+def test_the_order_is_by_time(plan: list[Message], good: list[Message]) -> None:
+    assert [message.at_ms for message in plan] == sorted(message.at_ms for message in plan)
+    for message in good:
+        moment = pd.Timestamp(json.loads(message.value)["occurred_at"])
+        assert message.at_ms == moment.value // 1_000_000
+
+
+@pytest.mark.parametrize("households", [1, 50])
+def test_every_kind_is_planted_and_counted(households: int) -> None:
+    found = planted(shop.messages(households, SEED))
+    assert set(found) == set(PLANTED_KINDS)
+    assert min(found.values()) >= 1
+
+
+def test_planted_messages_are_what_they_claim(plan: list[Message]) -> None:
+    seen: set[tuple[bytes, bytes]] = set()
+    ids = []
+    for message in plan:
+        if message.kind in BROKEN_KINDS:
+            assert faults(message.key, message.value), message
+            assert (message.kind == "not_json") == (faults(message.key, message.value) == ["not JSON"])
+            assert (message.kind == "bad_date") <= (faults(message.key, message.value) == ["occurred_at"])
+            ids += re.findall(rb'"event_id":"([^"]*)"', message.value)
+        elif message.kind == "duplicate":
+            assert (message.key, message.value) in seen
+        else:
+            seen.add((message.key, message.value))
+    assert all(event_id.startswith(b"broken-") for event_id in ids)
+    assert len(set(ids)) == len(ids)
+
+
+def test_derived_events_say_so_and_real_ones_do_not(events: list[dict[str, Any]]) -> None:
+    for event in events:
+        source = event.get("context", {}).get("source")
+        assert source == ("derived" if event["event_type"] in DERIVED else None)
+
+
+def test_derived_events_stay_in_the_window_and_name_nobody(derived: list[dict[str, Any]]) -> None:
+    last = pd.Timestamp("2018-01-01T04:01:20Z")
+    for event in derived:
+        assert WINDOW_MS <= pd.Timestamp(event["occurred_at"]).value // 1_000_000 <= last.value // 1_000_000
+    text = json.dumps(derived).lower()
+    for word in ('"email"', '"phone"', "@", '"ip"', '"name"', '"birth_date"', '"street"'):
+        assert word not in text
+
+
+def test_a_session_starts_anonymous_or_known_and_identify_turns_it(derived: list[dict[str, Any]]) -> None:
+    sessions = defaultdict(list)
+    for event in derived:
+        sessions[event["session_id"]].append(event)
+    turned = 0
+    for steps in sessions.values():
+        assert len({event["anonymous_id"] for event in steps}) == 1
+        known = [event.get("user_id") is not None for event in steps]
+        assert known == sorted(known), "anonymous, then known, never back"
+        kinds = [event["event_type"] for event in steps]
+        if "identify" in kinds:
+            turned += 1
+            place = kinds.index("identify")
+            assert not any(known[:place]) and all(known[place:])
+            assert steps[place]["payload"]["anonymous_id"] == steps[place]["anonymous_id"]
+        else:
+            assert all(known)
+    assert 0.2 < turned / len(sessions) < 0.4
+    owners = {(event["anonymous_id"], event["user_id"]) for event in derived if "user_id" in event}
+    assert len({anonymous for anonymous, _ in owners}) == len(owners), "one person to an anonymous_id"
+
+
+def test_some_carts_are_left_and_never_bought(events: list[dict[str, Any]]) -> None:
+    bought = {
+        (event["user_id"], line["item_id"])
+        for event in events
+        if event["event_type"] == "purchase"
+        for line in event["payload"]["lines"]
+    }
+    owner = {event["anonymous_id"]: event["user_id"] for event in events if {"anonymous_id", "user_id"} <= set(event)}
+    carts: dict[bool, list[bool]] = {True: [], False: []}
+    for event in events:
+        if event["event_type"] == "add_to_cart":
+            person = owner[event["anonymous_id"]]
+            left = event["session_id"].startswith("left-")
+            carts[left].append((person, event["payload"]["item_id"]) in bought)
+    assert len(carts[True]) > 20 and not any(carts[True])
+    assert sum(carts[False]) > 0.7 * len(carts[False])
+
+
+def test_the_files_hold_the_source_and_are_left_alone_when_right(tmp_path: Path) -> None:
+    catalog, crm = tmp_path / "sources" / "catalog.csv", tmp_path / "sources" / "crm.csv"
+    shop.write_sources(catalog, crm, 200)
+    want = shop_oracle.expected(200)
+    items, people = pd.read_csv(catalog, dtype=str), pd.read_csv(crm, dtype=str, keep_default_na=False)
+    assert len(items) == items["product_id"].nunique() == want.catalog == 92_331
+    assert len(people) == people["household_id"].nunique() == want.crm
+    assert set(people["household_id"]) <= want.people
+    assert list(people.columns) == [
+        "household_id", "age", "income", "home_ownership", "marital_status", "household_size",
+        "household_comp", "kids_count",
+    ]  # fmt: skip
+    inode, right = catalog.stat().st_ino, crm.read_bytes()
+    crm.write_text("half a file")
+    shop.write_sources(catalog, crm, 200)
+    assert catalog.stat().st_ino == inode
+    assert crm.read_bytes() == right
+    assert sorted(path.name for path in catalog.parent.iterdir()) == ["catalog.csv", "crm.csv"]
