@@ -6,7 +6,6 @@ from setuptools import find_packages, setup
 RUNTIME = [
     "confluent-kafka==2.16.1",
     "delta-spark==4.4.0",
-    "faiss-cpu==1.15.1",
     "great-expectations==1.24.1",
     "importlib_metadata<=8.7.1",
     "mlflow==3.17.2",

@@ -1,0 +1,40 @@
+"""bronze.events: one row per message on the Kafka topic, exactly as received, exactly once per offset.
+
+Nothing is parsed and nothing is dropped here; what the message is worth is silver.events' to say.
+"""
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from jobs.lake import job, streams, tables
+from jobs.lake.session import spark_for
+from jobs.lake.settings import Settings
+
+TABLE = "bronze.events"
+
+
+def as_received(messages: DataFrame) -> DataFrame:
+    """Kafka-shaped rows (topic, partition, offset, timestamp, key, value) in the table's columns."""
+    return messages.withColumn("received_at", F.col("timestamp")).withColumn("received_date", F.to_date("timestamp"))
+
+
+def from_kafka(spark: SparkSession, settings: Settings) -> DataFrame:
+    options = {
+        "kafka.bootstrap.servers": settings.kafka.bootstrap,
+        "subscribe": settings.kafka.topic,
+        "startingOffsets": "earliest",
+        "maxOffsetsPerTrigger": str(settings.kafka.max_offsets_per_trigger),
+    }
+    return spark.readStream.format("kafka").options(**options).load()
+
+
+def main(settings: Settings, options: job.Options) -> None:
+    streams.require_topic(settings)
+    spark = spark_for(TABLE, settings)
+    tables.create(spark, TABLE)
+    landed = tables.conformed(from_kafka(spark, settings).transform(as_received), TABLE)
+    streams.run(tables.append_stream(landed, TABLE), spark, TABLE, settings, options.continuous)
+
+
+if __name__ == "__main__":
+    job.submit(main)

@@ -1,0 +1,48 @@
+"""silver.items: one row per item, from the catalogue, and for items that were sold but stand in none.
+
+A name is made readable from product type, size and brand: the catalogue has no titles.
+"""
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from jobs.lake import job, tables
+from jobs.lake.session import spark_for
+from jobs.lake.settings import Settings
+
+TABLE = "silver.items"
+
+
+def as_items(catalog: DataFrame, interactions: DataFrame) -> DataFrame:
+    """The catalogue's products, and a bare row for each item of `interactions` that it lacks."""
+    known = catalog.select(
+        F.col("product_id").alias("item_id"),
+        name().alias("name"),
+        "department",
+        "brand",
+        F.col("product_category").alias("category"),
+        "product_type",
+        "package_size",
+        "manufacturer_id",
+    )
+    unknown = interactions.select("item_id").distinct().join(known, "item_id", "left_anti")
+    bare = unknown.withColumn("name", F.concat(F.lit("Item "), "item_id"))
+    return known.unionByName(bare, allowMissingColumns=True)
+
+
+def name() -> Column:
+    """`Ice - Crushed/Cubed, 22 lb`: type (or category, or department), then size; an own brand is named."""
+    kind = F.coalesce("product_type", "product_category", "department")
+    own = F.when(F.col("brand") == "Private", F.lit(" (own brand)"))
+    named = F.concat_ws(", ", F.initcap(kind), F.lower("package_size"))
+    return F.when(named == "", F.concat(F.lit("Item "), "product_id")).otherwise(F.concat_ws("", named, own))
+
+
+def main(settings: Settings, _: job.Options) -> None:
+    spark = spark_for(TABLE, settings)
+    catalog, interactions = tables.read(spark, "bronze.catalog"), tables.read(spark, "silver.interactions")
+    tables.overwrite(as_items(catalog, interactions), TABLE)
+
+
+if __name__ == "__main__":
+    job.submit(main)

@@ -1,0 +1,90 @@
+"""Every suite: a good frame passes; one broken row for each reason fails the expectation that is meant for it."""
+
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from expectations.gate import MissingSuite, check
+from expectations.schemas import TABLES
+from expectations.suites import SUITES, suite_for
+from tests.expectations.suite_cases import CASES, NOT_NULL, UNIQUE, Broken, Case
+
+
+def row(case: Case, number: int, change: dict[str, Any]) -> dict[str, Any]:
+    own = {column: f"{case.good[column]}-{number}" for column in case.key if column in case.good}
+    return {**case.good, **own, **change}
+
+
+def frame(spark: SparkSession, name: str, rows: list[dict[str, Any]]) -> DataFrame:
+    table = TABLES[name]
+    return spark.createDataFrame([tuple(row.get(column) for column in table.names) for row in rows], table.ddl)
+
+
+def failing(spark: SparkSession, name: str, rows: list[dict[str, Any]]) -> dict[tuple[str, str | None], int | None]:
+    outcomes = check(frame(spark, name, rows), name, max_examples=0)
+    return {(o.expectation, o.column): o.unexpected for o in outcomes if not o.success}
+
+
+def named(name: str, expectation: str, part: str) -> tuple[str, str]:
+    """The one expectation of the suite that has this type, and this column or this part in its rule."""
+    found = []
+    for candidate in suite_for(name).expectations:
+        kwargs = candidate.configuration.kwargs
+        where = str(kwargs.get("column") or kwargs.get("rule"))
+        is_it = where == part or ("rule" in kwargs and part in where)
+        if candidate.expectation_type == expectation and is_it:
+            found.append((expectation, where))
+    assert len(found) == 1, f"{name}: {expectation} {part} names {found}"
+    return found[0]
+
+
+def test_every_case_has_a_suite_and_every_suite_a_case() -> None:
+    assert set(CASES) == set(SUITES)
+
+
+@pytest.mark.parametrize("name", [name for name in TABLES if name.startswith(("silver.", "gold."))])
+def test_every_silver_and_gold_table_has_a_suite(name: str) -> None:
+    assert name in SUITES
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_good_rows_pass(spark: SparkSession, name: str) -> None:
+    case = CASES[name]
+    assert failing(spark, name, [row(case, number, {}) for number in range(3)]) == {}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_reason_fails_what_is_meant_for_it(spark: SparkSession, name: str) -> None:
+    """One broken row for each reason in one frame: the failing expectations and their counts, and no other."""
+    case = CASES[name]
+    keys = [e.configuration.kwargs["key"] for e in suite_for(name).expectations if e.expectation_type == UNIQUE]
+    required = dict.fromkeys([*case.nothing, *keys[0]])
+    missing = [Broken(f"no {column}", {column: None}, ((NOT_NULL, column),)) for column in required]
+    # The first row stands there twice.
+    expected: dict[tuple[str, str | None], int | None] = {(UNIQUE, ", ".join(key)): 2 for key in keys}
+    rows = [row(case, 0, {}), row(case, 0, {})]
+    for broken in [*case.broken, *missing]:
+        rows.append(row(case, len(rows), broken.change))
+        for expectation, part in broken.breaks:
+            at = named(name, expectation, part)
+            expected[at] = None if "unique_value_count" in expectation else (expected.get(at) or 0) + 1
+    assert failing(spark, name, rows) == expected
+
+
+def test_an_item_in_both_slots_fails(spark: SparkSession) -> None:
+    case = CASES["gold.recommendations"]
+    both = [row(case, 0, {"slot": slot}) for slot in ("again", "discover")]
+    assert failing(spark, "gold.recommendations", both) == {(UNIQUE, "version, person_id, item_id"): 2}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_suite_starts_with_rows_and_columns(name: str) -> None:
+    first, second = suite_for(name).expectations[:2]
+    assert first.expectation_type == "expect_table_row_count_to_be_between"
+    assert second.configuration.kwargs["columns"] == list(TABLES[name].names)
+
+
+def test_no_suite_is_an_error_that_names_the_table() -> None:
+    with pytest.raises(MissingSuite, match=r"gate quarantine\.events: no suite"):
+        suite_for("quarantine.events")

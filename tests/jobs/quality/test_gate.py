@@ -1,0 +1,117 @@
+"""quality.gate on real Delta tables."""
+
+import logging
+from datetime import UTC, datetime
+
+import pytest
+from pyspark.sql import SparkSession
+
+from expectations.gate import GateFailed, MissingSuite
+from expectations.schemas import TABLES
+from jobs.lake import job, tables
+from jobs.lake.errors import OperatorError
+from jobs.lake.settings import Settings
+from jobs.quality import gate
+
+AT = datetime(2018, 1, 1, 4, 2, tzinfo=UTC)
+
+
+def build(spark: SparkSession, name: str, *rows: tuple[object, ...]) -> None:
+    tables.overwrite(spark.createDataFrame(list(rows), TABLES[name].ddl), name)
+
+
+def build_ratings(spark: SparkSession, weight: float) -> None:
+    build(spark, "gold.ratings", ("900", "i", weight, 1, AT), ("901", "i", 1.0, 0, AT))
+
+
+def build_catalog(spark: SparkSession, *ids: str) -> None:
+    build(spark, "bronze.catalog", *((id_, *[None] * 6) for id_ in ids))
+
+
+def verdicts(spark: SparkSession) -> dict[tuple[str, int], tuple[int, int]]:
+    """(table, version): expectations recorded, and failed."""
+    rows = tables.read(spark, "ops.quality").collect()
+    assert all(row.checked_at.replace(tzinfo=UTC) == AT or row.checked_at.astimezone(UTC) == AT for row in rows)
+    found: dict[tuple[str, int], tuple[int, int]] = {}
+    for row in rows:
+        total, failed = found.get((row.table_name, row.table_version), (0, 0))
+        found[row.table_name, row.table_version] = total + 1, failed + (not row.success)
+    return found
+
+
+def test_good_tables_pass_and_are_recorded(
+    lake: SparkSession, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    build_catalog(lake, "1", "2")
+    build_ratings(lake, 0.5)
+    with caplog.at_level(logging.INFO, logger=gate.__name__):
+        gate.main(settings, job.Options(AT))
+    recorded = verdicts(lake)
+    versions = tables.versions(lake, ["bronze.catalog", "gold.ratings"])
+    assert {key: failed for key, (_, failed) in recorded.items()} == {item: 0 for item in versions.items()}
+    assert all(total > 3 for total, _ in recorded.values())
+    assert [record.message.split(" version")[0] for record in caplog.records] == [
+        "bronze.catalog",
+        "gold.ratings",
+    ]
+
+
+def test_every_table_is_checked_and_recorded_before_the_job_fails(lake: SparkSession, settings: Settings) -> None:
+    build_catalog(lake, "1", "1", "2")
+    build_ratings(lake, -0.5)
+    with pytest.raises(GateFailed) as raised:
+        gate.gate(lake, settings, [], AT)
+    first, second = str(raised.value).split("; gate ")
+    assert first.endswith("expect_key_to_be_unique product_id (2 of 3)")
+    assert second.startswith("gold.ratings: 1 of ")
+    assert "expect_column_values_to_be_between weight (1 of 2; such as -0.5)" in second
+    row = tables.read(lake, "ops.quality").where("not success and table_name = 'gold.ratings'").collect()[0]
+    assert (row.expectation, row.column_name, row.unexpected, row.rows) == (
+        "expect_column_values_to_be_between",
+        "weight",
+        1,
+        2,
+    )
+    assert {name: failed for (name, _), (_, failed) in verdicts(lake).items()} == {
+        "bronze.catalog": 1,
+        "gold.ratings": 1,
+    }
+
+
+def test_only_named_tables_are_checked(lake: SparkSession, settings: Settings) -> None:
+    build_catalog(lake, "1")
+    build_ratings(lake, -0.5)
+    gate.main(settings, job.Options(AT, tables=("bronze.catalog",)))
+    assert {name for name, _ in verdicts(lake)} == {"bronze.catalog"}
+
+
+@pytest.mark.parametrize(
+    ("reason", "names", "error", "message"),
+    [
+        (
+            "not built",
+            ["bronze.catalog", "gold.ratings"],
+            OperatorError,
+            "table gold.ratings is not built yet",
+        ),
+        ("no such table", ["gold.rating"], OperatorError, "no table gold.rating"),
+        ("no suite", ["bronze.catalog", "ops.quality"], MissingSuite, "gate ops.quality: no suite"),
+    ],
+)
+def test_what_cannot_be_checked_is_refused_before_anything_is(
+    lake: SparkSession,
+    settings: Settings,
+    reason: str,
+    names: list[str],
+    error: type[Exception],
+    message: str,
+) -> None:
+    build_catalog(lake, "1")
+    with pytest.raises(error, match=message):
+        gate.gate(lake, settings, names, AT)
+    assert not tables.exists(lake, "ops.quality"), reason
+
+
+def test_an_empty_lake_does_not_pass(lake: SparkSession, settings: Settings) -> None:
+    with pytest.raises(OperatorError, match="no table to check is built yet"):
+        gate.gate(lake, settings, [], AT)

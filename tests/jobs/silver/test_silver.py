@@ -1,0 +1,61 @@
+"""silver.interactions, silver.items and silver.people on small tables."""
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from expectations.contract import contract
+from expectations.verdict import with_event
+from jobs.silver.interactions import as_interactions
+from jobs.silver.items import as_items
+from jobs.silver.people import as_people
+from tests.events import PAYLOADS, event, received
+
+
+def test_one_row_per_event_and_item(spark: SparkSession) -> None:
+    line = {"item_id": "1", "quantity": 1, "amount": 2.0, "discount": 0.5}
+    messages = [
+        event("purchase", event_id="two", payload={**PAYLOADS["purchase"], "store_id": "7"}),
+        event("purchase", event_id="same", payload={"order_id": "2", "lines": [line, {**line, "quantity": 3}]}),
+        event("product_view", event_id="view", user_id=None, anonymous_id="a", context={"source": "derived"}),
+        event("search", event_id="search"),
+        event("consent", event_id="consent"),
+    ]
+    judged = (
+        received(spark, messages).transform(with_event(contract())).select("event.*", F.lit(None).alias("event_date"))
+    )
+    rows = as_interactions(judged).orderBy("event_id", "item_id").collect()
+    found = [(row["event_id"], row["person_id"], row["item_id"], row["quantity"], row["amount"]) for row in rows]
+    assert found == [
+        ("same", "9", "1", 4.0, 4.0),
+        ("two", "9", "1", 1.0, 0.5),
+        ("two", "9", "2", 0.25, 1.0),
+        ("view", "a", "5", None, 1.5),
+    ]
+    assert [row["source"] for row in rows] == [None, None, None, "derived"]
+    assert [row["store_id"] for row in rows] == [None, "7", "7", None]
+
+
+def test_an_item_has_a_readable_name(spark: SparkSession) -> None:
+    columns = "product_id, manufacturer_id, department, brand, product_category, product_type, package_size"
+    rows = [
+        ("1", "2", "GROCERY", "National", "FRZN ICE", "ICE - CRUSHED/CUBED", "22 LB"),
+        ("2", "2", "MISCELLANEOUS", "Private", None, None, None),
+        ("3", None, None, None, None, None, None),
+    ]
+    catalog = spark.createDataFrame(rows, columns.replace(",", " string,") + " string")
+    sold = spark.createDataFrame([("1",), ("9",), ("9",)], "item_id string")
+    found = {row["item_id"]: row["name"] for row in as_items(catalog, sold).collect()}
+    assert found == {
+        "1": "Ice - Crushed/cubed, 22 lb",
+        "2": "Miscellaneous (own brand)",
+        "3": "Item 3",
+        "9": "Item 9",
+    }
+
+
+def test_people_are_those_seen_and_those_known(spark: SparkSession) -> None:
+    seen = "user_id string, anonymous_id string, occurred_at timestamp"
+    events = spark.createDataFrame([("9", "x", None), ("9", None, None), (None, "a", None)], seen)
+    crm = spark.createDataFrame([("9", "45-54"), ("8", "65+")], "household_id string, age string")
+    found = {row["person_id"]: (row["events"], row["age"]) for row in as_people(events, crm).collect()}
+    assert found == {"9": (2, "45-54"), "a": (1, None), "8": (0, "65+")}

@@ -1,0 +1,113 @@
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from expectations.contract import contract
+from jobs.lake import job, streams, tables
+from jobs.lake.settings import Settings
+from jobs.silver import events as silver_events
+from tests.events import event, received
+
+
+def fates(frame: DataFrame) -> dict[int, str]:
+    return {row["offset"]: row["fate"] for row in frame.select("offset", "fate").collect()}
+
+
+def judged(spark: SparkSession, messages: list[Any], kept: tuple[tuple[str, int], ...] = ()) -> DataFrame:
+    known = spark.createDataFrame(
+        [(event_id, "events", 0, offset) for event_id, offset in kept],
+        "event_id string, topic string, partition int, offset long",
+    )
+    return silver_events.with_fate(silver_events.as_judged(received(spark, messages), contract()), known)
+
+
+def test_the_first_of_one_id_is_kept(spark: SparkSession) -> None:
+    messages = [
+        event(event_id="a"),
+        event(event_id="b"),
+        event(event_id="a"),
+        event(event_id="a", user_id="8"),
+    ]
+    assert fates(judged(spark, messages)) == {0: "kept", 1: "kept", 2: "duplicate", 3: "duplicate"}
+
+
+def test_an_id_that_silver_holds_is_a_duplicate(spark: SparkSession) -> None:
+    assert fates(judged(spark, [event(event_id="a"), event(event_id="b")], kept=(("a", 900),))) == {
+        0: "duplicate",
+        1: "kept",
+    }
+
+
+def test_a_batch_run_again_is_not_a_duplicate_of_itself(spark: SparkSession) -> None:
+    assert fates(judged(spark, [event(event_id="a")], kept=(("a", 0),))) == {0: "kept"}
+
+
+def test_a_broken_message_does_not_take_an_id(spark: SparkSession) -> None:
+    messages = [event(event_id="a", occurred_at="never"), event(event_id="a"), "{", "{"]
+    assert fates(judged(spark, messages)) == {0: "quarantined", 1: "kept", 2: "quarantined", 3: "quarantined"}
+
+
+def test_the_ledger_counts_every_offset_once(spark: SparkSession) -> None:
+    frame = judged(spark, [event(event_id="a"), event(event_id="a"), "{", event(event_id="b")])
+    row = silver_events.as_ledger(frame, 3).collect()[0]
+    assert (row["first_offset"], row["last_offset"], row["received"]) == (0, 3, 4)
+    assert (row["kept"], row["quarantined"], row["duplicate"], row["batch"]) == (2, 1, 1, 3)
+
+
+def run(settings: Settings, lake: SparkSession) -> None:
+    silver_events.main(settings, job.Options(job.moment("2018-01-01")))
+
+
+def counts(lake: SparkSession) -> dict[str, int]:
+    return {name: tables.read(lake, name).count() for name in ("silver.events", "quarantine.events")}
+
+
+def test_a_second_run_and_a_resend_add_nothing(lake: SparkSession, settings: Settings) -> None:
+    tables.append(received(lake, [event(event_id="a"), "{", event(event_id="b")]), "bronze.events")
+    run(settings, lake)
+    run(settings, lake)
+    tables.append(received(lake, [event(event_id="b"), event(event_id="c")], first_offset=3), "bronze.events")
+    run(settings, lake)
+    assert counts(lake) == {"silver.events": 3, "quarantine.events": 1}
+    ledger = tables.read(lake, "ops.ledger").select(F.sum("received"), F.sum("kept"), F.sum("duplicate")).collect()[0]
+    assert tuple(ledger) == (5, 3, 1)
+
+
+def test_a_crash_between_the_tables_loses_and_doubles_nothing(
+    lake: SparkSession, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables.append(received(lake, [event(event_id="a"), "{", event(event_id="a")]), "bronze.events")
+    whole = tables.append_once
+
+    def until_quarantine(frame: DataFrame, name: str, query: str, batch: int) -> None:
+        if name == "quarantine.events":
+            raise RuntimeError("crash")
+        whole(frame, name, query, batch)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(tables, "append_once", until_quarantine)
+        with pytest.raises(Exception, match=r"silver\.events stopped"):
+            run(settings, lake)
+    assert counts(lake) == {"silver.events": 1, "quarantine.events": 0}
+    run(settings, lake)
+    assert counts(lake) == {"silver.events": 1, "quarantine.events": 1}
+    ledger = tables.read(lake, "ops.ledger").collect()[0]
+    assert (ledger["kept"], ledger["quarantined"], ledger["duplicate"]) == (1, 1, 1)
+
+
+def test_the_query_id_is_the_checkpoints(lake: SparkSession, settings: Settings) -> None:
+    seen: list[str] = []
+    tables.append(received(lake, [event()]), "bronze.events")
+    query = tables.stream(lake, "bronze.events").writeStream.foreachBatch(
+        lambda batch, _: seen.append(streams.query_id(batch))
+    )
+    started = query.trigger(availableNow=True).option("checkpointLocation", tables.checkpoint(lake, "x")).start()
+    started.awaitTermination()
+    assert seen == [str(started.id)]
+
+
+def test_a_table_that_is_not_built_names_its_job(lake: SparkSession, settings: Settings) -> None:
+    with pytest.raises(Exception, match=r"bronze\.events is not built yet.*lakehouse run bronze\.events"):
+        run(settings, lake)
