@@ -1,0 +1,39 @@
+"""gold.fallbacks: one row per segment and rank: what to show a visitor who has no list of their own.
+
+Segment `everyone` holds what is popular with all. Popular is the sum of gold.ratings' weights, so it fades with age.
+"""
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from jobs.lake import job, tables
+from jobs.lake.session import spark_for
+from jobs.lake.settings import Settings
+
+TABLE = "gold.fallbacks"
+EVERYONE = "everyone"
+
+
+def as_fallbacks(ratings: DataFrame, segments: DataFrame, n: int) -> DataFrame:
+    """The n items of most weight in each segment, and in all."""
+    bought = ratings.where("purchases > 0").select("person_id", "item_id", "weight")
+    in_segments = bought.join(segments.select("person_id", "segment_id"), "person_id", "inner")
+    everyone = bought.withColumn("segment_id", F.lit(EVERYONE))
+    order = Window.partitionBy("segment_id").orderBy(F.desc("score"), "item_id")
+    return (
+        in_segments.unionByName(everyone)
+        .groupBy("segment_id", "item_id")
+        .agg(F.sum("weight").alias("score"))
+        .withColumn("rank", F.row_number().over(order))
+        .where(F.col("rank") <= n)
+    )
+
+
+def main(settings: Settings, _: job.Options) -> None:
+    spark = spark_for(TABLE, settings)
+    ratings, segments = tables.read(spark, "gold.ratings"), tables.read(spark, "gold.segments")
+    tables.overwrite(as_fallbacks(ratings, segments, settings.recommendations.discover), TABLE)
+
+
+if __name__ == "__main__":
+    job.submit(main)

@@ -1,0 +1,1 @@
+"""What is learned from the gold tables: DataFrames and frozen params in, models and DataFrames out."""

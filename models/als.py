@@ -1,0 +1,146 @@
+"""ALS on implicit feedback (Hu, Koren, Volinsky 2008), fitted by MLlib, kept as two tables of factors.
+
+Symbols: a weight r becomes confidence 1 + alpha * r; an unseen pair has confidence 1; reg (lambda) is
+scaled by the number of ratings of the row. Not handled here: people and items without factors (the caller
+falls back).
+"""
+
+import math
+from dataclasses import dataclass
+
+from pyspark.ml.recommendation import ALS
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from models import ranking
+from models.errors import ModelError
+
+
+class AlsError(ModelError):
+    """The ratings or the parameters cannot be learned from; the message says what was seen."""
+
+
+@dataclass(frozen=True)
+class AlsParams:
+    """Defaults tuned on a year of a grocer, see models/README.md.
+
+    `min_people`: an item rated by fewer people gets no factors. `blocks`: of people and of items, about two
+    to four per core; the first factors are drawn per block, so another number of blocks is another seed.
+    """
+
+    rank: int = 64
+    iterations: int = 10
+    reg: float = 0.1
+    alpha: float = 3.0
+    min_people: int = 10
+    seed: int = 7
+    blocks: int = 4
+
+
+@dataclass(frozen=True)
+class AlsModel:
+    """`person_factors`: person_id, factors array<float>; `item_factors`: item_id, factors. Same length in
+    both.
+
+    Made by `fit`, or built from the two tables as they were saved.
+    """
+
+    person_factors: DataFrame
+    item_factors: DataFrame
+
+
+def fit(ratings: DataFrame, params: AlsParams) -> AlsModel:
+    """Learn factors from rows (person_id, item_id, weight > 0), one per person and item.
+
+    The same ratings and params give the same factors up to float rounding: ids are numbered in sorted
+    order. Raises AlsError on an empty frame, and on a weight that is null, NaN, infinite, zero or negative
+    (MLlib would read it as "seen and disliked"). The frames returned are computed and cut off from
+    `ratings`.
+    """
+    _check_weights(ratings)
+    known = ratings.join(_rated_by(ratings, params.min_people), on="item_id", how="left_semi")
+    people = _numbered(known, "person_id").persist()
+    items = _numbered(known, "item_id").persist()
+    numbered = (
+        known.join(people, on="person_id", how="inner")
+        .join(items, on="item_id", how="inner")
+        .select("person_id_index", "item_id_index", F.col("weight").cast("float").alias("weight"))
+        .persist()
+    )
+    try:
+        if numbered.isEmpty():
+            raise AlsError(f"no item was rated by {params.min_people} people or more: nothing to learn from")
+        model = _als(params).fit(numbered)
+        return AlsModel(_named(model.userFactors, people, "person_id"), _named(model.itemFactors, items, "item_id"))
+    finally:
+        for frame in (numbered, people, items):
+            frame.unpersist()
+
+
+def top_n(
+    model: AlsModel,
+    people: DataFrame,
+    n: int,
+    seen: DataFrame | None = None,
+    items: DataFrame | None = None,
+) -> DataFrame:
+    """Rows (person_id, rank, item_id, score): the n items of highest predicted preference, about 0 to 1.
+
+    A person without factors gets no row. With `seen` (person_id, item_id) only items new to the person; with
+    `items` (item_id) only those. Ties by item id. Every item is scored.
+    """
+    known = model.person_factors.join(people.select("person_id"), on="person_id", how="left_semi")
+    candidates = model.item_factors
+    if items is not None:
+        candidates = candidates.join(items.select("item_id"), on="item_id", how="left_semi")
+    return ranking.top_n(known, candidates, n, seen)
+
+
+def _als(params: AlsParams) -> ALS:
+    return ALS(
+        userCol="person_id_index",
+        itemCol="item_id_index",
+        ratingCol="weight",
+        implicitPrefs=True,
+        rank=params.rank,
+        maxIter=params.iterations,
+        regParam=params.reg,
+        alpha=params.alpha,
+        seed=params.seed,
+        numUserBlocks=params.blocks,
+        numItemBlocks=params.blocks,
+        coldStartStrategy="drop",
+    )
+
+
+def _check_weights(ratings: DataFrame) -> None:
+    weight = F.col("weight").cast("double")
+    usable = weight.isNotNull() & ~F.isnan(weight) & (weight > 0) & (weight < F.lit(math.inf))
+    rows, bad = ratings.agg(F.count("*"), F.count_if(~usable)).first() or (0, 0)
+    if rows == 0:
+        raise AlsError("no ratings: nothing to learn from")
+    if bad:
+        raise AlsError(f"{bad} of {rows} ratings have a weight that is null, not finite, zero or negative")
+
+
+def _rated_by(ratings: DataFrame, people: int) -> DataFrame:
+    """Items with at least that many ratings. On a grocer's year, 10 keeps 25 % of items, 84 % of ratings."""
+    return ratings.groupBy("item_id").agg(F.count("*").alias("people")).where(F.col("people") >= people)
+
+
+def _numbered(ratings: DataFrame, column: str) -> DataFrame:
+    """One row per distinct id with its place in sorted order, 0 first: MLlib takes int32 only."""
+    place = F.row_number().over(Window.orderBy(column)) - 1
+    return ratings.select(column).distinct().select(column, place.alias(f"{column}_index"))
+
+
+def _named(factors: DataFrame, numbers: DataFrame, column: str) -> DataFrame:
+    """Factors by string id, computed now: localCheckpoint cuts the lineage that ten iterations have grown.
+
+    Its blocks are freed when the frame is no longer referenced, like MLlib's own cached factors.
+    """
+    return (
+        factors.join(numbers, on=factors["id"] == numbers[f"{column}_index"], how="inner")
+        .select(column, F.col("features").cast("array<float>").alias("factors"))
+        .localCheckpoint(eager=True)
+    )

@@ -1,0 +1,87 @@
+"""Names for personas, made from what sets each apart: no name is written by hand, so none can go stale."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+ALIKE = 0.7
+"""Two features correlated above this say the same thing twice (spend and lines): only the first is named."""
+
+NOTABLE = 0.25
+"""A mean less than this many standard deviations from everybody's is not worth a word."""
+
+
+@dataclass(frozen=True)
+class Persona:
+    """`deviations`: per feature, how many standard deviations the persona's mean lies above everybody's."""
+
+    segment_id: str
+    name: str
+    description: str
+    people: int
+    share: float
+    deviations: dict[str, float]
+
+
+def described(
+    deviations: Sequence[dict[str, float]],
+    people: Sequence[int],
+    correlation: Sequence[Sequence[float]],
+) -> tuple[Persona, ...]:
+    """One persona per entry, in the order given: segment_id "persona-1", "persona-2" ...
+
+    The name holds the two most distinguishing features, three or more where two personas would share a name.
+    `correlation` is between features in the order of the deviations' keys.
+    """
+    total = sum(people)
+    phrases = [
+        [(_phrase(name, entry[name]), entry[name]) for name in _telling(entry, correlation)] for entry in deviations
+    ]
+    names = _unique_names([[words for words, _ in found] for found in phrases])
+    return tuple(
+        Persona(
+            segment_id=f"persona-{i + 1}",
+            name=names[i],
+            description=f"{people[i]:,} people ({people[i] / total:.1%}): {_sentence(phrases[i])}",
+            people=people[i],
+            share=people[i] / total,
+            deviations=dict(deviations[i]),
+        )
+        for i in range(len(people))
+    )
+
+
+def _sentence(phrases: Sequence[tuple[str, float]]) -> str:
+    told = [f"{words} ({deviation:+.1f} sd)" for words, deviation in phrases[:5]]
+    return ", ".join(told) or "close to the average in everything"
+
+
+def _telling(entry: dict[str, float], correlation: Sequence[Sequence[float]]) -> list[str]:
+    """Features by how far they deviate, without those that repeat one already taken."""
+    names = list(entry)
+    taken: list[int] = []
+    for i in sorted(range(len(names)), key=lambda i: (-abs(entry[names[i]]), i)):
+        if abs(entry[names[i]]) < NOTABLE:
+            break
+        if all(abs(correlation[i][j]) < ALIKE for j in taken):
+            taken.append(i)
+    return [names[i] for i in taken]
+
+
+def _phrase(feature: str, deviation: float) -> str:
+    """dept_meat-pckgd, +1.2 -> "much meat pckgd"; recency_days, -0.8 -> "low recency days"."""
+    is_share = feature.startswith("dept_")
+    words = feature.removeprefix("dept_").replace("_", " ").replace("-", " ")
+    more, less = ("much", "little") if is_share else ("high", "low")
+    return f"{more if deviation > 0 else less} {words}"
+
+
+def _unique_names(phrases: Sequence[Sequence[str]]) -> list[str]:
+    lengths = [2] * len(phrases)
+    while True:
+        names = [", ".join(words[:n]) or "average" for words, n in zip(phrases, lengths, strict=True)]
+        shared = [i for i, name in enumerate(names) if names.count(name) > 1 and lengths[i] < len(phrases[i])]
+        if not shared:
+            break
+        for i in shared:
+            lengths[i] += 1
+    return [f"{name} ({names[: i + 1].count(name)})" if names.count(name) > 1 else name for i, name in enumerate(names)]

@@ -1,0 +1,211 @@
+"""Personas: kinds of shoppers, found by KMeans in the space of models.persona_space.
+
+The model is plain values, so it can be saved as JSON and assigned anywhere. Silhouette alone picks garbage
+(0.95 for one huge cluster and seven crumbs on unscaled features), hence that space and the least share.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pyarrow as pa
+from pyspark.ml.clustering import KMeans
+from pyspark.ml.evaluation import ClusteringEvaluator
+from pyspark.ml.functions import array_to_vector
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from models import persona_space
+from models.errors import ModelError
+from models.persona_names import Persona, described
+from models.persona_space import Space
+
+Centres = tuple[tuple[float, ...], ...]
+
+_ASSIGNED = "person_id string, segment_id string, distance double"
+
+
+class PersonasError(ModelError):
+    """No personas can be found or assigned; the message says what was tried."""
+
+
+@dataclass(frozen=True)
+class PersonasParams:
+    """k is chosen from `k_min` to `k_max` by silhouette among those whose smallest cluster holds at least
+    `min_share` of all people. `winsor`: the quantile at which a feature is cut. PCA keeps as many
+    components as explain `variance`. Segments are numbered by their people's mean `order_by`, highest
+    first.
+    """
+
+    k_min: int = 3
+    k_max: int = 8
+    min_share: float = 0.05
+    winsor: float = 0.99
+    variance: float = 0.9
+    order_by: str = "spend"
+    iterations: int = 50
+    seed: int = 7
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One k tried. `found` can be under k where people coincide. `silhouette` is -1 to 1, with the squared
+    Euclidean distance that KMeans uses; `smallest_share` is that of the smallest cluster.
+    """
+
+    k: int
+    found: int
+    silhouette: float
+    smallest_share: float
+
+
+@dataclass(frozen=True)
+class PersonasModel:
+    """`centres[i]`, in components of `space`, belongs to `personas[i]`. `trials` holds every k tried."""
+
+    k: int
+    space: Space
+    centres: Centres
+    personas: tuple[Persona, ...]
+    trials: tuple[Trial, ...]
+
+
+def fit(features: DataFrame, params: PersonasParams) -> PersonasModel:
+    """Find personas in `features`: person_id and numeric columns, all >= 0, one row per person.
+
+    Raises PersonasError when `order_by` is no column that varies and when no k qualifies, SpaceError on
+    values that cannot be used.
+    """
+    columns = [name for name in features.columns if name != "person_id"]
+    _check(params, columns)
+    small = features.select("person_id", *columns).persist()
+    try:
+        space = persona_space.learn(small, columns, params.winsor, params.variance)
+        if params.order_by not in space.columns:
+            raise PersonasError(f'order_by is "{params.order_by}", which is the same for everybody')
+        tried = _all_tried(persona_space.turned(space, small), params)
+        trials = tuple(trial for trial, _ in tried)
+        chosen = _chosen(trials, params.min_share)
+        centres = next(centres for trial, centres in tried if trial == chosen)
+        order, personas = _told_apart(small, space, centres, params.order_by)
+    finally:
+        small.unpersist()
+    return PersonasModel(chosen.found, space, tuple(centres[i] for i in order), personas, trials)
+
+
+def assign(model: PersonasModel, features: DataFrame) -> DataFrame:
+    """Rows (person_id, segment_id, distance): the nearest persona and the Euclidean distance to its centre.
+
+    One row per row of `features`. Raises PersonasError where it lacks a column the model was fitted on.
+    """
+    missing = [name for name in model.space.columns if name not in features.columns]
+    if missing:
+        raise PersonasError(f"the features lack {', '.join(missing)}, which the model was fitted on")
+    return _assigned(features, model.space, model.centres, [persona.segment_id for persona in model.personas])
+
+
+def as_values(model: PersonasModel) -> dict[str, Any]:
+    """The model as plain values for JSON; `from_values` makes it again."""
+    return asdict(model)
+
+
+def from_values(values: Mapping[str, Any]) -> PersonasModel:
+    """The model that `as_values` wrote, also after a trip through JSON, which makes lists of tuples."""
+    return PersonasModel(
+        k=values["k"],
+        space=Space(**{name: _frozen(value) for name, value in values["space"].items()}),
+        centres=_frozen(values["centres"]),
+        personas=tuple(Persona(**persona) for persona in values["personas"]),
+        trials=tuple(Trial(**trial) for trial in values["trials"]),
+    )
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
+
+
+def _check(params: PersonasParams, columns: Sequence[str]) -> None:
+    if not 2 <= params.k_min <= params.k_max:
+        raise PersonasError(f"k_min is {params.k_min}, k_max {params.k_max}: wanted 2 <= k_min <= k_max")
+    if params.order_by not in columns:
+        raise PersonasError(f'order_by is "{params.order_by}", not one of the features {", ".join(columns)}')
+
+
+def _all_tried(turned: DataFrame, params: PersonasParams) -> list[tuple[Trial, Centres]]:
+    vector = array_to_vector(F.col("components")).alias("features")
+    points = turned.select("person_id", vector).persist()
+    try:
+        return [_tried(points, k, params) for k in range(params.k_min, params.k_max + 1)]
+    finally:
+        points.unpersist()
+
+
+def _tried(points: DataFrame, k: int, params: PersonasParams) -> tuple[Trial, Centres]:
+    model = KMeans(k=k, seed=params.seed, maxIter=params.iterations, distanceMeasure="euclidean").fit(points)
+    sizes = [int(size) for size in model.summary.clusterSizes]
+    centres = tuple(tuple(float(x) for x in centre) for centre in model.clusterCenters())
+    silhouette = -1.0
+    if len(centres) > 1:
+        silhouette = ClusteringEvaluator(distanceMeasure="squaredEuclidean").evaluate(model.transform(points))
+    return Trial(k, len(centres), float(silhouette), min(sizes) / sum(sizes)), centres
+
+
+def _chosen(trials: Sequence[Trial], min_share: float) -> Trial:
+    fit_for_use = [trial for trial in trials if trial.found == trial.k and trial.smallest_share >= min_share]
+    if not fit_for_use:
+        seen = ", ".join(f"k={trial.k}: {trial.smallest_share:.1%}" for trial in trials)
+        raise PersonasError(
+            f"no k leaves every cluster at least {min_share:.1%} of the people (smallest cluster at {seen}): "
+            "lower min_share or k_min, or look for outliers in the features"
+        )
+    return max(fit_for_use, key=lambda trial: (trial.silhouette, -trial.k))
+
+
+def _told_apart(
+    features: DataFrame, space: Space, centres: Sequence[Sequence[float]], order_by: str
+) -> tuple[list[int], tuple[Persona, ...]]:
+    """The order of the centres by `order_by`, and the personas in that order."""
+    numbers = [str(i) for i in range(len(centres))]
+    deviation = persona_space.standardised(space)
+    rows = (
+        features.join(_assigned(features, space, centres, numbers), on="person_id", how="inner")
+        .select("segment_id", deviation.alias("x"))
+        .groupBy("segment_id")
+        .agg(F.count("*").alias("people"), *(F.avg(F.col("x")[i]) for i in range(len(space.columns))))
+        .collect()
+    )
+    found = {int(row[0]): (row[1], dict(zip(space.columns, row[2:], strict=True))) for row in rows}
+    order = sorted(found, key=lambda i: (-found[i][1][order_by], i))
+    personas = described([found[i][1] for i in order], [found[i][0] for i in order], space.correlation)
+    return order, personas
+
+
+def _assigned(features: DataFrame, space: Space, centres: Sequence[Sequence[float]], ids: Sequence[str]) -> DataFrame:
+    return persona_space.turned(space, features).mapInArrow(_assigner(centres, ids), _ASSIGNED)
+
+
+def _assigner(
+    centres: Sequence[Sequence[float]], ids: Sequence[str]
+) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    """Nested and importing what it needs, so executors need nothing of this package."""
+
+    def nearest(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        import numpy as np
+        import pyarrow as pa
+
+        targets, names = np.array(centres), pa.array(ids)
+        for batch in batches:
+            flat = batch.column("components").flatten().to_numpy(zero_copy_only=False)
+            rows = flat.reshape(-1, targets.shape[1])
+            distances = np.linalg.norm(rows[:, None, :] - targets[None, :, :], axis=2)
+            best = distances.argmin(axis=1)
+            yield pa.RecordBatch.from_arrays(
+                [
+                    batch.column("person_id"),
+                    names.take(pa.array(best)),
+                    pa.array(distances[np.arange(len(best)), best]),
+                ],
+                names=["person_id", "segment_id", "distance"],
+            )
+
+    return nearest

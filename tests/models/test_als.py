@@ -1,0 +1,91 @@
+"""ALS on shops whose answer is known."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from models import als
+from tests.models.builders import RATINGS, lists, pairs, people, ratings
+
+SMALL = als.AlsParams(rank=2, iterations=15, reg=0.01, alpha=40.0, min_people=1, seed=1, blocks=2)
+
+
+@pytest.fixture(scope="module")
+def checkerboard(spark: SparkSession) -> DataFrame:
+    """Even people buy even items, odd people odd ones; person p has not bought item p yet."""
+    return ratings(
+        spark, *((f"p{p}", f"i{i:02d}", 1) for p in range(20) for i in range(20) if p % 2 == i % 2 and p != i)
+    )
+
+
+@pytest.fixture(scope="module")
+def model(checkerboard: DataFrame) -> als.AlsModel:
+    return als.fit(checkerboard, SMALL)
+
+
+def test_fills_the_hole_of_a_checkerboard(spark: SparkSession, checkerboard: DataFrame, model: als.AlsModel) -> None:
+    everybody = people(spark, *(f"p{p}" for p in range(20)))
+    found = als.top_n(model, everybody, 1, checkerboard.select("person_id", "item_id"))
+    assert lists(found) == {f"p{p}": [f"i{p:02d}"] for p in range(20)}
+    assert all(row.score > 0.5 for row in found.collect())
+
+
+def test_same_ratings_in_another_order_give_the_same_factors(checkerboard: DataFrame, model: als.AlsModel) -> None:
+    again = als.fit(checkerboard.orderBy("weight", "item_id").repartition(3, "item_id"), SMALL)
+    for name in ("person_factors", "item_factors"):
+        one, two = ({row[0]: row.factors for row in getattr(m, name).collect()} for m in (model, again))
+        assert one.keys() == two.keys()
+        np.testing.assert_allclose([one[key] for key in one], [two[key] for key in one], rtol=1e-3, atol=1e-4)
+
+
+def test_is_rebuilt_from_saved_tables(spark: SparkSession, model: als.AlsModel, tmp_path: Path) -> None:
+    model.person_factors.write.parquet(str(tmp_path / "people"))
+    model.item_factors.write.parquet(str(tmp_path / "items"))
+    saved = (spark.read.parquet(str(tmp_path / name)) for name in ("people", "items"))
+    asked = people(spark, "p3", "p4")
+    assert als.top_n(als.AlsModel(*saved), asked, 5).orderBy("person_id", "rank").collect() == (
+        als.top_n(model, asked, 5).orderBy("person_id", "rank").collect()
+    )
+
+
+def test_leaves_nothing_cached_but_the_factors(spark: SparkSession, checkerboard: DataFrame) -> None:
+    frames = spark._jsparkSession.sharedState().cacheManager()
+    before = frames.isEmpty()
+    als.fit(checkerboard, SMALL)
+    assert frames.isEmpty() == before
+
+
+def test_ids_may_be_any_text(spark: SparkSession) -> None:
+    model = als.fit(
+        ratings(spark, ("ł 1", "900'", 1), ("ł 1", "b", 1), ("zoë", "900'", 1)),
+        als.AlsParams(rank=2, min_people=1),
+    )
+    assert lists(als.top_n(model, people(spark, "zoë"), 1, pairs(spark, zoë="900'"))) == {"zoë": ["b"]}
+
+
+def test_people_without_factors_get_no_row(spark: SparkSession, model: als.AlsModel) -> None:
+    assert als.top_n(model, people(spark, "stranger"), 3).count() == 0
+
+
+def test_rare_items_get_no_factors(spark: SparkSession) -> None:
+    given = ratings(spark, ("a", "1", 1), ("b", "1", 1), ("b", "2", 1), ("c", "3", 9))
+    model = als.fit(given, als.AlsParams(rank=2, min_people=2))
+    assert [row.item_id for row in model.item_factors.collect()] == ["1"]
+    assert sorted(row.person_id for row in model.person_factors.collect()) == ["a", "b"]
+    with pytest.raises(als.AlsError, match="rated by 3 people or more"):
+        als.fit(given, als.AlsParams(rank=2, min_people=3))
+
+
+@pytest.mark.parametrize("weight", [None, 0.0, -1.0, math.nan, math.inf])
+def test_refuses_weights_it_cannot_learn_from(spark: SparkSession, weight: float | None) -> None:
+    given = spark.createDataFrame([("a", "1", weight, 1), ("a", "2", 1.0, 1)], RATINGS)
+    with pytest.raises(als.AlsError, match="1 of 2 ratings"):
+        als.fit(given, SMALL)
+
+
+def test_refuses_an_empty_frame(spark: SparkSession) -> None:
+    with pytest.raises(als.AlsError, match="no ratings"):
+        als.fit(spark.createDataFrame([], RATINGS), SMALL)

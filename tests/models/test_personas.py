@@ -1,0 +1,147 @@
+"""Personas on shoppers drawn from three known kinds."""
+
+import json
+
+import numpy as np
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from models import persona_names, persona_space, personas
+from models.persona_space import SpaceError
+from models.personas import PersonasError, PersonasParams
+
+COLUMNS = ("recency_days", "spend", "lines", "dept_meat", "constant")
+PARAMS = PersonasParams(k_min=2, k_max=4, min_share=0.1)
+
+
+def shoppers(spark: SparkSession, sizes: tuple[int, ...] = (60, 90, 150), seed: int = 1) -> DataFrame:
+    """Kind 0 spends much and lately, kind 1 little and long ago, kind 2 the middle and all meat."""
+    rng = np.random.default_rng(seed)
+    kinds = [(2.0, 5000.0, 900.0, 0.1), (200.0, 50.0, 9.0, 0.1), (20.0, 600.0, 100.0, 0.9)]
+    rows = []
+    for kind, size in enumerate(sizes):
+        for i in range(size):
+            values = [float(x) for x in np.array(kinds[kind]) * rng.lognormal(0, 0.15, size=4)]
+            rows.append((f"kind{kind}-{i}", *values, 1.0))
+    return spark.createDataFrame(rows, f"person_id string, {', '.join(f'{c} double' for c in COLUMNS)}")
+
+
+@pytest.fixture(scope="module")
+def model(spark: SparkSession) -> personas.PersonasModel:
+    return personas.fit(shoppers(spark), PARAMS)
+
+
+def test_finds_the_kinds_and_numbers_them_by_spend(spark: SparkSession, model: personas.PersonasModel) -> None:
+    assert model.k == 3
+    assert [(p.segment_id, p.people) for p in model.personas] == [
+        ("persona-1", 60),
+        ("persona-2", 150),
+        ("persona-3", 90),
+    ]
+    found = {row.person_id: row for row in personas.assign(model, shoppers(spark)).collect()}
+    assert len(found) == 300
+    expected = {"kind0": "persona-1", "kind2": "persona-2", "kind1": "persona-3"}
+    assert {(person.split("-")[0], row.segment_id) for person, row in found.items()} == set(expected.items())
+    assert all(row.distance >= 0 for row in found.values())
+
+
+def test_names_say_what_sets_each_apart(model: personas.PersonasModel) -> None:
+    rich, meat, rare = model.personas
+    assert "high" in rich.name and ("spend" in rich.name or "lines" in rich.name)
+    assert meat.name.startswith("much meat")
+    assert "high recency days" in rare.name or "low spend" in rare.name
+    assert "20.0%" in rich.description
+    assert len({p.name for p in model.personas}) == 3
+    # spend and lines say the same: a name has one of them.
+    assert not any("spend" in p.name and "lines" in p.name for p in model.personas)
+
+
+def test_same_features_same_personas(spark: SparkSession, model: personas.PersonasModel) -> None:
+    again = personas.fit(shoppers(spark).repartition(3), PARAMS)
+    assert [p.name for p in again.personas] == [p.name for p in model.personas]
+    np.testing.assert_allclose(again.centres, model.centres, atol=1e-6)
+
+
+def test_survives_json(spark: SparkSession, model: personas.PersonasModel) -> None:
+    again = personas.from_values(json.loads(json.dumps(personas.as_values(model))))
+    assert again == model
+    assert personas.assign(again, shoppers(spark)).collect() == personas.assign(model, shoppers(spark)).collect()
+
+
+def test_keeps_every_trial(model: personas.PersonasModel) -> None:
+    assert [trial.k for trial in model.trials] == [2, 3, 4]
+    best = max(model.trials, key=lambda t: t.silhouette if t.smallest_share >= 0.1 else -1)
+    assert best.k == model.k
+    assert best.smallest_share == pytest.approx(0.2)
+
+
+def test_a_small_cluster_never_wins(spark: SparkSession) -> None:
+    """Six odd people make the best silhouette at k = 3, and are under the least share."""
+    features = shoppers(spark, sizes=(150, 0, 150))
+    odd = shoppers(spark, sizes=(0, 6, 0), seed=2)
+    model = personas.fit(features.union(odd), PersonasParams(k_min=2, k_max=4, min_share=0.05))
+    assert model.k == 2
+    with pytest.raises(PersonasError, match=r"no k leaves every cluster at least 5.0%.*k=3: 2.0%"):
+        personas.fit(features.union(odd), PersonasParams(k_min=3, k_max=4, min_share=0.05))
+
+
+def test_space_is_standardised_and_leaves_out_constants(spark: SparkSession) -> None:
+    features = shoppers(spark)
+    space = persona_space.learn(features, COLUMNS, winsor=0.99, variance=0.9)
+    assert space.columns == COLUMNS[:4]
+    x = np.array([row.x for row in features.select(persona_space.standardised(space).alias("x")).collect()])
+    np.testing.assert_allclose(x.mean(axis=0), 0, atol=1e-9)
+    np.testing.assert_allclose(x.std(axis=0, ddof=1), 1, atol=1e-9)
+    # Principal axes by SVD, computed apart.
+    _, sizes, axes = np.linalg.svd(x, full_matrices=False)
+    explained = np.cumsum(sizes**2) / (sizes**2).sum()
+    assert len(space.axes) == int(np.searchsorted(explained, 0.9)) + 1
+    np.testing.assert_allclose(np.abs(np.array(space.axes)), np.abs(axes[: len(space.axes)]), atol=1e-6)
+    turned = {row.person_id: row.components for row in persona_space.turned(space, features).collect()}
+    ids = [row.person_id for row in features.collect()]
+    np.testing.assert_allclose([turned[i] for i in ids], x @ np.array(space.axes).T, atol=1e-9)
+
+
+def test_an_outlier_is_cut(spark: SparkSession) -> None:
+    features = shoppers(spark)
+    odd = spark.createDataFrame([("odd", 2.0, 5e9, 900.0, 0.1, 1.0)], features.schema)
+    space = persona_space.learn(features.union(odd), COLUMNS, winsor=0.99, variance=0.9)
+    assert space.caps[1] < 10_000
+
+
+@pytest.mark.parametrize("bad", [None, float("nan"), -1.0, float("inf")])
+def test_refuses_features_it_cannot_use(spark: SparkSession, bad: float | None) -> None:
+    features = shoppers(spark, sizes=(5, 5, 5))
+    odd = spark.createDataFrame([("odd", 2.0, bad, 900.0, 0.1, 1.0)], features.schema)
+    with pytest.raises(SpaceError, match="spend in 1 rows; of 16 rows"):
+        personas.fit(features.union(odd), PARAMS)
+
+
+def test_refuses_what_it_cannot_order_or_assign(spark: SparkSession, model: personas.PersonasModel) -> None:
+    features = shoppers(spark, sizes=(5, 5, 5))
+    with pytest.raises(PersonasError, match='order_by is "speed"'):
+        personas.fit(features, PersonasParams(order_by="speed"))
+    with pytest.raises(PersonasError, match="the same for everybody"):
+        personas.fit(features, PersonasParams(order_by="constant"))
+    with pytest.raises(PersonasError, match="k_min is 1"):
+        personas.fit(features, PersonasParams(k_min=1))
+    with pytest.raises(PersonasError, match="lack spend"):
+        personas.assign(model, features.drop("spend"))
+    with pytest.raises(SpaceError, match="no rows"):
+        personas.fit(features.where("false"), PARAMS)
+    with pytest.raises(SpaceError, match="no feature varies"):
+        personas.fit(features.where("person_id = 'kind0-0'"), PARAMS)
+
+
+def test_two_alike_get_a_longer_name() -> None:
+    one = {"spend": 2.0, "dept_meat": 1.0, "recency_days": 0.5}
+    two = {"spend": 1.9, "dept_meat": 1.1, "recency_days": -0.5}
+    plain = {"spend": 0.0, "dept_meat": 0.1, "recency_days": 0.0}
+    apart = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+    found = persona_names.described([one, two, plain, plain], [1, 1, 1, 1], apart)
+    assert [persona.name for persona in found] == [
+        "high spend, much meat, high recency days",
+        "high spend, much meat, low recency days",
+        "average (1)",
+        "average (2)",
+    ]

@@ -1,0 +1,86 @@
+"""The contract every recommender keeps: same arguments, same rows, whatever it has learned."""
+
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from models import als, frequency, popularity
+from tests.models.builders import RECOMMENDED, pairs, people, ratings
+
+Top = Callable[..., DataFrame]
+PEOPLE = [f"p{i}" for i in range(12)]
+ITEMS = [str(i) for i in range(1, 31)]
+
+
+@pytest.fixture(scope="module", params=["als", "frequency", "popularity"])
+def top(request: pytest.FixtureRequest, spark: SparkSession) -> Top:
+    rows = [
+        (person, item, 1 + (p * i) % 5)
+        for p, person in enumerate(PEOPLE)
+        for i, item in enumerate(ITEMS)
+        if (p + i) % 3 == 0 or i < 6
+    ]
+    given = ratings(spark, *rows)
+    if request.param == "als":
+        return partial(als.top_n, als.fit(given, als.AlsParams(rank=4, iterations=3, min_people=1, blocks=2)))
+    if request.param == "frequency":
+        return partial(frequency.top_n, frequency.fit(given))
+    return partial(popularity.top_n, popularity.fit(given))
+
+
+def test_columns_and_types(spark: SparkSession, top: Top) -> None:
+    found = top(people(spark, "p1"), 3)
+    assert [(f.name, f.dataType.simpleString()) for f in found.schema] == [
+        tuple(column.split()) if column.split()[1] != "long" else column for column in RECOMMENDED.split(", ")
+    ]
+
+
+def test_n_rows_ranked_from_one_without_doubles_by_falling_score(spark: SparkSession, top: Top) -> None:
+    rows = top(people(spark, *PEOPLE), 7).collect()
+    for person in PEOPLE:
+        mine = sorted((r.rank, r.item_id, r.score) for r in rows if r.person_id == person)
+        assert [rank for rank, _, _ in mine] == [1, 2, 3, 4, 5, 6, 7]
+        assert len({item for _, item, _ in mine}) == 7
+        scores = [score for _, _, score in mine]
+        assert scores == sorted(scores, reverse=True)
+
+
+def test_only_people_asked_for(spark: SparkSession, top: Top) -> None:
+    assert {r.person_id for r in top(people(spark, "p3", "p5"), 2).collect()} == {"p3", "p5"}
+
+
+def test_a_shorter_list_is_the_head_of_a_longer_one(spark: SparkSession, top: Top) -> None:
+    asked = people(spark, *PEOPLE)
+    long, short = top(asked, 9).where("rank <= 4"), top(asked, 4)
+    pick = ["person_id", "rank", "item_id"]
+    assert sorted(long.select(*pick).collect()) == sorted(short.select(*pick).collect())
+
+
+def test_seen_is_left_out_and_still_n_rows(spark: SparkSession, top: Top) -> None:
+    asked = people(spark, "p1", "p2")
+    before = top(asked, 5).where("person_id = 'p1'").select("person_id", "item_id")
+    rows = top(asked, 5, before).collect()
+    taken = {r.item_id for r in before.collect()}
+    assert len([r for r in rows if r.person_id == "p1"]) == 5
+    assert not taken & {r.item_id for r in rows if r.person_id == "p1"}
+    # Only p1 has seen them: p2's list stays.
+    assert {r.item_id for r in rows if r.person_id == "p2"} == {
+        r.item_id for r in top(asked, 5).where("person_id = 'p2'").collect()
+    }
+
+
+def test_everything_seen_gives_no_row(spark: SparkSession, top: Top) -> None:
+    assert top(people(spark, "p1"), 5, pairs(spark, p1=" ".join(ITEMS))).count() == 0
+
+
+def test_only_candidates(spark: SparkSession, top: Top) -> None:
+    items = spark.createDataFrame([("2",), ("3",), ("not sold",)], "item_id string")
+    found = top(people(spark, "p1", "p2"), 5, None, items)
+    assert sorted((r.person_id, r.item_id) for r in found.collect()) == [
+        ("p1", "2"),
+        ("p1", "3"),
+        ("p2", "2"),
+        ("p2", "3"),
+    ]

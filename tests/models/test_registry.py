@@ -1,0 +1,108 @@
+"""A real MLflow on SQLite: what a run and a version hold, and where the aliases point."""
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from models import registry
+from models.registry import CANDIDATE, CHAMPION, Origin, Registry, RegistryError
+
+METRICS = {"all": {"recall@10": 0.21, "coverage": 0.01}, "new": {"ndcg@10": 0.0437}}
+ORIGIN = Origin({"gold.ratings": 7}, commit="abc123", since="2017-01-01T00:00Z", until="2017-12-04T00:00Z")
+
+
+@pytest.fixture(scope="module")
+def mlflow_here(tmp_path_factory: pytest.TempPathFactory) -> Registry:
+    folder = tmp_path_factory.mktemp("mlflow")
+    return Registry(f"sqlite:///{folder}/mlflow.db", "tests", (folder / "artifacts").as_uri())
+
+
+def trained(here: Registry, name: str, **manifest: object) -> registry.Version:
+    with registry.started(here, name, {"rank": 64, "reg": 0.1}, ORIGIN) as run:
+        registry.log_metrics(run, METRICS)
+        return registry.register(run, name, manifest)
+
+
+def test_a_version_holds_all_that_was_recorded(mlflow_here: Registry) -> None:
+    made = trained(mlflow_here, "als", item_factors={"table": "gold.als_items", "version": 3})
+    assert made.version == "1"
+    assert made.params == {"rank": "64", "reg": "0.1"}
+    assert made.metrics == METRICS
+    assert made.tags == {
+        "delta.gold.ratings": "7",
+        "commit": "abc123",
+        "data.since": "2017-01-01T00:00Z",
+        "data.until": "2017-12-04T00:00Z",
+    }
+    assert registry.resolve(mlflow_here, "als", CANDIDATE) == made
+    assert registry.manifest(mlflow_here, made) == {"item_factors": {"table": "gold.als_items", "version": 3}}
+
+
+def test_aliases_move(mlflow_here: Registry) -> None:
+    first, second = trained(mlflow_here, "movers"), trained(mlflow_here, "movers")
+    registry.set_alias(mlflow_here, "movers", CHAMPION, first.version)
+    found = {alias: registry.resolve(mlflow_here, "movers", alias) for alias in (CANDIDATE, CHAMPION)}
+    assert (found[CANDIDATE], found[CHAMPION]) == (second, first)
+    registry.set_alias(mlflow_here, "movers", CHAMPION, second.version)
+    assert registry.resolve(mlflow_here, "movers", CHAMPION) == second
+
+
+def test_no_such_model_or_alias_is_none(mlflow_here: Registry) -> None:
+    trained(mlflow_here, "lonely")
+    assert registry.resolve(mlflow_here, "lonely", CHAMPION) is None
+    assert registry.resolve(mlflow_here, "nobody", CHAMPION) is None
+
+
+def test_reasons_are_kept_on_the_run(mlflow_here: Registry) -> None:
+    made = trained(mlflow_here, "judged")
+    registry.set_tags(mlflow_here, made, {"promotion": "refused: worse than champion"})
+    found = registry.resolve(mlflow_here, "judged", CANDIDATE)
+    assert found is not None
+    assert found.tags["promotion"] == "refused: worse than champion"
+
+
+def test_a_failed_training_is_failed_and_registers_nothing(mlflow_here: Registry) -> None:
+    with pytest.raises(ZeroDivisionError), registry.started(mlflow_here, "broken", {}, ORIGIN) as run:
+        raise ZeroDivisionError("no ratings")
+    # Read from the database itself, not through the code under test.
+    with sqlite3.connect(mlflow_here.tracking_uri.removeprefix("sqlite:///")) as database:
+        (status,) = database.execute("select status from runs where run_uuid = ?", (run.run_id,)).fetchone()
+        (error,) = database.execute(
+            "select value from tags where key = 'error' and run_uuid = ?", (run.run_id,)
+        ).fetchone()
+    assert (status, error) == ("FAILED", "ZeroDivisionError: no ratings")
+    assert registry.resolve(mlflow_here, "broken", CANDIDATE) is None
+
+
+def test_mlflow_itself_loads_the_model(mlflow_here: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As somebody without this package would: by the registry's address and the alias."""
+    import mlflow
+    import pandas as pd
+
+    trained(mlflow_here, "loadable", table="gold.als_items", versions={"gold.ratings": 7})
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(mlflow_here.tracking_uri)
+    try:
+        model = mlflow.pyfunc.load_model("models:/loadable@candidate")
+        answers = model.predict(pd.DataFrame({"key": ["table", "versions", "unknown"]}))
+    finally:
+        mlflow.set_tracking_uri(before)
+    assert [json.loads(answer) for answer in answers] == ["gold.als_items", {"gold.ratings": 7}, None]
+
+
+def test_says_nothing_and_writes_nothing_elsewhere(
+    mlflow_here: Registry, capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = trained(mlflow_here, "quiet")
+    registry.manifest(mlflow_here, made)
+    said = capfd.readouterr()
+    assert (said.out, said.err) == ("", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_address_that_is_none_is_named() -> None:
+    with pytest.raises(RegistryError, match="MLflow at nowhere://"):
+        registry.resolve(Registry("nowhere://x"), "als", CHAMPION)
