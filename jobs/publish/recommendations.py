@@ -1,0 +1,144 @@
+"""publish.recommendations: the newest version of gold.recommendations into Redis, beside the old, then one flip.
+
+Keys, with the prefix of the settings (`rec`) and a version v:
+  rec:current            the version that pages read
+  rec:previous           the one before it, for a rollback until it expires
+  rec:v:person:<id>      {"again": [item, ...], "discover": [item, ...]}, best first
+  rec:v:segment:<id>     {"popular": [item, ...]}; segment `everyone` is for visitors nothing is known of
+  rec:v:items            a hash: item -> {"name": ..., "price": median price paid}
+  rec:v:manifest         {"version", "people", "segments", "items", "bytes", "published_at"}
+Every key of a version expires after redis.ttl_days. A run that dies half-way is invisible, and running it again
+writes the same keys.
+"""
+
+import json
+import logging
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from pyspark.sql import DataFrame, Row
+from pyspark.sql import functions as F
+
+from jobs.lake import job, tables
+from jobs.lake.errors import OperatorError
+from jobs.lake.session import spark_for
+from jobs.lake.settings import Redis as RedisSettings
+from jobs.lake.settings import Settings
+from jobs.serve import page
+
+SAMPLE = 100
+
+log = logging.getLogger(__name__)
+
+
+def as_lists(recommendations: DataFrame) -> DataFrame:
+    """One row per person: key suffix and value, the slots as JSON."""
+    ranked = F.transform(F.array_sort(F.collect_list(F.struct("rank", "item_id"))), lambda row: row["item_id"])
+    slots = recommendations.groupBy("person_id", "slot").agg(ranked.alias("items"))
+    lists = F.to_json(F.map_from_entries(F.array_sort(F.collect_list(F.struct("slot", "items")))))
+    suffix = F.concat(F.lit("person:"), "person_id")
+    return slots.groupBy("person_id").agg(lists.alias("value")).select(suffix.alias("suffix"), "value")
+
+
+def as_fallback_lists(fallbacks: DataFrame) -> DataFrame:
+    """One row per segment: key suffix and value."""
+    ranked = F.transform(F.array_sort(F.collect_list(F.struct("rank", "item_id"))), lambda row: row["item_id"])
+    return (
+        fallbacks.groupBy("segment_id")
+        .agg(ranked.alias("popular"))
+        .select(
+            F.concat(F.lit("segment:"), "segment_id").alias("suffix"),
+            F.to_json(F.struct("popular")).alias("value"),
+        )
+    )
+
+
+def as_labels(items: DataFrame, interactions: DataFrame, shown: DataFrame) -> DataFrame:
+    """One row per item of `shown`: its name and the median price paid for one, as JSON."""
+    bought = interactions.where((F.col("event_type") == "purchase") & (F.col("quantity") > 0))
+    prices = bought.groupBy("item_id").agg(F.round(F.median(F.col("amount") / F.col("quantity")), 2).alias("price"))
+    labelled = shown.distinct().join(items.select("item_id", "name"), "item_id", "left").join(prices, "item_id", "left")
+    return labelled.select("item_id", F.to_json(F.struct("name", "price")).alias("value"))
+
+
+def write(lists: DataFrame, base: str, redis: RedisSettings) -> tuple[int, int]:
+    """Writes each row under `base:suffix` from the executors. Returns how many, and the bytes of their values."""
+
+    def put(rows: Iterator[Any]) -> Iterator[Any]:
+        import pandas as pd
+
+        client = page.connect(redis)
+        for frame in rows:
+            pairs = list(zip(frame["suffix"], frame["value"], strict=True))
+            for start in range(0, len(pairs), redis.batch):
+                with client.pipeline(transaction=False) as pipeline:
+                    for suffix, value in pairs[start : start + redis.batch]:
+                        pipeline.set(f"{base}:{suffix}", value, ex=page.seconds_to_live(redis))
+                    pipeline.execute()
+            yield pd.DataFrame({"keys": [len(frame)], "bytes": [int(frame["value"].str.len().sum())]})
+
+    written = lists.mapInPandas(put, "keys long, bytes long").agg(F.sum("keys"), F.sum("bytes")).collect()[0]
+    return int(written[0] or 0), int(written[1] or 0)
+
+
+def verify(sample: list[Row], people: int, base: str, redis: RedisSettings, written: int) -> None:
+    """Raises OperatorError unless as many lists were written as there are people, and a sample reads back equal."""
+    if written != people:
+        raise OperatorError(f"publish: {people} people but {written} lists written; version not made current")
+    found = page.connect(redis).mget([f"{base}:{row['suffix']}" for row in sample])
+    wrong = [row["suffix"] for row, value in zip(sample, found, strict=True) if value != row["value"]]
+    if wrong:
+        raise OperatorError(f"publish: {len(wrong)} of {len(sample)} lists read back differ; version not made current")
+
+
+def main(settings: Settings, options: job.Options) -> None:
+    redis = settings.redis
+    client = page.connect(redis)
+    page.require(client, redis)
+    spark = spark_for("publish.recommendations", settings)
+    names = ("gold.recommendations", "gold.fallbacks", "silver.items", "silver.interactions")
+    recommendations, fallbacks, items, interactions = (tables.read(spark, name) for name in names)
+    version, people = _version_and_people(recommendations)
+    base = f"{redis.prefix}:{version}"
+    lists = as_lists(recommendations).persist()
+    try:
+        written, size = write(lists, base, redis)
+        segments, _ = write(as_fallback_lists(fallbacks), base, redis)
+        shown = recommendations.select("item_id").union(fallbacks.select("item_id"))
+        labels = as_labels(items, interactions, shown).collect()
+        for start in range(0, len(labels), redis.batch):
+            some = labels[start : start + redis.batch]
+            client.hset(f"{base}:items", mapping={row["item_id"]: row["value"] for row in some})
+        client.expire(f"{base}:items", page.seconds_to_live(redis))
+        verify(lists.limit(SAMPLE).collect(), people, base, redis, written)
+    finally:
+        lists.unpersist()
+    manifest = _manifest(version, people, segments, len(labels), size, options.as_of)
+    client.set(f"{base}:manifest", json.dumps(manifest), ex=page.seconds_to_live(redis))
+    page.flip(client, redis, version)
+    log.info("publish.recommendations: version %s is current, %s people", version, f"{people:,}")
+
+
+def _version_and_people(recommendations: DataFrame) -> tuple[str, int]:
+    found = recommendations.groupBy("version").agg(F.count_distinct("person_id").alias("people")).collect()
+    if len(found) != 1:
+        raise OperatorError(
+            f"gold.recommendations holds {len(found)} versions, expected 1; run: lakehouse run gold.recommendations"
+        )
+    return str(found[0]["version"]), int(found[0]["people"])
+
+
+def _manifest(version: str, people: int, segments: int, items: int, size: int, at: datetime) -> dict[str, Any]:
+    return {
+        "version": version,
+        "people": people,
+        "segments": segments,
+        "items": items,
+        "bytes": size,
+        "published_at": at.isoformat(),
+    }
+
+
+if __name__ == "__main__":
+    job.submit(main)
