@@ -1,0 +1,15 @@
+"""retrain_models: from silver that passed its gate to models, and to the segments and profiles they make."""
+
+from airflow.sdk import DAG
+from lakehouse_job import CHAMPIONS, DAG_ARGUMENTS, SILVER_VALIDATED, submit
+
+LEARNED_FROM = ("gold.ratings", "gold.features")
+
+with DAG("retrain_models", schedule=[SILVER_VALIDATED], description=__doc__, **DAG_ARGUMENTS):
+    ratings = submit("gold.ratings")
+    features = submit("gold.features")
+    checked = submit("quality.gate", ratings, features, tables=LEARNED_FROM)
+    als = submit("train.als", checked)
+    personas = submit("train.personas", checked)
+    segments = submit("gold.segments", als, personas)
+    submit("gold.profiles", segments, outlets=[CHAMPIONS])

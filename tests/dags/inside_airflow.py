@@ -1,0 +1,80 @@
+"""Runs in .venv-airflow, whose Python has Airflow and none of the project; writes one JSON object to a file.
+
+`read REPORT`: every DAG as Airflow parsed it, and every step's spark-submit command.
+`run REPORT DAG CONF`: one real run of a DAG, in this process, as an asset starts it; its steps' states.
+"""
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from airflow.configuration import conf
+from airflow.dag_processing.dagbag import BundleDagBag
+from airflow.sdk.execution_time.context import VariableAccessor
+
+DUE = datetime(2026, 1, 2, 3, tzinfo=UTC)
+
+
+def bag() -> BundleDagBag:
+    folder = conf.get("core", "dags_folder")
+    return BundleDagBag(dag_folder=folder, bundle_path=Path(folder), bundle_name="dags-folder")
+
+
+def read() -> dict[str, Any]:
+    read_bag = bag()
+    dags = {dag_id: as_read(dag) for dag_id, dag in read_bag.dags.items()}
+    return {"import_errors": read_bag.import_errors, "dags": dags}
+
+
+def as_read(dag: Any) -> dict[str, Any]:
+    due_by_date = {"logical_date": DUE, "run_after": DUE}
+    started_by_asset = {"logical_date": None, "run_after": DUE}
+    dates = due_by_date if isinstance(dag.schedule, str) else started_by_asset
+    return {
+        "schedule": dag.schedule if isinstance(dag.schedule, str) else [asset.name for asset in dag.schedule],
+        "start_date": dag.start_date and str(dag.start_date),
+        "catchup": dag.catchup,
+        "max_active_runs": dag.max_active_runs,
+        "steps": {step.task_id: as_step(step) for step in dag.tasks},
+        "commands": {step.task_id: command(step, dates) for step in dag.tasks},
+    }
+
+
+def as_step(step: Any) -> dict[str, Any]:
+    return {
+        "operator": step.task_type,
+        "after": sorted(step.upstream_task_ids),
+        "pool": step.pool,
+        "retries": step.retries,
+        "backoff": step.retry_exponential_backoff,
+        "outlets": [asset.name for asset in step.outlets],
+    }
+
+
+def command(step: Any, dates: dict[str, datetime | None]) -> list[str]:
+    """What the step's own hook hands to the shell, with the values a run of that date has."""
+    params = {name: None for name in step.dag.params}
+    context = {"params": params, "dag_run": SimpleNamespace(**dates)}
+    context["var"] = {"value": VariableAccessor(deserialize_json=False)}
+    step.render_template_fields(context)
+    hook = step._get_hook()
+    words = hook._build_spark_submit_command(step.application)
+    return [*[f"{name}={value}" for name, value in (hook._env or {}).items()], *words]
+
+
+def run(dag_id: str, run_conf: str) -> dict[str, Any]:
+    dag = bag().dags[dag_id]
+    for step in dag.tasks:
+        # A failing test should fail now, not after two pauses.
+        step.retries = 0
+    finished = dag.test(logical_date=None, run_conf=json.loads(run_conf))
+    states = {each.task_id: str(each.state) for each in finished.get_task_instances()}
+    return {"state": str(finished.state), "steps": states}
+
+
+if __name__ == "__main__":
+    verb, report, *given = sys.argv[1:]
+    Path(report).write_text(json.dumps({"read": read, "run": run}[verb](*given)), encoding="utf-8")

@@ -1,0 +1,91 @@
+"""The DAGs as Airflow parses them: which there are, their steps in order, what starts and guards them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs.lake.settings import load
+
+pytestmark = pytest.mark.airflow
+
+DAGS = Path(__file__).parents[2] / "dags"
+# What starts it; each step with those it waits for.
+EXPECTED = {
+    "validate_lake": ("0 3 * * *", {"quality.gate": []}),
+    "retrain_models": (
+        ["silver_validated"],
+        {
+            "gold.ratings": [],
+            "gold.features": [],
+            "quality.gate": ["gold.features", "gold.ratings"],
+            "train.als": ["quality.gate"],
+            "train.personas": ["quality.gate"],
+            "gold.segments": ["train.als", "train.personas"],
+            "gold.profiles": ["gold.segments"],
+        },
+    ),
+    "publish_recommendations": (
+        ["champions"],
+        {
+            "gold.recommendations": [],
+            "gold.fallbacks": [],
+            "quality.gate": ["gold.fallbacks", "gold.recommendations"],
+            "publish.recommendations": ["quality.gate"],
+        },
+    ),
+}
+
+
+def steps(dags: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {f"{dag_id}/{name}": step for dag_id, dag in dags.items() for name, step in dag["steps"].items()}
+
+
+def test_these_dags_with_these_steps_in_this_order(dags: dict[str, Any]) -> None:
+    found = {
+        dag_id: (dag["schedule"], {name: step["after"] for name, step in dag["steps"].items()})
+        for dag_id, dag in dags.items()
+    }
+    assert found == EXPECTED
+
+
+def test_every_dag_is_its_own_file_and_every_file_a_dag(dags: dict[str, Any]) -> None:
+    shared = (DAGS / ".airflowignore").read_text(encoding="utf-8").split()
+    assert {file.stem for file in DAGS.glob("*.py") if file.name not in shared} == set(dags)
+
+
+def test_every_step_is_a_job_of_the_project(dags: dict[str, Any]) -> None:
+    names = {name for dag in dags.values() for name in dag["steps"]}
+    files = {name: DAGS.parent / "jobs" / f"{name.replace('.', '/')}.py" for name in names}
+    missing = [name for name, file in files.items() if not file.is_file()]
+    assert missing == []
+    assert {step["operator"] for step in steps(dags).values()} == {"SparkSubmitOperator"}
+
+
+def test_an_asset_comes_from_the_last_step_alone(dags: dict[str, Any]) -> None:
+    outlets = {name: step["outlets"] for name, step in steps(dags).items() if step["outlets"]}
+    assert outlets == {
+        "validate_lake/quality.gate": ["silver_validated"],
+        "retrain_models/gold.profiles": ["champions"],
+    }
+
+
+def test_every_step_waits_in_a_pool_that_there_is(dags: dict[str, Any]) -> None:
+    pools = json.loads((DAGS / "pools.json").read_text(encoding="utf-8"))
+    asked = {name: step["pool"] for name, step in steps(dags).items()}
+    assert asked.pop("publish_recommendations/publish.recommendations") == "redis_export"
+    assert set(asked.values()) == {"spark"}
+    assert {name: pool["slots"] for name, pool in pools.items()} == {"spark": 1, "redis_export": 1}
+
+
+def test_one_run_at_a_time_none_made_up_for_and_failures_tried_again(dags: dict[str, Any]) -> None:
+    assert {(dag["catchup"], dag["max_active_runs"]) for dag in dags.values()} == {(False, 1)}
+    assert {(step["retries"], step["backoff"]) for step in steps(dags).values()} == {(2, 2)}
+    # Without one, a first start waits for the night instead of making up for the last.
+    assert {dag["start_date"] for dag in dags.values()} == {None}
+
+
+def test_the_driver_has_the_memory_of_the_settings(dags: dict[str, Any]) -> None:
+    memory = f"spark.driver.memory={load('local').spark.driver_memory}"
+    assert all(memory in command for dag in dags.values() for command in dag["commands"].values())

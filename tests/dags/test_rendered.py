@@ -1,0 +1,39 @@
+"""Each step's spark-submit command, equal to the committed tests/dags/rendered/<dag>.<step>.txt.
+
+After a change that is meant: `RENDER=1 .venv/bin/python -m pytest tests/dags/test_rendered.py`, then read the
+difference in git.
+"""
+
+import os
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.airflow
+
+RENDERED = Path(__file__).with_name("rendered")
+
+
+def as_text(command: list[str]) -> str:
+    """The command as one would type it, an option with its value on each line."""
+    text = ""
+    for before, word in zip(["", *command], command, strict=False):
+        on_its_line = before.startswith("--") or not before
+        text += ("" if not before else " " if on_its_line else " \\\n  ") + shlex.quote(word)
+    return text + "\n"
+
+
+def test_every_command_is_as_committed(dags: dict[str, Any]) -> None:
+    found = {
+        f"{dag_id}.{step}.txt": as_text(command)
+        for dag_id, dag in dags.items()
+        for step, command in dag["commands"].items()
+    }
+    if os.environ.get("RENDER"):
+        for file in RENDERED.glob("*.txt"):
+            file.unlink()
+        for name, text in found.items():
+            (RENDERED / name).write_text(text, encoding="utf-8")
+    assert found == {file.name: file.read_text(encoding="utf-8") for file in RENDERED.glob("*.txt")}
