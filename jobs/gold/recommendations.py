@@ -38,7 +38,7 @@ def as_discover(ratings: DataFrame, people: DataFrame, n: int, model: AlsModel |
     )
     if model is not None:
         alike = als.top_n(model, people, n, bought).select(
-            "*", F.lit("people who shop like you buy it").alias("reason"), F.lit(model_name).alias("model")
+            "*", F.lit("similar shoppers").alias("reason"), F.lit(model_name).alias("model")
         )
         popular = alike.unionByName(popular)
     return popular.withColumn("slot", F.lit("discover"))

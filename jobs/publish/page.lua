@@ -1,6 +1,6 @@
 -- What a page reads, in one round trip. KEYS: none. ARGV: prefix, person id, segment id ("" when not known).
--- Answers {version, whose list it is, list as JSON, name and price of each item as JSON}, or nil when nothing is
--- published: the person's list, else their segment's, else what is popular with everyone.
+-- Answers {version, whose list it is, list as JSON, its items, name and price of each as JSON}, or nil when nothing
+-- is published: the person's list, else their segment's, else what is popular with everyone.
 local prefix = ARGV[1]
 local version = redis.call('GET', prefix .. ':current')
 if not version then return nil end
@@ -11,7 +11,7 @@ for _, who in ipairs(whose) do
   if list then
     local items = {}
     for _, slot in pairs(cjson.decode(list)) do
-      for _, item in ipairs(slot) do items[#items + 1] = item end
+      for _, pair in ipairs(slot) do items[#items + 1] = pair[1] end
     end
     return {version, who, list, items, redis.call('HMGET', base .. ':items', unpack(items))}
   end

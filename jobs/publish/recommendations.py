@@ -3,8 +3,8 @@
 Keys, with the prefix of the settings (`rec`) and a version v:
   rec:current            the version that pages read
   rec:previous           the one before it, for a rollback until it expires
-  rec:v:person:<id>      {"again": [item, ...], "discover": [item, ...]}, best first
-  rec:v:segment:<id>     {"popular": [item, ...]}; segment `everyone` is for visitors nothing is known of
+  rec:v:person:<id>      {"again": [[item, reason], ...], "discover": [[item, reason], ...]}, best first
+  rec:v:segment:<id>     {"popular": [[item, "popular"], ...]}; segment `everyone` is for visitors nothing is known of
   rec:v:items            a hash: item -> {"name": ..., "price": median price paid}
   rec:v:manifest         {"version", "people", "segments", "items", "bytes", "published_at"}
 Every key of a version expires after redis.ttl_days. A run that dies half-way is invisible, and running it again
@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from pyspark.sql import DataFrame, Row
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 from jobs.lake import job, tables
@@ -34,8 +34,7 @@ log = logging.getLogger(__name__)
 
 def as_lists(recommendations: DataFrame) -> DataFrame:
     """One row per person: key suffix and value, the slots as JSON."""
-    ranked = F.transform(F.array_sort(F.collect_list(F.struct("rank", "item_id"))), lambda row: row["item_id"])
-    slots = recommendations.groupBy("person_id", "slot").agg(ranked.alias("items"))
+    slots = recommendations.groupBy("person_id", "slot").agg(_ranked().alias("items"))
     lists = F.to_json(F.map_from_entries(F.array_sort(F.collect_list(F.struct("slot", "items")))))
     suffix = F.concat(F.lit("person:"), "person_id")
     return slots.groupBy("person_id").agg(lists.alias("value")).select(suffix.alias("suffix"), "value")
@@ -43,15 +42,15 @@ def as_lists(recommendations: DataFrame) -> DataFrame:
 
 def as_fallback_lists(fallbacks: DataFrame) -> DataFrame:
     """One row per segment: key suffix and value."""
-    ranked = F.transform(F.array_sort(F.collect_list(F.struct("rank", "item_id"))), lambda row: row["item_id"])
-    return (
-        fallbacks.groupBy("segment_id")
-        .agg(ranked.alias("popular"))
-        .select(
-            F.concat(F.lit("segment:"), "segment_id").alias("suffix"),
-            F.to_json(F.struct("popular")).alias("value"),
-        )
-    )
+    popular = fallbacks.withColumn("reason", F.lit("popular")).groupBy("segment_id").agg(_ranked().alias("popular"))
+    suffix = F.concat(F.lit("segment:"), "segment_id")
+    return popular.select(suffix.alias("suffix"), F.to_json(F.struct("popular")).alias("value"))
+
+
+def _ranked() -> Column:
+    """[item, reason] pairs of a group, best first."""
+    pairs = F.array_sort(F.collect_list(F.struct("rank", "item_id", "reason")))
+    return F.transform(pairs, lambda pair: F.array(pair["item_id"], pair["reason"]))
 
 
 def as_labels(items: DataFrame, interactions: DataFrame, shown: DataFrame) -> DataFrame:

@@ -25,6 +25,7 @@ class Item:
     item_id: str
     name: str | None
     price: float | None
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,9 @@ def recommended(settings: RedisSettings, person_id: str, segment_id: str = "") -
     version, whose, lists, ids, labels = answer
     label_of = {item: json.loads(label) if label else {} for item, label in zip(ids, labels, strict=True)}
     items = [
-        Item(slot, item, label_of[item].get("name"), label_of[item].get("price"))
+        Item(slot, item, label_of[item].get("name"), label_of[item].get("price"), reason)
         for slot, listed in json.loads(lists).items()
-        for item in listed
+        for item, reason in listed
     ]
     return Page(version, whose, tuple(items))
 

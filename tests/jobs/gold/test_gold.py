@@ -116,7 +116,7 @@ def test_each_slot_holds_what_it_says(spark: SparkSession, ratings: DataFrame) -
     assert found["q", "discover"] == [("beer", "als7")]
     assert found["new", "discover"] == [("milk", "popularity")], "no factors: the most sold that is new to them"
     reasons = {row["slot"]: row["reason"] for row in frame.where("person_id = 'p' AND rank = 1").collect()}
-    assert reasons == {"again": "bought 5 times", "discover": "people who shop like you buy it"}
+    assert reasons == {"again": "bought 5 times", "discover": "similar shoppers"}
 
 
 def test_without_a_champion_everyone_discovers_what_is_popular(ratings: DataFrame) -> None:

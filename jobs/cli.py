@@ -1,0 +1,182 @@
+"""`lakehouse`: the one command line. Every command says what to do next when it cannot go on."""
+
+import json
+import logging
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.table import Table
+from typer.core import TyperGroup
+
+from expectations.gate import GateFailed
+from jobs.lake import job, settings
+from jobs.lake.errors import OperatorError
+from models.errors import ModelError
+
+console = Console()
+
+
+class Operated(TyperGroup):
+    """Prints what an operator can mend as one line, without a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (OperatorError, GateFailed, ModelError) as error:
+            typer.secho(f"error: {error}", fg="red", err=True)
+            raise typer.Exit(1) from None
+        except KeyboardInterrupt as interrupt:
+            typer.secho(f"interrupted; {interrupt or 'the same command carries on'}", fg="yellow", err=True)
+            raise typer.Exit(130) from None
+
+
+app = typer.Typer(
+    cls=Operated,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="A shop's events in, what each visitor should see next out.",
+)
+
+Env = Annotated[str, typer.Option(help="Settings overlay in conf/: local, cluster, or one of your own.")]
+AsOf = Annotated[str, typer.Option("--as-of", help="Look from this moment, ISO 8601. Default: now.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
+Households = Annotated[
+    int | None, typer.Option(min=10, help="Only so many households of the shop. Default: all 2,469.")
+]
+
+
+@app.callback()
+def every_command() -> None:
+    handler = RichHandler(console=console, show_path=False, show_level=False, log_time_format="%H:%M:%S")
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler])
+    logging.getLogger("py4j").setLevel(logging.CRITICAL)  # what it says of an interrupted JVM helps nobody
+
+
+@app.command()
+def up(env: Env = "local") -> None:
+    """Start the local Kafka broker and Redis, unless the settings point elsewhere. Safe to repeat."""
+    from jobs.local import services
+
+    chosen = settings.load(env)
+    for line in services.up(chosen):
+        console.print(line)
+    services.ensure_topic(chosen)
+
+
+@app.command()
+def down(env: Env = "local") -> None:
+    """Stop what `up` started, and nothing else. Data stays."""
+    from jobs.local import services
+
+    for line in services.down(settings.load(env)):
+        console.print(line)
+
+
+@app.command()
+def status(env: Env = "local", as_json: Json = False) -> None:
+    """Show whether the broker and Redis answer. Exit 1 when one does not."""
+    from jobs.local import services
+
+    found = services.status(settings.load(env))
+    if as_json:
+        typer.echo(json.dumps([asdict(service) for service in found]))
+    else:
+        table = Table("service", "address", "started here", "pid", "answers")
+        for one in found:
+            table.add_row(one.service, one.address, str(one.managed), str(one.pid or ""), str(one.answers))
+        console.print(table)
+    if not all(service.answers for service in found):
+        raise typer.Exit(1)
+
+
+@app.command()
+def run(
+    jobs: Annotated[list[str], typer.Argument(help="One or more, in order: " + ", ".join(job.names()))],
+    env: Env = "local",
+    as_of: AsOf = "",
+    continuous: Annotated[bool, typer.Option(help="A stream stays and waits for more.")] = False,
+    tables: Annotated[str, typer.Option(help="For quality.gate: tables, separated by commas.")] = "",
+) -> None:
+    """Run jobs in one Spark session, each in its turn."""
+    mains = [job.main_of(name) for name in jobs]
+    chosen = settings.load(env)
+    at = job.moment(as_of) if as_of else datetime.now(UTC)
+    for main in mains:
+        main(chosen, job.Options(at, continuous, tuple(filter(None, tables.split(",")))))
+
+
+@app.command()
+def demo(env: Env = "local", households: Households = None) -> None:
+    """A real retailer's year, from Kafka to a recommendation read back from Redis."""
+    from jobs.local import demo
+
+    demo.run(settings.load(env), households)
+
+
+@app.command()
+def replay(
+    speed: Annotated[str, typer.Option(help="How many seconds of shop time pass in one: 60x, 3600x.")] = "60x",
+    start: Annotated[str, typer.Option("--from", help="Begin at this moment of 2017, ISO 8601.")] = "",
+    households: Households = None,
+    env: Env = "local",
+) -> None:
+    """Send the shop's events at a multiple of their real pace. Ctrl-C stops; what was sent stays sent."""
+    from rich.progress import Progress
+
+    from jobs.local import producer, services, shop
+
+    factor = producer.parse_speed(speed)
+    begin = job.moment(start) if start else None
+    chosen = settings.load(env)
+    services.up(chosen)
+    services.ensure_topic(chosen)
+    with Progress(console=console) as progress:
+        sent = producer.replay(chosen, shop.messages(households, chosen.local.seed), factor, begin, progress)
+    console.print(f"{sent.sent:,} messages in {sent.seconds:.0f} s")
+
+
+@app.command()
+def recommend(
+    person: Annotated[str, typer.Argument(help="A person id, such as 900 in the demo.")],
+    segment: Annotated[str, typer.Option(help="The visitor's segment, for someone without a list.")] = "",
+    env: Env = "local",
+    as_json: Json = False,
+) -> None:
+    """Read what a page would show this person, from Redis alone."""
+    from jobs.serve import page
+
+    found = page.recommended(settings.load(env).redis, person, segment)
+    if as_json:
+        typer.echo(json.dumps(asdict(found)))
+        return
+    table = Table(
+        "slot", "item", "name", "price paid before", "reason", title=f"{found.whose}, version {found.version}"
+    )
+    for item in found.items:
+        price = "" if item.price is None else f"{item.price:.2f}"
+        table.add_row(item.slot, item.item_id, item.name or "", price, item.reason)
+    console.print(table)
+
+
+@app.command(name="zip")
+def zip_(target: Annotated[Path, typer.Argument()] = Path("dist/app.zip")) -> None:
+    """Pack the code and conf/ for `spark-submit --py-files`."""
+    from jobs.local import app_zip
+
+    console.print(f"wrote {app_zip.build(settings.load().project, target)}")
+
+
+@app.command()
+def airflow(env: Env = "local") -> None:
+    """Start Airflow on this laptop, in the foreground, with this project's DAGs."""
+    from jobs.local import demo, scheduler, services
+
+    chosen = settings.load(env)
+    services.up(chosen)
+    scheduler.start(chosen, demo.AS_OF if demo.is_demo(chosen) else None)

@@ -1,0 +1,159 @@
+"""`make demo`: a retailer's year from Kafka to Redis in one Spark session, measured and checked as it goes.
+
+The lake under .local/ remembers how many households it was made for; another number starts it over. The same
+number again carries on where it stopped, so interrupting it anywhere and running it again ends right.
+"""
+
+import functools
+import json
+import shutil
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress
+
+from expectations.schemas import TABLES
+from jobs.lake import job, tables, tracking
+from jobs.lake.errors import OperatorError
+from jobs.lake.session import spark_for
+from jobs.lake.settings import Settings
+from jobs.local import memory, producer, report, services, shop
+from jobs.local.message import Message, planted
+from jobs.serve import page
+from models import registry
+
+AS_OF = datetime(2018, 1, 1, 4, 2, tzinfo=UTC)
+MARKER = "demo.json"
+LOCAL_STATE = ("lake", "kafka", "redis", "sources", "mlflow.db", "mlartifacts")
+LAND = ("bronze.events", "bronze.catalog", "bronze.crm")
+CLEAN = ("silver.events", "silver.interactions", "silver.items", "silver.people")
+KNOW = ("gold.ratings", "gold.features")
+LEARN = ("train.als", "train.personas")
+DECIDE = ("gold.segments", "gold.profiles", "gold.recommendations", "gold.fallbacks")
+
+console = Console()
+
+
+def run(settings: Settings, households: int | None) -> dict[str, Any]:
+    """The whole way. Prints a report, writes it to build/demo.json and returns it.
+
+    Raises OperatorError when what came out is not what was put in.
+    """
+    began = time.monotonic()
+    stages: list[dict[str, Any]] = []
+    options = job.Options(AS_OF)
+    gated = {"silver": CLEAN, "gold": (*KNOW, *DECIDE)}
+
+    def stage(name: str, work: Callable[[], Any]) -> Any:
+        with memory.watched(settings) as peak:
+            start = time.monotonic()
+            result = work()
+            seconds = round(time.monotonic() - start, 1)
+        stages.append({"name": name, "seconds": seconds, "peak_mib": peak.mib})
+        console.print(f"[green]✓[/] {name:<24} {seconds:6.1f} s   {peak.mib:6,} MiB")
+        return result
+
+    _start_over_if_other(settings, households)
+    stage("services", lambda: (services.up(settings), services.ensure_topic(settings)))
+    messages = stage("read the shop's year", lambda: _prepared(settings, households))
+    stage("send to Kafka", lambda: _sent(settings, messages))
+    stage("start Spark", lambda: spark_for("demo", settings))
+    for name in (*LAND, *CLEAN):
+        stage(name, functools.partial(job.main_of(name), settings, options))
+    stage("gate silver", lambda: _gate(settings, gated["silver"]))
+    for name in (*KNOW, *LEARN, *DECIDE):
+        stage(name, functools.partial(job.main_of(name), settings, options))
+    stage("gate gold", lambda: _gate(settings, gated["gold"]))
+    stage("publish.recommendations", lambda: job.main_of("publish.recommendations")(settings, options))
+    found = stage("count", lambda: counted(settings))
+    found["stages"] = stages
+    found["seconds"] = round(time.monotonic() - began, 1)
+    found["peak_mib"] = max(one["peak_mib"] for one in stages)
+    check(found, messages)
+    target = settings.project / "build" / "demo.json"
+    target.parent.mkdir(exist_ok=True)
+    target.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    report.show(found, target, console)
+    return found
+
+
+def counted(settings: Settings) -> dict[str, Any]:
+    """What the lake, MLflow and Redis hold now, as in build/demo.json."""
+    spark = spark_for("demo", settings)
+    built = [name for name in TABLES if tables.exists(spark, name)]
+    reasons = tables.read(spark, "quarantine.events").selectExpr("explode(reasons) AS reason")
+    ledger = tables.read(spark, "ops.ledger").selectExpr("sum(duplicate) AS duplicate").collect()[0]
+    where = tracking.registry_of(settings)
+    versions = {name: registry.resolve(where, name, registry.CANDIDATE) for name in ("popularity", "frequency", "als")}
+    purchased = tables.read(spark, "silver.interactions").where("event_type = 'purchase' AND source IS NULL")
+    lines = purchased.selectExpr("count(*) AS lines", "count(DISTINCT event_id) AS baskets").collect()[0]
+    client = page.connect(settings.redis)
+    version = str(client.get(f"{settings.redis.prefix}:current"))
+    manifest = json.loads(str(client.get(f"{settings.redis.prefix}:{version}:manifest")))
+    return {
+        "tables": {name: tables.read(spark, name).count() for name in built},
+        "purchase_lines": lines["lines"],
+        "baskets": lines["baskets"],
+        "quarantined": {row["reason"]: row["count"] for row in reasons.groupBy("reason").count().collect()},
+        "duplicates": ledger["duplicate"] or 0,
+        "metrics": {name: found.metrics for name, found in versions.items() if found},
+        "redis": {"version": version, "people": manifest["people"], "bytes": manifest["bytes"]},
+    }
+
+
+def is_demo(settings: Settings) -> bool:
+    """Whether the local lake was made by the demo, and so lives in 2017."""
+    return (settings.home / MARKER).is_file()
+
+
+def check(found: dict[str, Any], messages: list[Message]) -> None:
+    """Raises OperatorError when the lake does not hold exactly what was sent."""
+    sown = planted(messages)
+    duplicates = sown.pop("duplicate")
+    expected = {
+        "bronze.events": len(messages),
+        "quarantine.events": sum(sown.values()),
+        "silver.events": len(messages) - sum(sown.values()) - duplicates,
+    }
+    wrong = [
+        f"{name} holds {found['tables'][name]:,} rows, expected {rows:,}"
+        for name, rows in expected.items()
+        if found["tables"][name] != rows
+    ]
+    if found["duplicates"] != duplicates:
+        wrong.append(f"{found['duplicates']} duplicates counted, {duplicates} were sent")
+    if wrong:
+        raise OperatorError("demo: " + "; ".join(wrong) + "; start over with: make clean demo")
+
+
+def _prepared(settings: Settings, households: int | None) -> list[Message]:
+    shop.write_sources(Path(settings.sources.catalog), Path(settings.sources.crm), households)
+    return shop.messages(households, settings.local.seed)
+
+
+def _sent(settings: Settings, messages: list[Message]) -> None:
+    with Progress(console=console, transient=True) as progress:
+        producer.send(settings, messages, progress)
+
+
+def _gate(settings: Settings, names: tuple[str, ...]) -> None:
+    from jobs.quality import gate
+
+    gate.main(settings, job.Options(AS_OF, tables=names))
+
+
+def _start_over_if_other(settings: Settings, households: int | None) -> None:
+    marker = settings.home / MARKER
+    wanted = {"households": households}
+    if marker.is_file() and json.loads(marker.read_text(encoding="utf-8")) != wanted:
+        console.print("The lake holds a demo of another number of households; starting over.")
+        services.down(settings)
+        for name in LOCAL_STATE:
+            path = settings.home / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    settings.home.mkdir(parents=True, exist_ok=True)
+    marker.write_text(json.dumps(wanted), encoding="utf-8")

@@ -1,0 +1,54 @@
+"""Peak memory of everything the project runs: this process, its children (the JVM, Python workers), the services."""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import psutil
+
+from jobs.lake.settings import Settings
+from jobs.local import services
+
+EVERY_SECONDS = 0.5
+
+
+@dataclass
+class Peak:
+    """Largest sum of resident memory seen, in MiB. Pages that processes share are counted once for each."""
+
+    mib: int = 0
+
+
+@contextlib.contextmanager
+def watched(settings: Settings) -> Iterator[Peak]:
+    """Samples twice a second while the block runs."""
+    peak, over = Peak(), threading.Event()
+
+    def watch() -> None:
+        pids = [found.pid for found in services.status(settings) if found.pid]
+        while True:
+            peak.mib = max(peak.mib, _resident(pids) >> 20)
+            if over.wait(EVERY_SECONDS):
+                return
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield peak
+    finally:
+        over.set()
+        watcher.join()
+
+
+def _resident(pids: list[int]) -> int:
+    own = psutil.Process()
+    processes = [own, *own.children(recursive=True)]
+    for pid in pids:
+        with contextlib.suppress(psutil.Error):
+            processes.append(psutil.Process(pid))
+    total = 0
+    for process in {process.pid: process for process in processes}.values():
+        with contextlib.suppress(psutil.Error):
+            total += process.memory_info().rss
+    return total

@@ -1,0 +1,79 @@
+"""`python -m tests.bench [case,case]`: each case beside its yardstick in the same run, into build/bench.json."""
+
+import json
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from jobs.lake.session import spark_for
+from jobs.lake.settings import Settings, load
+from jobs.local import services
+from tests.bench import export, ingest, learning
+from tests.conftest import free_port
+
+CASES: dict[str, Callable[[Settings], dict[str, Any]]] = {
+    "ingest": ingest.case,
+    "als_fit": learning.als_fit,
+    "topn": learning.topn,
+    "export": export.case,
+}
+
+
+def main(words: list[str]) -> None:
+    chosen = words[0].split(",") if words and words[0] else list(CASES)
+    unknown = [name for name in chosen if name not in CASES]
+    if unknown:
+        sys.exit(f"error: no case {', '.join(unknown)}; the cases are: {', '.join(CASES)}")
+    machine = {
+        "cores": os.cpu_count(),
+        "memory_gib": psutil.virtual_memory().total >> 30,
+        "system": platform.platform(),
+    }
+    results = []
+    with tempfile.TemporaryDirectory(prefix="lakehouse-bench-") as folder:
+        settings = _apart(Path(folder))
+        try:
+            services.up(settings)
+            spark_for("bench", settings)
+            for name in chosen:
+                print(f"{name} ...", flush=True)
+                result = {"name": name, **CASES[name](settings), "machine": machine}
+                results.append(result)
+                print(
+                    f"{name}: {result['value']:,} {result['unit']}; {result['yardstick']}:"
+                    f" {result['yardstick_value']:,}; ratio {result['ratio']}",
+                    flush=True,
+                )
+        finally:
+            services.down(settings)
+    target = settings.project / "build" / "bench.json"
+    target.parent.mkdir(exist_ok=True)
+    kept = [old for old in _former(target) if old["name"] not in chosen]
+    target.write_text(json.dumps(kept + results, indent=2) + "\n", encoding="utf-8")
+    print(f"wrote {target.relative_to(settings.project)}")
+
+
+def _apart(folder: Path) -> Settings:
+    """An installation of its own, so that nobody's lake, topic or Redis is touched."""
+    broker, controller, redis = free_port(), free_port(), free_port()
+    os.environ |= {
+        "LAKEHOUSE_HOME": str(folder),
+        "LAKEHOUSE_LOCAL__BROKER_PORT": str(broker),
+        "LAKEHOUSE_LOCAL__CONTROLLER_PORT": str(controller),
+        "LAKEHOUSE_LOCAL__REDIS_PORT": str(redis),
+    }
+    return load("local")
+
+
+def _former(target: Path) -> list[dict[str, Any]]:
+    return json.loads(target.read_text(encoding="utf-8")) if target.is_file() else []
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

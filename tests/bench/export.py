@@ -1,0 +1,78 @@
+"""export: lists of 50 items from gold to Redis, against redis-benchmark's pipelined SET of the same size."""
+
+import shutil
+import subprocess
+from typing import Any
+
+from pyspark.sql import functions as F
+
+from jobs.lake.errors import OperatorError
+from jobs.lake.session import spark_for
+from jobs.lake.settings import Settings
+from jobs.publish import recommendations as publish
+from jobs.serve import page
+from tests.bench.clock import result, seconds
+
+PEOPLE, AGAIN, DISCOVER = 100_000, 20, 30
+
+
+def case(settings: Settings) -> dict[str, Any]:
+    benchmark = shutil.which("redis-benchmark")
+    if benchmark is None:
+        raise OperatorError("redis-benchmark is the yardstick and is not on the PATH: apt-get install redis-tools")
+    spark = spark_for("bench", settings)
+    ranks = F.explode(F.sequence(F.lit(1), F.lit(AGAIN + DISCOVER))).alias("place")
+    recommended = spark.range(PEOPLE, numPartitions=4).select(F.col("id").cast("string").alias("person_id"), ranks)
+    recommended = recommended.select(
+        "person_id",
+        F.when(F.col("place") <= AGAIN, "again").otherwise("discover").alias("slot"),
+        F.col("place").alias("rank"),
+        F.when(F.col("place") <= AGAIN, "bought 12 times").otherwise("similar shoppers").alias("reason"),
+        (F.abs(F.hash("person_id", "place")) % 90_000 + 900_000).cast("string").alias("item_id"),
+    ).persist()
+    recommended.count()
+    client = page.connect(settings.redis)
+    publish.write(publish.as_lists(recommended.where("hash(person_id) % 100 = 0")), "warm", settings.redis)
+    client.flushdb()
+    before = int(client.info("memory")["used_memory"])
+    sizes: list[int] = []
+    whole = seconds(lambda: sizes.append(publish.write(publish.as_lists(recommended), "bench:1", settings.redis)[1]))
+    bytes_each = (int(client.info("memory")["used_memory"]) - before) / PEOPLE
+    value_bytes = round(sizes[0] / PEOPLE)
+    client.flushdb()
+    said = subprocess.run(
+        [
+            benchmark,
+            "-p",
+            str(settings.local.redis_port),
+            "-t",
+            "set",
+            "-n",
+            str(PEOPLE),
+            "-r",
+            str(PEOPLE),
+            "-d",
+            str(value_bytes),
+            "-P",
+            "1000",
+            "-c",
+            "4",
+            "--csv",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    yardstick = float(said.stdout.splitlines()[-1].split(",")[1].strip('"'))
+    client.flushdb()
+    recommended.unpersist()
+    return result(
+        PEOPLE / whole,
+        "people/s",
+        "redis-benchmark, pipelined SET of the same size",
+        yardstick,
+        PEOPLE,
+        bytes_per_person=round(bytes_each),
+        value_bytes=value_bytes,
+        items_each=AGAIN + DISCOVER,
+    )

@@ -1,0 +1,136 @@
+"""One file, three places: spark-submit with the zip on local[2], and on a standalone cluster with one worker.
+
+publish.recommendations runs Python of ours on executors. The submitted processes start in an empty folder, so that
+what they import can only come from the zip.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from jobs.local import app_zip
+from jobs.serve import page
+from tests.conftest import SmallLake, free_port
+
+ROOT = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
+
+
+@pytest.fixture(scope="module")
+def zipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return app_zip.build(ROOT, tmp_path_factory.mktemp("dist") / "app.zip")
+
+
+@pytest.fixture(scope="module")
+def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A standalone master and one worker; the executors' Python finds none of our packages by itself."""
+    folder = tmp_path_factory.mktemp("cluster")
+    port, page_port = free_port(), free_port()
+    url = f"spark://127.0.0.1:{port}"
+    environment = {**os.environ, "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_LOG_DIR": str(folder)}
+    deploy = "org.apache.spark.deploy"
+    commands = [
+        [
+            f"{deploy}.master.Master",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--webui-port",
+            str(page_port),
+        ],
+        [
+            f"{deploy}.worker.Worker",
+            "--cores",
+            "1",
+            "--memory",
+            "1g",
+            "--webui-port",
+            "0",
+            "--work-dir",
+            str(folder),
+            url,
+        ],
+    ]
+    log = folder / "cluster.log"
+    with log.open("w") as out:
+        started = [
+            subprocess.Popen([BIN / "spark-class", *words], env=environment, cwd=folder, stdout=out, stderr=out)
+            for words in commands
+        ]
+        until = time.monotonic() + 90
+        while "Registering worker" not in log.read_text() and time.monotonic() < until:
+            time.sleep(0.2)
+        assert "Registering worker" in log.read_text(), log.read_text()[-2000:]
+        yield url
+        for process in started:
+            for child in [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]:
+                child.kill()
+            process.wait()
+
+
+def submit(
+    master: str, zipped: Path, job: str, lake: SmallLake, folder: Path, *words: str
+) -> subprocess.CompletedProcess[str]:
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    environment |= {**lake.environment, "PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
+    return subprocess.run(
+        [
+            BIN / "spark-submit",
+            "--master",
+            master,
+            "--driver-memory",
+            "1g",
+            "--conf",
+            "spark.executor.memory=768m",
+            "--conf",
+            "spark.ui.enabled=false",
+            "--py-files",
+            zipped,
+            ROOT / "jobs" / job,
+            "--as-of",
+            "2018-01-01T04:02",
+            *words,
+        ],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("where", ["local[2]", "standalone"])
+def test_the_same_file_publishes(
+    where: str, small_lake: SmallLake, zipped: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    url = request.getfixturevalue("master") if where == "standalone" else where
+    client = page.connect(small_lake.settings.redis)
+    version = client.get("rec:current")
+    person = next(iter(client.scan_iter(f"rec:{version}:person:*")))
+    client.delete(person)
+    done = submit(url, zipped, "publish/recommendations.py", small_lake, tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert client.get("rec:current") == version
+    assert client.exists(person)
+
+
+def test_a_submitted_job_says_what_is_missing(small_lake: SmallLake, zipped: Path, tmp_path: Path) -> None:
+    lake = SmallLake(
+        small_lake.settings,
+        {},
+        {**small_lake.environment, "LAKEHOUSE_LAKE__ROOT": str(tmp_path / "none")},
+        small_lake.as_of,
+    )
+    done = submit("local[1]", zipped, "gold/ratings.py", lake, tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines()[-1] == (
+        "error: table silver.interactions is not built yet; build it with: lakehouse run silver.interactions"
+    )

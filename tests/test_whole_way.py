@@ -1,0 +1,165 @@
+"""The whole way on 50 households, with a real broker and Redis, against counts made apart in pandas."""
+
+import json
+from collections import Counter
+
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+from redis import Redis
+from typer.testing import CliRunner
+
+from jobs.cli import app
+from jobs.lake import tables, tracking
+from jobs.local import demo, producer, shop
+from jobs.local.message import planted
+from jobs.serve import page
+from models import registry
+from tests.conftest import SmallLake
+from tests.jobs.local import shop_oracle
+
+HOUSEHOLDS = 50
+
+
+@pytest.fixture(scope="module")
+def truth() -> shop_oracle.Expected:
+    return shop_oracle.expected(HOUSEHOLDS)
+
+
+def test_interactions_are_the_shops_lines(small_lake: SmallLake, spark: SparkSession) -> None:
+    real = tables.read(spark, "silver.interactions").where("event_type = 'purchase' AND source IS NULL")
+    columns = ["person_id", "item_id", "order_id", "quantity", "amount", "discount"]
+    ours = real.select(*columns).toPandas()
+    theirs = shop_oracle.interactions(HOUSEHOLDS)[columns]
+
+    def rows(frame):  # type: ignore[no-untyped-def]
+        return Counter(
+            (
+                row.person_id,
+                row.item_id,
+                row.order_id,
+                round(float(row.quantity), 2),
+                round(row.amount, 2),
+                round(row.discount, 2),
+            )
+            for row in frame.itertuples()
+        )
+
+    assert rows(ours) == rows(theirs)
+
+
+def test_counts_by_table(small_lake: SmallLake, spark: SparkSession, truth: shop_oracle.Expected) -> None:
+    report = small_lake.report
+    assert (report["purchase_lines"], report["baskets"]) == (truth.lines, truth.baskets)
+    assert report["tables"]["bronze.catalog"] == truth.catalog
+    assert report["tables"]["bronze.crm"] == truth.crm
+    bought = tables.read(spark, "gold.ratings").where("purchases > 0")
+    assert bought.count() == truth.person_item_pairs
+    assert tables.read(spark, "gold.features").count() == len(truth.people)
+
+
+def test_features_are_what_people_did(small_lake: SmallLake, spark: SparkSession) -> None:
+    ours = tables.read(spark, "gold.features").select("person_id", "baskets", "lines", "spend").toPandas()
+    theirs = shop_oracle.by_person(HOUSEHOLDS)
+    joined = ours.set_index("person_id").join(theirs, rsuffix="_true", how="outer")
+    assert (joined["baskets"] == joined["baskets_true"]).all()
+    assert (joined["lines"] == joined["lines_true"]).all()
+    assert (joined["spend"] - joined["spend_true"]).abs().max() < 0.005
+
+
+def test_what_was_broken_lies_in_quarantine(small_lake: SmallLake, spark: SparkSession) -> None:
+    sown = planted(shop.messages(HOUSEHOLDS, small_lake.settings.local.seed))
+    assert all(sown.values())
+    assert small_lake.report["duplicates"] == sown.pop("duplicate")
+    quarantine = tables.read(spark, "quarantine.events")
+    assert quarantine.count() == sum(sown.values())
+    assert quarantine.where("size(reasons) = 0").count() == 0
+    not_json = F.array_contains("reasons", "message: not JSON") | F.array_contains(
+        "reasons", "message: not a JSON object"
+    )
+    assert quarantine.where(not_json).count() == sown["not_json"]
+    assert quarantine.where(F.exists("reasons", lambda r: r.contains("is expected"))).count() == sown["wrong_type"]
+    assert quarantine.where(F.exists("reasons", lambda r: r.endswith("missing"))).count() == sown["missing_field"]
+    assert quarantine.where(F.exists("reasons", lambda r: r.startswith("occurred_at: "))).count() >= sown["bad_date"]
+
+
+def test_the_ledger_balances_with_the_topic(small_lake: SmallLake, spark: SparkSession) -> None:
+    ledger = tables.read(spark, "ops.ledger")
+    parts = ledger.groupBy("partition").agg(F.sum("received").alias("received"), F.max("last_offset").alias("last"))
+    rows = parts.collect()
+    assert len(rows) == producer.partitions(small_lake.settings)
+    assert all(row["received"] == row["last"] + 1 for row in rows)
+    assert ledger.where("received != kept + quarantined + duplicate").count() == 0
+
+
+def test_events_are_unique_and_derived_ones_are_marked(small_lake: SmallLake, spark: SparkSession) -> None:
+    events = tables.read(spark, "silver.events")
+    assert events.select("event_id").distinct().count() == events.count()
+    invented = F.col("event_type").isin("product_view", "add_to_cart", "remove_from_cart", "identify", "consent")
+    assert events.where(invented & (F.coalesce("context.source", F.lit("")) != "derived")).count() == 0
+    assert events.where(~invented & F.col("context.source").isNotNull()).count() == 0
+    assert events.where("payload.email IS NOT NULL OR payload.phone IS NOT NULL").count() == 0
+
+
+def test_every_table_opens_by_name(small_lake: SmallLake, spark: SparkSession) -> None:
+    for name, rows in small_lake.report["tables"].items():
+        assert spark.table(name).count() >= rows > 0, name
+
+
+def test_discover_is_new_and_again_is_not(small_lake: SmallLake, spark: SparkSession) -> None:
+    bought = tables.read(spark, "gold.ratings").where("purchases > 0").select("person_id", "item_id")
+    lists = tables.read(spark, "gold.recommendations").select("person_id", "item_id", "slot")
+    assert lists.where("slot = 'discover'").join(bought, ["person_id", "item_id"], "left_semi").count() == 0
+    assert lists.where("slot = 'again'").join(bought, ["person_id", "item_id"], "left_anti").count() == 0
+    sizes = lists.where("slot = 'discover'").groupBy("person_id").count().select("count").distinct().collect()
+    assert [row["count"] for row in sizes] == [small_lake.settings.recommendations.discover]
+
+
+def test_redis_holds_everyone_who_bought(
+    small_lake: SmallLake, spark: SparkSession, truth: shop_oracle.Expected
+) -> None:
+    client: Redis = page.connect(small_lake.settings.redis)
+    version = client.get("rec:current")
+    assert version == small_lake.report["redis"]["version"]
+    first = tables.read(spark, "gold.recommendations").where("rank = 1 AND slot = 'again'").collect()
+    best = {row["person_id"]: row["item_id"] for row in first}
+    for person in truth.people:
+        lists = json.loads(str(client.get(f"rec:{version}:person:{person}")))
+        assert lists["again"][0][0] == best[person]
+    assert 0 < int(client.ttl(f"rec:{version}:person:{person}")) <= 7 * 86_400
+
+
+def test_models_are_registered_with_what_they_were_made_of(small_lake: SmallLake) -> None:
+    where = tracking.registry_of(small_lake.settings)
+    found = registry.resolve(where, "als", registry.CANDIDATE)
+    assert found and found.params["rank"] == "8"
+    assert found.tags["gate"] and found.tags["delta.gold.ratings"].isdigit() and found.tags["commit"]
+    assert 0 <= found.metrics["new"]["ndcg@10"] <= 1
+    assert registry.resolve(where, "personas", registry.CHAMPION)
+
+
+def test_the_demo_again_changes_nothing(small_lake: SmallLake, spark: SparkSession) -> None:
+    before = {
+        k: v for k, v in small_lake.report["tables"].items() if not k.startswith(("ops.", "gold.person_", "gold.item_"))
+    }
+    again = demo.run(small_lake.settings, HOUSEHOLDS)
+    assert {name: again["tables"][name] for name in before} == before
+    assert again["duplicates"] == small_lake.report["duplicates"]
+    assert again["quarantined"] == small_lake.report["quarantined"]
+
+
+def test_recommend_prints_names_prices_and_version(small_lake: SmallLake, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in small_lake.environment.items():
+        monkeypatch.setenv(name, value)
+    person = sorted(shop_oracle.expected(HOUSEHOLDS).people)[0]
+    said = CliRunner().invoke(app, ["recommend", person, "--json"])
+    assert said.exit_code == 0, said.output
+    found = json.loads(said.stdout)
+    assert found["whose"] == f"person:{person}" and "-als" in found["version"]
+    assert {item["slot"] for item in found["items"]} == {"again", "discover"}
+    again = [item for item in found["items"] if item["slot"] == "again"]
+    assert all(item["name"] and item["price"] is not None and "bought" in item["reason"] for item in again)
+    stranger = json.loads(CliRunner().invoke(app, ["recommend", "nobody", "--json"]).stdout)
+    assert stranger["whose"] == "segment:everyone" and stranger["items"]
+    segment = json.loads(CliRunner().invoke(app, ["recommend", "nobody", "--segment", "persona-1", "--json"]).stdout)
+    assert segment["whose"] == "segment:persona-1"
