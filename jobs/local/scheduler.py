@@ -14,7 +14,8 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -55,7 +56,8 @@ def start(settings: Settings, as_of: datetime | None = None) -> None:
         _once([airflow, "db", "migrate"], home, variables)
         _once([airflow, "pools", "import", str(settings.project / "dags" / "pools.json")], home, variables)
         for name, command in PARTS.items():
-            parts[name] = _launch([airflow, *command], home, variables, home / f"{name}.log")
+            with _undisturbed():
+                parts[name] = _launch([airflow, *command], home, variables, home / f"{name}.log")
         _wait(parts, settings)
         print(_where_to_look(settings, as_of), flush=True)
         while True:
@@ -141,6 +143,20 @@ def _refuse_taken(settings: Settings) -> None:
         ) from None
 
 
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Holds Ctrl-C back until the block is done: between a process's birth and its note it would leave it behind."""
+    held: list[int] = []
+    before = {each: signal.signal(each, lambda number, _: held.append(number)) for each in ENDS}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    if held:
+        raise KeyboardInterrupt
+
+
 def _launch(command: list[Path | str], home: Path, variables: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
     """A process in a session of its own, so that Ctrl-C reaches it by `_stop` alone, which finds its kin."""
     with log.open("wb") as out:
@@ -157,11 +173,13 @@ def _launch(command: list[Path | str], home: Path, variables: Mapping[str, str],
 
 def _once(command: list[Path | str], home: Path, variables: Mapping[str, str]) -> None:
     log = home / f"{command[1]}.log"
-    process = _launch(command, home, variables, log)
+    started: dict[str, subprocess.Popen[bytes]] = {}
     try:
-        code = process.wait()
+        with _undisturbed():
+            started["once"] = _launch(command, home, variables, log)
+        code = started["once"].wait()
     finally:
-        _stop({str(command[1]): process})
+        _stop(started)
     if code:
         raise OperatorError(f"airflow {command[1]} {command[2]} failed, {log} ends: {_last_words(log)}")
 

@@ -74,7 +74,7 @@ def require(client: "Redis", settings: RedisSettings) -> None:
         client.ping()
     except RedisError as error:
         raise OperatorError(
-            f"no Redis answers at {_shown(settings)} (setting redis.url): {error:.100}; start one with: lakehouse up"
+            f"no Redis answers at {_shown(settings)} (setting redis.url): {error!s:.100}; start one with: lakehouse up"
         ) from None
 
 
