@@ -94,6 +94,8 @@ def require(outcomes: Sequence[Outcome], name: str) -> None:
 def _prepare() -> None:
     """Before the import of Great Expectations, which takes seconds: a job that checks nothing must not pay for it."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    # Its import tells of each function that it does not document.
+    logging.getLogger("great_expectations._docs_decorators").setLevel(logging.WARNING)
 
 
 @contextlib.contextmanager
