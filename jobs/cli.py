@@ -31,7 +31,7 @@ class Operated(TyperGroup):
             typer.secho(f"error: {error}", fg="red", err=True)
             raise typer.Exit(1) from None
         except KeyboardInterrupt as interrupt:
-            typer.secho(f"interrupted; {interrupt or 'the same command carries on'}", fg="yellow", err=True)
+            typer.secho(f"interrupted; {str(interrupt) or 'the same command carries on'}", fg="yellow", err=True)
             raise typer.Exit(130) from None
 
 
