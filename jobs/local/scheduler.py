@@ -147,7 +147,8 @@ def _refuse_taken(settings: Settings) -> None:
 def _undisturbed() -> Iterator[None]:
     """Holds Ctrl-C back until the block is done: between a process's birth and its note it would leave it behind."""
     held: list[int] = []
-    before = {each: signal.signal(each, lambda number, _: held.append(number)) for each in ENDS}
+    ends = (signal.SIGINT, *ENDS)
+    before = {each: signal.signal(each, lambda number, _: held.append(number)) for each in ends}
     try:
         yield
     finally:
