@@ -47,7 +47,8 @@ def _by_person(recommended: DataFrame, truth: DataFrame, k: int) -> DataFrame:
     Each side is shuffled once. Counting lists, gaps and hits in a grouping each took three times as long.
     """
     wanted = truth.groupBy("person_id").agg(F.count("*").alias("lines"), F.collect_set("item_id").alias("wanted"))
-    lists = recommended.groupBy("person_id").agg(F.array_sort(F.collect_list(F.struct("rank", "item_id"))).alias("list"))
+    ranked = F.array_sort(F.collect_list(F.struct("rank", "item_id")))
+    lists = recommended.groupBy("person_id").agg(ranked.alias("list"))
     hit = F.transform("shown", lambda item, place: F.when(F.array_contains("wanted", item), place + 1))
     return (
         wanted.join(lists, on="person_id", how="left")

@@ -16,6 +16,10 @@ from jobs.lake import tables
 from jobs.lake.session import spark_for
 from jobs.lake.settings import Settings, load
 
+# Every JVM of these tests lives for seconds: the second compiler would only take a core from the first. It is given
+# to spark-submit, which starts the session's JVM too.
+os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1")
+
 
 @dataclass(frozen=True)
 class SmallLake:

@@ -1,4 +1,4 @@
-"""Every notebook runs from top to bottom on the small lake, in a kernel of its own, and draws something."""
+"""Every notebook runs from top to bottom on the small lake and draws something."""
 
 import os
 import sys
@@ -7,6 +7,8 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from nbformat import NotebookNode as Notebook
+from nbformat.v4 import new_code_cell, new_notebook
 
 from tests.conftest import SmallLake
 
@@ -18,17 +20,26 @@ def test_these_are_all() -> None:
     assert tuple(sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))) == NAMES
 
 
+@pytest.fixture(scope="module")
+def executed(small_lake: SmallLake) -> Notebook:
+    """The three run one after the other in one kernel, and so on one Spark; no name of one is left for the next."""
+    book = new_notebook()
+    for name in NAMES:
+        cells = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4).cells
+        book.cells += [new_code_cell("%reset -f"), *(cell | {"metadata": {"notebook": name}} for cell in cells)]
+    with pytest.MonkeyPatch.context() as patch:
+        for variable, value in {**small_lake.environment, "LAKEHOUSE_SPARK__DRIVER_MEMORY": "1g"}.items():
+            patch.setenv(variable, value)
+        patch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+        folder = {"metadata": {"path": str(NOTEBOOKS)}}
+        NotebookClient(book, timeout=240, kernel_name="python3", resources=folder).execute()
+    return book
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_it_runs_and_draws(name: str, small_lake: SmallLake, monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable, value in small_lake.environment.items():
-        monkeypatch.setenv(variable, value)
-    monkeypatch.setenv("LAKEHOUSE_SPARK__DRIVER_MEMORY", "1g")
-    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    book = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
-    NotebookClient(book, timeout=240, kernel_name="python3", resources={"metadata": {"path": str(NOTEBOOKS)}}).execute()
-    drawn = [
-        output for cell in book.cells for output in cell.get("outputs", []) if "image/png" in output.get("data", {})
-    ]
+def test_it_runs_and_draws(name: str, executed: Notebook) -> None:
+    cells = [cell for cell in executed.cells if cell.metadata.get("notebook") == name]
+    drawn = [output for cell in cells for output in cell.get("outputs", []) if "image/png" in output.get("data", {})]
     assert drawn
 
 
