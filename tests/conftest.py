@@ -37,6 +37,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def settings_under(environment: dict[str, str]) -> Settings:
+    """The local settings as a process with these LAKEHOUSE_* variables sees them."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        return load("local")
+
+
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """LAKEHOUSE_* variables of a whole installation of its own."""
@@ -60,13 +68,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def settings(environment: dict[str, str]) -> Settings:
     """Settings of that installation; nothing is started yet."""
-    before = dict(os.environ)
-    os.environ.update(environment)
-    try:
-        return load("local")
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+    return settings_under(environment)
 
 
 @pytest.fixture(scope="session")

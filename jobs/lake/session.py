@@ -8,6 +8,8 @@ from pyspark.sql import SparkSession
 from jobs.lake import tables
 from jobs.lake.settings import Settings
 
+# A fit of ALS is one lineage as deep as its iterations; the default stack (1 MiB) overflowed at fifteen.
+DEEP_STACK = "-Xss4m"
 ONE_BLAS_THREAD = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
 
 
@@ -45,6 +47,7 @@ def _properties(settings: Settings) -> dict[str, str]:
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         tables.ROOT: settings.lake.root,
+        "spark.executor.extraJavaOptions": DEEP_STACK,
         **{f"spark.executorEnv.{name}": value for name, value in ONE_BLAS_THREAD.items()},
     }
 
@@ -54,7 +57,7 @@ def _own_driver(settings: Settings) -> dict[str, str]:
     return {
         "spark.master": settings.spark.master,
         "spark.driver.memory": settings.spark.driver_memory,
-        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={settings.project}/conf/log4j2.properties",
+        "spark.driver.extraJavaOptions": f"{DEEP_STACK} -Dlog4j2.configurationFile={settings.project}/conf/log4j2.properties",
         "spark.ui.enabled": str(settings.spark.ui).lower(),
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.warehouse.dir": str(settings.home / "warehouse"),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from jobs.lake.settings import load
+from tests.dags.conftest import Begun
 
 pytestmark = pytest.mark.airflow
 
@@ -40,6 +41,11 @@ EXPECTED = {
 
 def steps(dags: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {f"{dag_id}/{name}": step for dag_id, dag in dags.items() for name, step in dag["steps"].items()}
+
+
+def test_they_start(begun: Begun) -> None:
+    # Their runs take minutes and half a core: they begin here and test_runs.py asks, last of all, how they ended.
+    assert begun.process.poll() is None
 
 
 def test_these_dags_with_these_steps_in_this_order(dags: dict[str, Any]) -> None:
