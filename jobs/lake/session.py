@@ -54,10 +54,11 @@ def _properties(settings: Settings) -> dict[str, str]:
 
 def _own_driver(settings: Settings) -> dict[str, str]:
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    log_settings = f"{settings.project}/conf/log4j2.properties"
     return {
         "spark.master": settings.spark.master,
         "spark.driver.memory": settings.spark.driver_memory,
-        "spark.driver.extraJavaOptions": f"{DEEP_STACK} -Dlog4j2.configurationFile={settings.project}/conf/log4j2.properties",
+        "spark.driver.extraJavaOptions": f"{DEEP_STACK} -Dlog4j2.configurationFile={log_settings}",
         "spark.ui.enabled": str(settings.spark.ui).lower(),
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.warehouse.dir": str(settings.home / "warehouse"),
