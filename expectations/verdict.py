@@ -6,7 +6,8 @@ a VARIANT, field by field; the other 99 % never pay for that.
 """
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -34,6 +35,13 @@ FIRST_CHARACTERS = {  # JSON Schema type -> how a value of it begins, as part of
 DATE_TIME = r"^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$"  # RFC 3339, 5.6
 
 
+class Rule(NamedTuple):
+    """`is_broken`: a condition. `reasons`: what is wrong then, each null where it is not; one or more."""
+
+    is_broken: Column
+    reasons: tuple[Column, ...]
+
+
 def with_event(rules: Contract) -> Callable[[DataFrame], DataFrame]:
     """Adds `event` (the message as a typed struct), `reasons` (every rule it breaks; empty when valid) and `extra`
     (the fields of a valid message that the contract does not know, as JSON text by name; null when none).
@@ -50,15 +58,11 @@ def with_event(rules: Contract) -> Callable[[DataFrame], DataFrame]:
         parsed = frame.withColumn("event", F.from_json(text, f"struct<{fields}, _corrupt: string>", options))
         event = F.col("event")
         is_suspect = event.isNull() | event["_corrupt"].isNotNull() | text.rlike(_surprise(message))
-        of_payload = functools.reduce(
-            lambda chain, item: chain.when(event["event_type"] == item[0], _lines(_payload_reasons(item[1], event))),
-            rules.payloads.items(),
-            F.when(F.lit(False), ""),
-        )
-        reasons_of_payload = F.nullif(of_payload, F.lit(""))
-        broken = _lines([*_envelope_reasons(rules, event), _untimely(event), reasons_of_payload])
-        told = parsed.withColumn("_suspect", is_suspect).withColumn("_broken", broken)
-        quick = F.when(F.col("_broken") == "", F.array().cast("array<string>")).otherwise(F.split("_broken", "\n"))
+        found = _rules_of(rules, event)
+        # Most messages break nothing: whether they do is asked first, in one condition, and why only of the others.
+        why = F.split(_lines(found.reasons), "\n")
+        told = parsed.withColumn("_suspect", is_suspect).withColumn("_broken", found.is_broken)
+        quick = F.when(F.col("_broken"), why).otherwise(F.array().cast("array<string>"))
         return (
             told.withColumn("reasons", F.when(F.col("_suspect"), _exact(text, message, quick)).otherwise(quick))
             .withColumn("extra", F.when(F.col("_suspect") & (F.size("reasons") == 0), _unknown_fields(text, message)))
@@ -83,8 +87,11 @@ def _unknown_fields(text: Column, message: Schema) -> Column:
 
 
 def _surprise(message: Schema) -> str:
-    """A pattern found in every text that holds a name the contract does not know, or a known one followed by a value
-    of a wrong type; it may be found in a valid text too (a name inside a value, a name with two meanings)."""
+    """A pattern found in every JSON text that holds a name the contract does not know, a name with an escape in it, or
+    a known one followed by a value of a wrong type; it may be found in a valid text too (a name with two meanings).
+
+    A name stands behind a brace or a comma, and a string that holds these has no bare quote behind them.
+    """
     first_of: dict[str, set[str]] = {}
 
     def collect(schema: Schema) -> None:
@@ -94,22 +101,16 @@ def _surprise(message: Schema) -> str:
             collect(inner.get("items", inner))
 
     collect(message)
-    by_first: dict[str, set[str]] = {}
-    for name, first in first_of.items():
-        by_first.setdefault("".join(sorted(first)), set()).add(name)
-    expected = [rf'{_any_of(names)}"\s*+:\s*+[{first}]' for first, names in sorted(by_first.items()) if first]
-    return rf'"(?=[^"]*+"\s*+:)(?!{"|".join(expected)})'
+    expected = {name: rf'"\s*+:\s*+[{"".join(sorted(first))}]' for name, first in first_of.items() if first}
+    return rf'[{{,]\s*+"(?!{_any_of(expected)})'
 
 
-def _any_of(words: set[str]) -> str:
-    """A pattern for one of the words, as a trie, so that a text is not compared with each in turn."""
-    initials = sorted({word[:1] for word in words})
-    if initials == [""]:
-        return ""
-    branches = [
-        first + _any_of({word[1:] for word in words if word[:1] == first}) if first else "" for first in initials
-    ]
-    return branches[0] if len(branches) == 1 else f"(?>{'|'.join(reversed(branches))})"
+def _any_of(endings: dict[str, str]) -> str:
+    """A pattern for one of the words with its ending, as a trie, so that a text is not compared with each in turn."""
+    branches = [endings[""]] if "" in endings else []
+    for first in sorted({word[0] for word in endings if word}):
+        branches.append(first + _any_of({word[1:]: end for word, end in endings.items() if word[:1] == first}))
+    return branches[0] if len(branches) == 1 else f"(?>{'|'.join(branches)})"
 
 
 def _lines(reasons: Iterable[Column]) -> Column:
@@ -117,58 +118,86 @@ def _lines(reasons: Iterable[Column]) -> Column:
     return F.concat_ws("\n", *reasons)
 
 
-def _envelope_reasons(rules: Contract, event: Column) -> Iterator[Column]:
-    """One Column per envelope field: its reason, or null."""
+def _rules_of(rules: Contract, event: Column) -> Rule:
+    """All of the contract on a parsed message: the envelope's rules, and those of the payload of its type."""
     required = rules.envelope["required"]
-    for name, schema in rules.envelope["properties"].items():
-        yield from _reasons(name, schema, event[name], name in required)
-    yield F.when(event["user_id"].isNull() & event["anonymous_id"].isNull(), "user_id, anonymous_id: both missing")
-    yield F.when(~event["event_type"].isin(list(rules.payloads)), "event_type: not a known type")
+    envelope = [
+        rule
+        for name, schema in rules.envelope["properties"].items()
+        for rule in _rules(name, schema, event[name], name in required)
+    ]
+    nobody = event["user_id"].isNull() & event["anonymous_id"].isNull()
+    unknown = ~event["event_type"].isin(list(rules.payloads))
+    envelope.append(_rule([(nobody, "user_id, anonymous_id: both missing")]))
+    envelope.append(_rule([(unknown, "event_type: not a known type")]))
+    envelope.append(_rule(list(_untimely(event))))
+    is_broken, why = F.when(F.lit(False), F.lit(False)), F.when(F.lit(False), "")
+    for name, schema in rules.payloads.items():
+        of_type = _all(_rules("payload", schema, event["payload"], required=False))
+        is_broken = is_broken.when(event["event_type"] == name, of_type.is_broken)
+        why = why.when(event["event_type"] == name, _lines(of_type.reasons))
+    payload = Rule(F.coalesce(is_broken, F.lit(False)), (F.nullif(why, F.lit("")),))
+    return _all([*envelope, payload])
 
 
-def _payload_reasons(schema: Schema, event: Column) -> Iterator[Column]:
-    yield from _reasons("payload", schema, event["payload"], required=False)
+def _untimely(event: Column) -> Iterator[tuple[Column, str]]:
+    said, at = event["occurred_at"], F.try_to_timestamp(event["occurred_at"])
+    unreadable = ~said.rlike(DATE_TIME) | (said.isNotNull() & at.isNull())
+    yield unreadable, "occurred_at: not a date and time with offset"
+    yield at < F.lit(EARLIEST).cast("timestamp"), f"occurred_at: before {EARLIEST}"
+    latest = F.col("received_at") + F.expr(f"interval {LATEST_AFTER_ARRIVAL}")
+    yield at > latest, f"occurred_at: over {LATEST_AFTER_ARRIVAL} after arrival"
 
 
-def _untimely(event: Column) -> Column:
-    at = F.try_to_timestamp(event["occurred_at"])
-    return (
-        F.when(
-            ~event["occurred_at"].rlike(DATE_TIME) | (event["occurred_at"].isNotNull() & at.isNull()),
-            "occurred_at: not a date and time with offset",
-        )
-        .when(at < F.lit(EARLIEST).cast("timestamp"), f"occurred_at: before {EARLIEST}")
-        .when(
-            at > F.col("received_at") + F.expr(f"interval {LATEST_AFTER_ARRIVAL}"),
-            f"occurred_at: over {LATEST_AFTER_ARRIVAL} after arrival",
-        )
-    )
+def _rule(cases: Sequence[tuple[Column, str]]) -> Rule:
+    """Broken when one of the cases holds; the first that does is the reason. A case of null does not hold."""
+    reason = F.when(F.lit(False), "")
+    for is_broken, why in cases:
+        reason = reason.when(is_broken, why)
+    return Rule(_any([is_broken for is_broken, _ in cases]), (reason,))
 
 
-def _reasons(path: str, schema: Schema, column: Column, required: bool) -> Iterator[Column]:
-    """Reasons for one field and what lies below it, from its typed value (null where missing or unreadable)."""
-    found = F.when(column.isNull(), f"{path}: missing") if required else F.when(F.lit(False), "")
-    for breaks, what in _limits(schema, column):
-        found = found.when(breaks, f"{path}: {what}")
-    if required or len(list(_limits(schema, column))):
-        yield found
+def _all(rules: Iterable[Rule]) -> Rule:
+    found = list(rules)
+    return Rule(_any([rule.is_broken for rule in found]), tuple(why for rule in found for why in rule.reasons))
+
+
+def _any(conditions: Sequence[Column]) -> Column:
+    """Whether one of them holds; never null."""
+    return functools.reduce(Column.__or__, [F.coalesce(one, F.lit(False)) for one in conditions], F.lit(False))
+
+
+def _rules(path: str, schema: Schema, column: Column, required: bool) -> Iterator[Rule]:
+    """What one field and what lies below it must be, from its typed value (null where missing or unreadable)."""
+    cases = [(is_broken, f"{path}: {what}") for is_broken, what in _limits(schema, column)]
+    if required:
+        cases.insert(0, (column.isNull(), f"{path}: missing"))
+    if cases:
+        yield _rule(cases)
     kind = types_of(schema)[0]
     if kind == "object":
         for name, inner in schema.get("properties", {}).items():
             wanted = name in schema.get("required", [])
-            for reason in _reasons(f"{path}.{name}", inner, column[name], wanted):
-                yield F.when(column.isNotNull(), reason)
+            for rule in _rules(f"{path}.{name}", inner, column[name], wanted):
+                reasons = tuple(F.when(column.isNotNull(), why) for why in rule.reasons)
+                yield Rule(column.isNotNull() & rule.is_broken, reasons)
     elif kind == "array" and "items" in schema:
-        items = schema["items"]
-        for name, inner in items["properties"].items():
-            wanted = name in items.get("required", [])
-            yield F.array_max(
-                F.transform(column, functools.partial(_first_reason, f"{path}[].{name}", inner, wanted, name))
-            )
+        yield _rule_of_items(path, schema["items"], column)
 
 
-def _first_reason(path: str, schema: Schema, required: bool, name: str, element: Column) -> Column:
-    return F.coalesce(*_reasons(path, schema, element[name], required), F.lit(None).cast("string"))
+def _rule_of_items(path: str, items: Schema, column: Column) -> Rule:
+    """One reason per field of an item, however many items break it."""
+
+    def rules(name: str, item: Column) -> Rule:
+        wanted = name in items.get("required", [])
+        return _all(_rules(f"{path}[].{name}", items["properties"][name], item[name], wanted))
+
+    def why(name: str, item: Column) -> Column:
+        return F.coalesce(*rules(name, item).reasons, F.lit(None).cast("string"))
+
+    is_broken = F.exists(column, lambda item: _any([rules(name, item).is_broken for name in items["properties"]]))
+    reasons = [F.array_max(F.transform(column, functools.partial(why, name))) for name in items["properties"]]
+    return Rule(is_broken, tuple(reasons))
 
 
 def _limits(schema: Schema, column: Column) -> Iterator[tuple[Column, str]]:

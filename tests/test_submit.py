@@ -1,7 +1,7 @@
-"""One file, three places: spark-submit with the zip on local[2], and on a standalone cluster with one worker.
+"""The same files by spark-submit with the zip on a standalone cluster with one worker.
 
 publish.recommendations runs Python of ours on executors. The submitted processes start in an empty folder and find
-the zip first on their path.
+the zip first on their path. On local[2], Airflow submits it and eleven others: tests/dags/test_runs.py.
 """
 
 import os
@@ -107,16 +107,13 @@ def submit(
     )
 
 
-@pytest.mark.parametrize("where", ["local[2]", "standalone"])
-def test_the_same_file_publishes(
-    where: str, small_lake: SmallLake, zipped: Path, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    url = request.getfixturevalue("master") if where == "standalone" else where
+@pytest.mark.cluster
+def test_a_cluster_publishes(small_lake: SmallLake, zipped: Path, tmp_path: Path, master: str) -> None:
     client = page.connect(small_lake.settings.redis)
     version = client.get("rec:current")
     person = next(iter(client.scan_iter(f"rec:{version}:person:*")))
     client.delete(person)
-    done = submit(url, zipped, "publish/recommendations.py", small_lake, tmp_path)
+    done = submit(master, zipped, "publish/recommendations.py", small_lake, tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     assert client.get("rec:current") == version
     assert client.exists(person)

@@ -42,6 +42,8 @@ def _properties(settings: Settings) -> dict[str, str]:
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": str(settings.spark.shuffle_partitions),
+        # Else rows are sorted by partition before they are written, a message's whole text with them.
+        "spark.sql.maxConcurrentOutputFileWriters": "16",
         # A snapshot of a small table in 50 tasks costs more than the table.
         "spark.databricks.delta.snapshotPartitions": "2",
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",

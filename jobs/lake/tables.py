@@ -74,9 +74,11 @@ def create(spark: SparkSession, *names: str) -> None:
         if not exists(spark, name):
             table = _table(name)
             partition = f"PARTITIONED BY ({', '.join(table.partition_by)})" if table.partition_by else ""
+            options = ", ".join(f"'{key}' = '{value}'" for key, value in table.properties.items())
+            properties = f"TBLPROPERTIES ({options})" if options else ""
             spark.sql(
                 f"CREATE TABLE IF NOT EXISTS delta.`{_location(spark, name)}` ({table.ddl}) USING delta"
-                f" {partition} COMMENT '{table.grain}'"
+                f" {partition} COMMENT '{table.grain}' {properties}"
             )
             _open_by_name(spark, name)
 

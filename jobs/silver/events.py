@@ -6,9 +6,7 @@ nothing twice: each table is appended under a transaction id of its own, and a r
 of a row with other coordinates in Kafka.
 """
 
-import functools
-
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from expectations.contract import Contract, contract
@@ -16,37 +14,39 @@ from expectations.verdict import with_event
 from jobs.lake import job, streams, tables
 from jobs.lake.session import spark_for
 from jobs.lake.settings import Settings
+from jobs.lake.uniqueness import COORDINATES, as_doubles, event_hash
 
 TABLE = "silver.events"
 QUARANTINE = "quarantine.events"
 LEDGER = "ops.ledger"
-COORDINATES = ("topic", "partition", "offset")
 
 
-def with_fate(judged: DataFrame, kept: DataFrame) -> DataFrame:
-    """Adds `fate` (kept, quarantined or duplicate) to rows with `event` and `reasons`; give it a persisted frame.
+def with_fate(judged: DataFrame, doubles: DataFrame) -> DataFrame:
+    """Adds `fate` (kept, quarantined or duplicate) to rows with `event` and `reasons`.
 
-    `kept` holds event_id and the coordinates of what silver.events has so far. Only ids and coordinates are
-    shuffled; the few rows that turn out to be duplicates are then marked.
+    `doubles`: the coordinates of valid rows whose event_id is taken.
     """
-    valid = judged.where(F.size("reasons") == 0)
-    ids = valid.select(F.col("event.event_id").alias("event_id"), "received_at", *COORDINATES)
-    earlier = Window.partitionBy("event_id").orderBy("received_at", *COORDINATES)
-    in_batch = ids.withColumn("place", F.row_number().over(earlier)).where("place > 1").select(*COORDINATES)
-    known = kept.select("event_id", *[F.col(name).alias(f"kept_{name}") for name in COORDINATES])
-    is_itself = functools.reduce(Column.__and__, [F.col(name) == F.col(f"kept_{name}") for name in COORDINATES])
-    in_silver = ids.join(known, "event_id", "inner").where(~is_itself).select(*COORDINATES)
-    doubles = in_batch.union(in_silver).distinct().withColumn("fate", F.lit("duplicate"))
+    marked = judged.join(F.broadcast(doubles.withColumn("fate", F.lit("duplicate"))), on=list(COORDINATES), how="left")
     otherwise = F.when(F.size("reasons") == 0, "kept").otherwise("quarantined")
-    marked = judged.join(F.broadcast(doubles), list(COORDINATES), "left")
     return marked.withColumn("fate", F.coalesce("fate", otherwise))
+
+
+def as_ids(judged: DataFrame) -> DataFrame:
+    """What the valid rows are compared by."""
+    valid = judged.where(F.size("reasons") == 0)
+    return valid.select("event.event_id", event_hash(F.col("event.event_id")), "received_at", *COORDINATES)
 
 
 def as_events(judged: DataFrame) -> DataFrame:
     """The kept rows, typed, in the columns of silver.events."""
     at = F.to_timestamp("event.occurred_at")
     return judged.where(F.col("fate") == "kept").select(
-        "event.*", "extra", *COORDINATES, "received_at", F.to_date(at).alias("event_date")
+        "event.*",
+        "extra",
+        *COORDINATES,
+        "received_at",
+        F.to_date(at).alias("event_date"),
+        event_hash(F.col("event.event_id")),
     )
 
 
@@ -85,14 +85,16 @@ def as_judged(received: DataFrame, rules: Contract) -> DataFrame:
 def land(received: DataFrame, batch: int) -> None:
     """One micro-batch of bronze.events into the three tables."""
     query = streams.query_id(received)
-    kept = tables.read(received.sparkSession, TABLE).select("event_id", *COORDINATES)
+    kept = tables.read(received.sparkSession, TABLE).select("event_id", "event_hash", *COORDINATES)
     judged = as_judged(received, contract()).persist()
+    doubles = as_doubles(as_ids(judged), kept).persist()
     try:
-        fated = with_fate(judged, kept)
+        fated = with_fate(judged, doubles)
         tables.append_once(as_events(fated), TABLE, query, batch)
         tables.append_once(as_rejected(fated), QUARANTINE, query, batch)
         tables.append_once(as_ledger(fated, batch), LEDGER, query, batch)
     finally:
+        doubles.unpersist()
         judged.unpersist()
 
 

@@ -67,6 +67,7 @@ CASES: dict[str, Case] = {
             "offset": 7,
             "received_at": AT,
             "event_date": DAY,
+            "event_hash": 7,
         },
         ("event_id",),
         ("event_type", "schema_version", "payload", "topic", "partition", "offset"),
@@ -86,6 +87,7 @@ CASES: dict[str, Case] = {
             Broken("no arrival", {"received_at": None}, ((NOT_NULL, "received_at"),)),
             Broken("no time", {"occurred_at": None}, ((NOT_NULL, "occurred_at"),)),
             Broken("no day", {"event_date": None}, ((NOT_NULL, "event_date"),)),
+            Broken("no hash", {"event_hash": None}, ((NOT_NULL, "event_hash"),)),
         ),
     ),
     "silver.interactions": Case(

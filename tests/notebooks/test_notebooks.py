@@ -26,7 +26,9 @@ def executed(small_lake: SmallLake) -> Notebook:
     book = new_notebook()
     for name in NAMES:
         cells = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4).cells
-        book.cells += [new_code_cell("%reset -f"), *(cell | {"metadata": {"notebook": name}} for cell in cells)]
+        for cell in cells:
+            cell.metadata["notebook"] = name
+        book.cells += [new_code_cell("%reset -f"), *cells]
     with pytest.MonkeyPatch.context() as patch:
         for variable, value in {**small_lake.environment, "LAKEHOUSE_SPARK__DRIVER_MEMORY": "1g"}.items():
             patch.setenv(variable, value)

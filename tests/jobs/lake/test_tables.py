@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
@@ -74,3 +76,14 @@ def test_a_source_file_that_is_missing_or_short_is_named(lake: SparkSession, set
     (tmp_path / "short.csv").write_text("household_id,age\n1,65+\n")
     with pytest.raises(OperatorError, match=r"lacks the columns income, home_ownership"):
         source_files.land("bronze.crm", str(tmp_path / "short.csv"), "sources.crm", settings)
+
+
+def test_the_log_keeps_no_values_of_people(lake: SparkSession) -> None:
+    tables.create(lake, "silver.events")
+    row = {"event_id": "e-anna", "event_type": "product_view", "user_id": "anna", "offset": 41_972}
+    schema = ", ".join(f"{name} {'bigint' if name == 'offset' else 'string'}" for name in row)
+    lake.createDataFrame([tuple(row.values())], schema).createOrReplaceTempView("one")
+    lake.sql(f"INSERT INTO silver.events ({', '.join(row)}) SELECT {', '.join(row)} FROM one")
+    log = Path(str(lake.conf.get(tables.ROOT))) / "silver" / "events" / "_delta_log"
+    said = "".join(file.read_text(encoding="utf-8") for file in log.glob("*.json"))
+    assert "41972" in said and "anna" not in said

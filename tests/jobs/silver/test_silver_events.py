@@ -7,6 +7,7 @@ from pyspark.sql import functions as F
 from expectations.contract import contract
 from jobs.lake import job, streams, tables
 from jobs.lake.settings import Settings
+from jobs.lake.uniqueness import as_doubles, event_hash
 from jobs.silver import events as silver_events
 from tests.events import event, received
 
@@ -20,7 +21,9 @@ def judged(spark: SparkSession, messages: list[Any], kept: tuple[tuple[str, int]
         [(event_id, "events", 0, offset) for event_id, offset in kept],
         "event_id string, topic string, partition int, offset long",
     )
-    return silver_events.with_fate(silver_events.as_judged(received(spark, messages), contract()), known)
+    frame = silver_events.as_judged(received(spark, messages), contract())
+    known = known.withColumn("event_hash", event_hash(F.col("event_id")))
+    return silver_events.with_fate(frame, as_doubles(silver_events.as_ids(frame), known))
 
 
 def test_the_first_of_one_id_is_kept(spark: SparkSession) -> None:

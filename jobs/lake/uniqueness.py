@@ -1,0 +1,49 @@
+"""Unique for ever: which rows of a batch carry an event_id that an earlier row or the table has already.
+
+Ids are compared by a 64-bit hash first, which the table keeps as a column: equal ids have equal hashes, so of the
+table's whole life only eight bytes a row are read. Where hashes meet, which without duplicates is nowhere, the ids
+themselves decide. Nothing is compared by time: an id may come again months later.
+"""
+
+import functools
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+COORDINATES = ("topic", "partition", "offset")
+
+
+def event_hash(event_id: Column) -> Column:
+    """What the ids are compared by first, as the table keeps it."""
+    return F.xxhash64(event_id).alias("event_hash")
+
+
+def as_doubles(ids: DataFrame, kept: DataFrame) -> DataFrame:
+    """The coordinates of the rows of `ids` whose event_id an earlier row of `ids`, or another row of `kept`, has.
+
+    `ids`: event_id, event_hash, received_at and the coordinates in Kafka of the batch's valid rows. `kept`: event_id,
+    event_hash and the coordinates of all rows of the table. A row of `kept` with the same coordinates is the row
+    itself, written by a run of this batch that was killed later.
+    """
+    return _in_batch(ids).union(_in_table(ids, kept)).distinct()
+
+
+def _in_batch(ids: DataFrame) -> DataFrame:
+    met = ids.groupBy("event_hash").agg(F.count("*").alias("rows")).where("rows > 1")
+    earlier = Window.partitionBy("event_id").orderBy("received_at", *COORDINATES)
+    places = ids.join(F.broadcast(met), on="event_hash", how="left_semi").withColumn(
+        "place", F.row_number().over(earlier)
+    )
+    return places.where("place > 1").select(*COORDINATES)
+
+
+def _in_table(ids: DataFrame, kept: DataFrame) -> DataFrame:
+    met = kept.select("event_hash").join(F.broadcast(ids.select("event_hash")), on="event_hash", how="left_semi")
+    met = F.broadcast(met.distinct())
+    known = kept.join(met, on="event_hash", how="left_semi").select(
+        "event_hash", "event_id", *[F.col(name).alias(f"kept_{name}") for name in COORDINATES]
+    )
+    is_itself = functools.reduce(Column.__and__, [F.col(name) == F.col(f"kept_{name}") for name in COORDINATES])
+    return (
+        ids.join(F.broadcast(known), on=["event_hash", "event_id"], how="inner").where(~is_itself).select(*COORDINATES)
+    )
