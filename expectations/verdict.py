@@ -54,19 +54,28 @@ def with_event(rules: Contract) -> Callable[[DataFrame], DataFrame]:
 
     def transform(frame: DataFrame) -> DataFrame:
         text = F.col("value").cast("string")
-        options = {"columnNameOfCorruptRecord": "_corrupt", "allowNonNumericNumbers": "false"}
+        options = {
+            "columnNameOfCorruptRecord": "_corrupt",
+            "allowNonNumericNumbers": "false",
+            "allowSingleQuotes": "false",
+        }
         parsed = frame.withColumn("event", F.from_json(text, f"struct<{fields}, _corrupt: string>", options))
         event = F.col("event")
-        is_suspect = event.isNull() | event["_corrupt"].isNotNull() | text.rlike(_surprise(message))
+        is_cut = ~F.endswith(F.rtrim(text), F.lit("}"))
+        is_suspect = event.isNull() | event["_corrupt"].isNotNull() | is_cut | text.rlike(_surprise(message))
         found = _rules_of(rules, event)
         # Most messages break nothing: whether they do is asked first, in one condition, and why only of the others.
         why = F.split(_lines(found.reasons), "\n")
-        told = parsed.withColumn("_suspect", is_suspect).withColumn("_broken", found.is_broken)
         quick = F.when(F.col("_broken"), why).otherwise(F.array().cast("array<string>"))
+        # A column for each step: within one expression Spark would take them anew for each use.
         return (
-            told.withColumn("reasons", F.when(F.col("_suspect"), _exact(text, message, quick)).otherwise(quick))
+            parsed.withColumn("_suspect", is_suspect)
+            .withColumn("_broken", found.is_broken)
+            .withColumn("_variant", F.when(F.col("_suspect"), F.try_parse_json(text)))
+            .withColumn("_wrong", F.when(F.col("_suspect"), _lines(_wrong_types("", message, F.col("_variant")))))
+            .withColumn("reasons", F.when(F.col("_suspect"), _exact(quick)).otherwise(quick))
             .withColumn("extra", F.when(F.col("_suspect") & (F.size("reasons") == 0), _unknown_fields(text, message)))
-            .drop("_suspect", "_broken")
+            .drop("_suspect", "_broken", "_variant", "_wrong")
         )
 
     return transform
@@ -88,7 +97,8 @@ def _unknown_fields(text: Column, message: Schema) -> Column:
 
 def _surprise(message: Schema) -> str:
     """A pattern found in every JSON text that holds a name the contract does not know, a name with an escape in it, or
-    a known one followed by a value of a wrong type; it may be found in a valid text too (a name with two meanings).
+    a known one followed by a value of a wrong type, and where something follows the end of an object; it may be found
+    in a valid text too (a name with two meanings).
 
     A name stands behind a brace or a comma, and a string that holds these has no bare quote behind them.
     """
@@ -102,7 +112,7 @@ def _surprise(message: Schema) -> str:
 
     collect(message)
     expected = {name: rf'"\s*+:\s*+[{"".join(sorted(first))}]' for name, first in first_of.items() if first}
-    return rf'[{{,]\s*+"(?!{_any_of(expected)})'
+    return rf'[{{,]\s*+"(?!{_any_of(expected)})|\}}\s*+[^\s,}}\]]'
 
 
 def _any_of(endings: dict[str, str]) -> str:
@@ -227,16 +237,18 @@ def _limits(schema: Schema, column: Column) -> Iterator[tuple[Column, str]]:
         yield column.isNotNull() & none, "none of " + ", ".join(names)
 
 
-def _exact(text: Column, message: Schema, quick: Column) -> Column:
-    """Reasons of a suspect message: wrong types read from its VARIANT, then the others on fields not yet named."""
-    variant = F.try_parse_json(text)
-    wrong = F.filter(F.array(*_wrong_types("", message, variant)), lambda reason: reason.isNotNull())
-    named = F.transform(wrong, lambda reason: F.substring_index(reason, ":", 1))
-    rest = F.filter(quick, lambda reason: ~F.array_contains(named, F.substring_index(reason, ":", 1)))
+def _exact(quick: Column) -> Column:
+    """Reasons of a suspect message: wrong types as its VARIANT shows them, then the others on fields not yet named."""
+    variant, wrong = F.col("_variant"), F.col("_wrong")
+    named = F.concat(F.lit("\n"), wrong)
+    rest = F.filter(
+        quick, lambda why: ~F.contains(named, F.concat(F.lit("\n"), F.substring_index(why, ":", 1), F.lit(":")))
+    )
     return (
         F.when(variant.isNull(), F.array(F.lit("message: not JSON")))
         .when(~F.schema_of_variant(variant).startswith("OBJECT"), F.array(F.lit("message: not a JSON object")))
-        .otherwise(F.concat(wrong, rest))
+        .when(wrong == "", quick)
+        .otherwise(F.concat(F.split(wrong, "\n"), rest))
     )
 
 
