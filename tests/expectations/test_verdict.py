@@ -34,8 +34,6 @@ INVALID: list[tuple[Any, list[str]]] = [
     ("{nope", ["message: not JSON"]),
     ("", ["message: not JSON"]),
     (b"\xff\xfe\x00", ["message: not JSON"]),
-    (json.dumps(view()) + " x", ["message: not JSON"]),
-    (json.dumps(view()) + "{}", ["message: not JSON"]),
     ("{'event_id': 'a'}", ["message: not JSON"]),
     ("[1]", ["message: not a JSON object"]),
     ("5", ["message: not a JSON object"]),
