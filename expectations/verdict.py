@@ -54,27 +54,20 @@ def with_event(rules: Contract) -> Callable[[DataFrame], DataFrame]:
 
     def transform(frame: DataFrame) -> DataFrame:
         text = F.col("value").cast("string")
-        options = {
-            "columnNameOfCorruptRecord": "_corrupt",
-            "allowNonNumericNumbers": "false",
-            "allowSingleQuotes": "false",
-        }
+        strict = {"allowNonNumericNumbers": "false", "allowSingleQuotes": "false"}
+        options = {"columnNameOfCorruptRecord": "_corrupt", **strict}
         parsed = frame.withColumn("event", F.from_json(text, f"struct<{fields}, _corrupt: string>", options))
         event = F.col("event")
         is_suspect = event.isNull() | event["_corrupt"].isNotNull() | text.rlike(_surprise(message))
         found = _rules_of(rules, event)
         # Most messages break nothing: whether they do is asked first, in one condition, and why only of the others.
         why = F.split(_lines(found.reasons), "\n")
+        told = parsed.withColumn("_suspect", is_suspect).withColumn("_broken", found.is_broken)
         quick = F.when(F.col("_broken"), why).otherwise(F.array().cast("array<string>"))
-        # A column for each step: within one expression Spark would take them anew for each use.
         return (
-            parsed.withColumn("_suspect", is_suspect)
-            .withColumn("_broken", found.is_broken)
-            .withColumn("_variant", F.when(F.col("_suspect"), F.try_parse_json(text)))
-            .withColumn("_wrong", F.when(F.col("_suspect"), _lines(_wrong_types("", message, F.col("_variant")))))
-            .withColumn("reasons", F.when(F.col("_suspect"), _exact(quick)).otherwise(quick))
+            told.withColumn("reasons", F.when(F.col("_suspect"), _exact(text, message, quick)).otherwise(quick))
             .withColumn("extra", F.when(F.col("_suspect") & (F.size("reasons") == 0), _unknown_fields(text, message)))
-            .drop("_suspect", "_broken", "_variant", "_wrong")
+            .drop("_suspect", "_broken")
         )
 
     return transform
@@ -235,18 +228,16 @@ def _limits(schema: Schema, column: Column) -> Iterator[tuple[Column, str]]:
         yield column.isNotNull() & none, "none of " + ", ".join(names)
 
 
-def _exact(quick: Column) -> Column:
-    """Reasons of a suspect message: wrong types as its VARIANT shows them, then the others on fields not yet named."""
-    variant, wrong = F.col("_variant"), F.col("_wrong")
-    named = F.concat(F.lit("\n"), wrong)
-    rest = F.filter(
-        quick, lambda why: ~F.contains(named, F.concat(F.lit("\n"), F.substring_index(why, ":", 1), F.lit(":")))
-    )
+def _exact(text: Column, message: Schema, quick: Column) -> Column:
+    """Reasons of a suspect message: wrong types read from its VARIANT, then the others on fields not yet named."""
+    variant = F.try_parse_json(text)
+    wrong = F.filter(F.array(*_wrong_types("", message, variant)), lambda reason: reason.isNotNull())
+    named = F.transform(wrong, lambda reason: F.substring_index(reason, ":", 1))
+    rest = F.filter(quick, lambda reason: ~F.array_contains(named, F.substring_index(reason, ":", 1)))
     return (
         F.when(variant.isNull(), F.array(F.lit("message: not JSON")))
         .when(~F.schema_of_variant(variant).startswith("OBJECT"), F.array(F.lit("message: not a JSON object")))
-        .when(wrong == "", quick)
-        .otherwise(F.concat(F.split(wrong, "\n"), rest))
+        .otherwise(F.concat(wrong, rest))
     )
 
 
