@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import time
 
 import pytest
@@ -72,3 +74,10 @@ def test_status_says_what_answers(small_lake: SmallLake, monkeypatch: pytest.Mon
         monkeypatch.setenv(name, value)
     said = lakehouse("status", "--json")
     assert said.exit_code == 0 and '"answers": true' in said.output
+
+
+def test_what_py4j_says_of_an_interrupt_is_not_shown() -> None:
+    noise = "compile('logging.error(\"noise\")', '/x/py4j/java_gateway.py', 'exec')"
+    code = f"import logging; from jobs.cli import every_command; every_command(); exec({noise}); logging.error('ours')"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "ours" in said.stdout and "noise" not in said.stdout + said.stderr
