@@ -13,10 +13,10 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## make .venv and fetch the JARs (PYTHON=python3.12 to choose one)
-	@$(PYTHON) -m jobs.local.toolchain
+	@$(PYTHON) -m jobs.local.setup.toolchain
 
 setup-airflow: ## the same, and Airflow in .venv-airflow
-	@$(PYTHON) -m jobs.local.toolchain airflow
+	@$(PYTHON) -m jobs.local.setup.toolchain airflow
 
 demo: setup ## a retailer's year from Kafka to Redis (HOUSEHOLDS=200 for a short one)
 	@$(BIN)/lakehouse demo $(if $(HOUSEHOLDS),--households $(HOUSEHOLDS))
@@ -47,5 +47,5 @@ clean: down ## remove local state, reports and caches; keeps .venv, .venv-airflo
 
 constraints: ## pin every Python package anew, after a change in setup.py or of Airflow's version
 	@$(BIN)/uv $(COMPILE) setup.py --extra local --extra dev -o conf/constraints.txt
-	@$(BIN)/python -c 'from jobs.local.toolchain import AIRFLOW; print(*AIRFLOW, sep="\n")' \
+	@$(BIN)/python -c 'from jobs.local.setup.toolchain import AIRFLOW; print(*AIRFLOW, sep="\n")' \
 		| $(BIN)/uv $(COMPILE) - -o conf/constraints-airflow.txt

@@ -131,7 +131,8 @@ def replay(
     """Send the shop's events at a multiple of their real pace. Ctrl-C stops; what was sent stays sent."""
     from rich.progress import Progress
 
-    from jobs.local import producer, services, shop
+    from jobs.local import services
+    from jobs.local.shop import journey, producer
 
     factor = producer.parse_speed(speed)
     begin = job.moment(start) if start else None
@@ -139,7 +140,7 @@ def replay(
     services.up(chosen)
     services.ensure_topic(chosen)
     with Progress(console=console) as progress:
-        sent = producer.replay(chosen, shop.messages(households, chosen.local.seed), factor, begin, progress)
+        sent = producer.replay(chosen, journey.messages(households, chosen.local.seed), factor, begin, progress)
     console.print(f"{sent.sent:,} messages in {sent.seconds:.0f} s")
 
 

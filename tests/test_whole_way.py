@@ -11,12 +11,13 @@ from typer.testing import CliRunner
 
 from jobs.cli import app
 from jobs.lake import tables, tracking
-from jobs.local import demo, shop, topic
-from jobs.local.message import planted
+from jobs.local import demo
+from jobs.local.shop import journey, topic
+from jobs.local.shop.message import planted
 from jobs.serve import page
 from models import registry
 from tests.conftest import SmallLake
-from tests.jobs.local import shop_oracle
+from tests.jobs.local.shop import shop_oracle
 
 HOUSEHOLDS = 50
 
@@ -68,7 +69,7 @@ def test_features_are_what_people_did(small_lake: SmallLake, spark: SparkSession
 
 
 def test_what_was_broken_lies_in_quarantine(small_lake: SmallLake, spark: SparkSession) -> None:
-    sown = planted(shop.messages(HOUSEHOLDS, small_lake.settings.local.seed))
+    sown = planted(journey.messages(HOUSEHOLDS, small_lake.settings.local.seed))
     assert all(sown.values())
     assert small_lake.report["duplicates"] == sown.pop("duplicate")
     quarantine = tables.read(spark, "quarantine.events")

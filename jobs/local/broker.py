@@ -13,8 +13,9 @@ from confluent_kafka.error import KafkaException
 
 from jobs.lake.errors import OperatorError
 from jobs.lake.settings import Settings
-from jobs.local import daemons, machine
+from jobs.local import daemons
 from jobs.local.daemons import Daemon
+from jobs.local.setup import machine
 
 PROJECT = Path(__file__).resolve().parents[2]
 

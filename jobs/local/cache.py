@@ -4,8 +4,9 @@ import redis
 
 from jobs.lake.errors import OperatorError
 from jobs.lake.settings import Settings
-from jobs.local import daemons, machine
+from jobs.local import daemons
 from jobs.local.daemons import Daemon
+from jobs.local.setup import machine
 
 
 def answers(url: str, seconds: float = 3) -> bool:

@@ -21,8 +21,9 @@ from jobs.lake import job, tables, tracking
 from jobs.lake.errors import OperatorError
 from jobs.lake.session import spark_for
 from jobs.lake.settings import Settings
-from jobs.local import memory, producer, report, services, shop
-from jobs.local.message import Message, planted
+from jobs.local import memory, report, services
+from jobs.local.shop import journey, producer
+from jobs.local.shop.message import Message, planted
 from jobs.serve import page
 from models import registry
 
@@ -131,8 +132,8 @@ def check(found: dict[str, Any], messages: list[Message]) -> None:
 
 
 def _prepared(settings: Settings, households: int | None) -> list[Message]:
-    shop.write_sources(Path(settings.sources.catalog), Path(settings.sources.crm), households)
-    return shop.messages(households, settings.local.seed)
+    journey.write_sources(Path(settings.sources.catalog), Path(settings.sources.crm), households)
+    return journey.messages(households, settings.local.seed)
 
 
 def _sent(settings: Settings, messages: list[Message]) -> None:

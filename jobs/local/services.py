@@ -16,8 +16,9 @@ from confluent_kafka.error import KafkaError, KafkaException
 
 from jobs.lake.errors import OperatorError
 from jobs.lake.settings import Settings
-from jobs.local import broker, cache, daemons, jars
+from jobs.local import broker, cache, daemons
 from jobs.local.daemons import Daemon
+from jobs.local.setup import jars
 
 START_SECONDS = 60.0
 LOOPBACK = ("127.0.0.1", "localhost")

@@ -10,8 +10,8 @@ from jobs.lake import job, tables
 from jobs.lake.session import spark_for
 from jobs.lake.settings import Settings
 from jobs.local import services
-from jobs.local.message import Message
-from jobs.local.outbox import Outbox
+from jobs.local.shop.message import Message
+from jobs.local.shop.outbox import Outbox
 from jobs.silver import events as silver_events
 from tests.bench.clock import result, seconds
 

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from jobs.lake.session import spark_for
 from jobs.lake.settings import Settings
-from jobs.local import shop
+from jobs.local.shop import journey
 from models import als, ranking
 from models.als import AlsParams
 from tests.bench.clock import median_seconds, result
@@ -27,7 +27,7 @@ RANK, ITERATIONS, N = 64, 10, 50
 @cache
 def pairs() -> pd.DataFrame:
     """One row per household and product: numbers from 0 in `person` and `item`, and the baskets as `weight`."""
-    lines = shop.read().lines
+    lines = journey.read().lines
     weighed = lines.groupby(["household_id", "product_id"]).size().rename("weight").astype(float).reset_index()
     for name, source in (("person", "household_id"), ("item", "product_id")):
         weighed[name] = weighed[source].astype("category").cat.codes

@@ -1,4 +1,4 @@
-"""Set-up: `python3 -m jobs.local.toolchain` makes .venv and .jars, with the word `airflow` .venv-airflow.
+"""Set-up: `python3 -m jobs.local.setup.toolchain` makes .venv and .jars, with the word `airflow` .venv-airflow.
 
 Runs under the system's Python, standard library only, and may be stopped and started again at any point. What
 is done is remembered by a stamp: a hash of everything that decides the result.
@@ -18,24 +18,24 @@ if sys.version_info < (3, 11):  # noqa: UP036
     for _name in ("python3.11", "python3.12", "python3.13"):
         _newer = shutil.which(_name)
         if _newer and subprocess.call([_newer, "-c", ""], stderr=subprocess.DEVNULL) == 0:
-            os.execv(_newer, [_newer, "-m", "jobs.local.toolchain", *sys.argv[1:]])
+            os.execv(_newer, [_newer, "-m", "jobs.local.setup.toolchain", *sys.argv[1:]])
     sys.exit(
         f"set-up: {sys.executable} is Python {sys.version_info[0]}.{sys.version_info[1]}, 3.11 or newer is"
         " needed: install python3.11 and python3.11-venv, or run make with PYTHON=/path/to/python3.11"
     )
 
-from jobs.local import jars, machine
-from jobs.local.steps import Failed, must, run, step
+from jobs.local.setup import jars, machine
+from jobs.local.setup.steps import Failed, must, run, step
 
 UV = "0.13.8"
 AIRFLOW = ("apache-airflow==3.3.2", "apache-airflow-providers-apache-spark==6.3.4")
-INPUTS = ("setup.py", "conf/constraints.txt", "conf/ivy.xml", "conf/jars.sha256", "jobs/local/toolchain.py")
-AIRFLOW_INPUTS = ("conf/constraints-airflow.txt", "jobs/local/toolchain.py")
+INPUTS = ("setup.py", "conf/constraints.txt", "conf/ivy.xml", "conf/jars.sha256", "jobs/local/setup/toolchain.py")
+AIRFLOW_INPUTS = ("conf/constraints-airflow.txt", "jobs/local/setup/toolchain.py")
 
 
 def main(arguments: list[str]) -> int:
     """Exit code 0 when everything is in place, 1 with one line when not, 130 when interrupted."""
-    project = Path(__file__).resolve().parents[2]
+    project = Path(__file__).resolve().parents[3]
     airflow = arguments == ["airflow"]
     if arguments and not airflow:
         print(f"set-up: knows the word `airflow` or none, not {' '.join(arguments)!r}", file=sys.stderr)

@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from jobs.local.message import Message, encoded, occurred_at
+from jobs.local.shop.message import Message, encoded, occurred_at
 
 WINDOW_START = pd.Timestamp("2017-12-04")
 WINDOW_START_MS = WINDOW_START.value // 1_000_000

@@ -6,7 +6,7 @@ import zlib
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from jobs.lake.errors import OperatorError
-from jobs.local.message import Message
+from jobs.local.shop.message import Message
 
 DELIVERY_SECONDS = 30
 

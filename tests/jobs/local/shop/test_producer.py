@@ -11,16 +11,17 @@ from confluent_kafka import Consumer, TopicPartition
 
 from jobs.lake.errors import OperatorError
 from jobs.lake.settings import Settings, load
-from jobs.local import producer, services, shop
-from jobs.local.message import Message
-from jobs.local.outbox import Outbox, partition_of
+from jobs.local import services
+from jobs.local.shop import journey, producer
+from jobs.local.shop.message import Message
+from jobs.local.shop.outbox import Outbox, partition_of
 
 SEED = 7
 
 
 @pytest.fixture(scope="module")
 def plan() -> list[Message]:
-    return shop.messages(50, SEED)
+    return journey.messages(50, SEED)
 
 
 @pytest.fixture
@@ -118,7 +119,7 @@ def test_a_topic_that_holds_another_plan_is_refused_and_left_alone(topic: Settin
     producer.send(topic, plan)
     held = content(topic)
     with pytest.raises(OperatorError, match="holds something else.* another message than planned at offset"):
-        producer.send(topic, shop.messages(200, SEED))
+        producer.send(topic, journey.messages(200, SEED))
     with pytest.raises(OperatorError, match=r"holds something else.* messages where \d+ are planned"):
         producer.send(topic, plan[: len(plan) // 2])
     assert content(topic) == held

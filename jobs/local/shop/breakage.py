@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from jobs.local.message import PLANTED_KINDS, Message, encoded
+from jobs.local.shop.message import PLANTED_KINDS, Message, encoded
 
 ONE_IN = 200
 LATEST_RESEND = 5_000

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 from jobs.lake.errors import OperatorError
-from jobs.local import shop
-from jobs.local.message import BROKEN_KINDS, PLANTED_KINDS, Message, counts, planted
-from tests.jobs.local import shop_oracle
-from tests.jobs.local.event_rules import faults
+from jobs.local.shop import journey
+from jobs.local.shop.message import BROKEN_KINDS, PLANTED_KINDS, Message, counts, planted
+from tests.jobs.local.shop import shop_oracle
+from tests.jobs.local.shop.event_rules import faults
 
 DERIVED = {"product_view", "add_to_cart", "remove_from_cart", "identify", "consent"}
 WINDOW_MS = int(pd.Timestamp("2017-12-04", tz="UTC").timestamp() * 1000)
@@ -22,7 +22,7 @@ SEED = 7
 
 @pytest.fixture(scope="module")
 def plan() -> list[Message]:
-    return shop.messages(200, SEED)
+    return journey.messages(200, SEED)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def derived(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def test_the_whole_year_is_there() -> None:
     want = shop_oracle.expected()
     assert (want.lines, want.baskets, len(want.people)) == (1_469_307, 155_848, 2_469)
-    year = shop.messages(seed=SEED)
+    year = journey.messages(seed=SEED)
     lines, amount, discount, quantity, orders, people = 0, 0.0, 0.0, 0, set(), set()
     for message in year:
         if message.kind == "purchase":
@@ -105,12 +105,12 @@ def test_redemptions_are_the_source_s(events: list[dict[str, Any]]) -> None:
 
 
 def test_the_same_arguments_give_the_same_bytes(plan: list[Message]) -> None:
-    assert shop.messages(200, SEED) == plan
-    assert shop.messages(200, SEED + 1) != plan
+    assert journey.messages(200, SEED) == plan
+    assert journey.messages(200, SEED + 1) != plan
 
 
 def test_a_household_s_events_do_not_depend_on_the_others(good: list[Message]) -> None:
-    few = [message for message in shop.messages(50, SEED) if message.kind not in PLANTED_KINDS]
+    few = [message for message in journey.messages(50, SEED) if message.kind not in PLANTED_KINDS]
     every_fourth = shop_oracle.expected(50).people
     assert every_fourth <= shop_oracle.expected(200).people, "50 of 200: the same places of the same order"
     owner = {
@@ -125,7 +125,7 @@ def test_a_household_s_events_do_not_depend_on_the_others(good: list[Message]) -
 @pytest.mark.parametrize("households", [0, -1, 2_470])
 def test_a_number_of_households_that_is_not_there_is_refused(households: int) -> None:
     with pytest.raises(OperatorError, match="1 to 2469"):
-        shop.messages(households, SEED)
+        journey.messages(households, SEED)
 
 
 def test_good_messages_keep_the_contract(good: list[Message]) -> None:
@@ -145,7 +145,7 @@ def test_the_order_is_by_time(plan: list[Message], good: list[Message]) -> None:
 
 @pytest.mark.parametrize("households", [1, 50])
 def test_every_kind_is_planted_and_counted(households: int) -> None:
-    found = planted(shop.messages(households, SEED))
+    found = planted(journey.messages(households, SEED))
     assert set(found) == set(PLANTED_KINDS)
     assert min(found.values()) >= 1
 
@@ -224,7 +224,7 @@ def test_some_carts_are_left_and_never_bought(events: list[dict[str, Any]]) -> N
 
 def test_the_files_hold_the_source_and_are_left_alone_when_right(tmp_path: Path) -> None:
     catalog, crm = tmp_path / "sources" / "catalog.csv", tmp_path / "sources" / "crm.csv"
-    shop.write_sources(catalog, crm, 200)
+    journey.write_sources(catalog, crm, 200)
     want = shop_oracle.expected(200)
     items, people = pd.read_csv(catalog, dtype=str), pd.read_csv(crm, dtype=str, keep_default_na=False)
     assert len(items) == items["product_id"].nunique() == want.catalog == 92_331
@@ -236,7 +236,7 @@ def test_the_files_hold_the_source_and_are_left_alone_when_right(tmp_path: Path)
     ]  # fmt: skip
     inode, right = catalog.stat().st_ino, crm.read_bytes()
     crm.write_text("half a file")
-    shop.write_sources(catalog, crm, 200)
+    journey.write_sources(catalog, crm, 200)
     assert catalog.stat().st_ino == inode
     assert crm.read_bytes() == right
     assert sorted(path.name for path in catalog.parent.iterdir()) == ["catalog.csv", "crm.csv"]

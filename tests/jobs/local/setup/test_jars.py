@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from jobs.local import jars, machine
+from jobs.local.setup import jars, machine
 
-PROJECT = Path(__file__).resolve().parents[3]
+PROJECT = Path(__file__).resolve().parents[4]
 SETTINGS = """<ivysettings><settings defaultResolver="folder"/><resolvers><filesystem name="folder">
 <artifact pattern="{repository}/[module]-[revision].[ext]"/></filesystem></resolvers></ivysettings>"""
 MODULE = """<ivy-module version="2.0"><info organisation="t" module="t"/>

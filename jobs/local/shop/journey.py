@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 
 from jobs.lake.errors import OperatorError
-from jobs.local import breakage, browsing
-from jobs.local.message import Message
+from jobs.local.shop import breakage, browsing
+from jobs.local.shop.message import Message
 
 SEED = 2017
 BASKETS_AT_ONCE = 8_192
