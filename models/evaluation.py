@@ -73,17 +73,16 @@ def compare(
     had are not recommended. See models.metrics.evaluate for the figures.
     """
     bought, truth_all, truth_new = (frame.persist() for frame in (parts.bought, parts.truth_all, parts.truth_new))
+    lists = {}
+    for name, recommend in recommenders.items():
+        lists[f"{name}.all"] = (recommend(_people(truth_all), k, None), truth_all)
+        lists[f"{name}.new"] = (recommend(_people(truth_new), k, bought), truth_new)
     try:
-        return {
-            name: {
-                "all": _judge(recommend, truth_all, None, catalogue_size, k),
-                "new": _judge(recommend, truth_new, bought, catalogue_size, k),
-            }
-            for name, recommend in recommenders.items()
-        }
+        judged = metrics.evaluate_all(lists, catalogue_size, k)
     finally:
         for frame in (bought, truth_all, truth_new):
             frame.unpersist()
+    return {name: {items: judged[f"{name}.{items}"] for items in ("all", "new")} for name in recommenders}
 
 
 def _bought(interactions: DataFrame) -> DataFrame:
@@ -91,8 +90,5 @@ def _bought(interactions: DataFrame) -> DataFrame:
     return purchases.select("person_id", "item_id").distinct()
 
 
-def _judge(
-    recommend: Recommender, truth: DataFrame, seen: DataFrame | None, catalogue_size: int, k: int
-) -> dict[str, float]:
-    people = truth.select("person_id").distinct()
-    return metrics.evaluate(recommend(people, k, seen), truth, catalogue_size, k)
+def _people(truth: DataFrame) -> DataFrame:
+    return truth.select("person_id").distinct()

@@ -18,10 +18,13 @@ class FrequencyModel:
     popularity: PopularityModel
 
 
-def fit(ratings: DataFrame) -> FrequencyModel:
-    """Keep the baskets with each item from rows (person_id, item_id, purchases), one per person and item."""
+def fit(ratings: DataFrame, sold: PopularityModel | None = None) -> FrequencyModel:
+    """Keep the baskets with each item from rows (person_id, item_id, purchases), one per person and item.
+
+    `sold`: what popularity.fit made of the same ratings, where that is at hand.
+    """
     bought = ratings.where(F.col("purchases") > 0).select("person_id", "item_id", "purchases")
-    return FrequencyModel(bought, popularity.fit(ratings))
+    return FrequencyModel(bought, sold or popularity.fit(ratings))
 
 
 def top_n(

@@ -4,12 +4,16 @@ Järvelin and Kekäläinen 2002 for the discounted gain, with one gain for every
 not used: it counts people without a truth as 0 and gives a recall above 1 for doubled recommendations.
 """
 
+import functools
 import math
+from collections.abc import Mapping
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from models.errors import ModelError
+
+FAULTS = ("doubled_truths", "doubled_lists", "gapped_lists")
 
 
 class MetricsError(ModelError):
@@ -27,31 +31,47 @@ def evaluate(recommended: DataFrame, truth: DataFrame, catalogue_size: int, k: i
     someone recommended to without a truth is left out. Raises MetricsError on an empty truth, on a doubled
     (person, item) on either side, and when ranks are not 1, 2, 3 ... per person.
     """
+    return evaluate_all({"": (recommended, truth)}, catalogue_size, k)[""]
+
+
+def evaluate_all(
+    lists: Mapping[str, tuple[DataFrame, DataFrame]], catalogue_size: int, k: int = 10
+) -> dict[str, dict[str, float]]:
+    """`evaluate` of each (recommended, truth), by name, in one pass over all of them."""
     if k < 1 or catalogue_size < 1:
         raise MetricsError(f"k is {k} and the catalogue has {catalogue_size} items: both must be at least 1")
-    judged = _by_person(recommended, truth, k).persist()
+    shown = _named({name: ours.select("person_id", "rank", "item_id") for name, (ours, _) in lists.items()})
+    wanted = _named({name: truth.select("person_id", "item_id") for name, (_, truth) in lists.items()})
+    judged = _by_person(shown, wanted, k).persist()
     try:
-        figures = judged.agg(*_faults(), *_means(k)).first()
-        found = figures.asDict() if figures else {}
-        _refuse(**{fault: found.pop(fault) for fault in ("doubled_truths", "doubled_lists", "gapped_lists")}, **found)
-        covered = judged.select(F.explode("shown").alias("item_id")).agg(F.count_distinct("item_id")).first()
-        return {**found, "coverage": (covered[0] if covered else 0) / catalogue_size}
+        figures = {row["of"]: row.asDict() for row in judged.groupBy("of").agg(*_faults(), *_means(k)).collect()}
+        items = judged.select("of", F.explode("shown").alias("item_id")).groupBy("of")
+        covered: dict[str, int] = dict(items.agg(F.count_distinct("item_id")).collect())
     finally:
         judged.unpersist()
+    return {
+        name: {**_sound(name, figures.get(name, {})), "coverage": covered.get(name, 0) / catalogue_size}
+        for name in lists
+    }
+
+
+def _named(frames: Mapping[str, DataFrame]) -> DataFrame:
+    """All rows, with the name of their frame in `of`."""
+    return functools.reduce(DataFrame.union, [frame.withColumn("of", F.lit(name)) for name, frame in frames.items()])
 
 
 def _by_person(recommended: DataFrame, truth: DataFrame, k: int) -> DataFrame:
-    """One row per person of `truth`: `lines` and `wanted` of it, the whole `list` by rank, the `shown` first k of its
-    items and `hits`, the ranks among them of what was wanted.
+    """One row per list (`of`) and person of its `truth`: `lines` and `wanted` of it, the whole `list` by rank, the
+    `shown` first k of its items and `hits`, the ranks among them of what was wanted.
 
     Each side is shuffled once. Counting lists, gaps and hits in a grouping each took three times as long.
     """
-    wanted = truth.groupBy("person_id").agg(F.count("*").alias("lines"), F.collect_set("item_id").alias("wanted"))
+    wanted = truth.groupBy("of", "person_id").agg(F.count("*").alias("lines"), F.collect_set("item_id").alias("wanted"))
     ranked = F.array_sort(F.collect_list(F.struct("rank", "item_id")))
-    lists = recommended.groupBy("person_id").agg(ranked.alias("list"))
+    lists = recommended.groupBy("of", "person_id").agg(ranked.alias("list"))
     hit = F.transform("shown", lambda item, place: F.when(F.array_contains("wanted", item), place + 1))
     return (
-        wanted.join(lists, on="person_id", how="left")
+        wanted.join(lists, on=["of", "person_id"], how="left")
         .withColumn("list", F.coalesce("list", F.array()))
         .withColumn("shown", F.slice(F.col("list")["item_id"], 1, k))
         .withColumn("hits", F.array_compact(hit))
@@ -89,12 +109,15 @@ def _sum(values: Column) -> Column:
     return F.aggregate(values, F.lit(0.0), lambda total, value: total + value)
 
 
-def _refuse(doubled_truths: int, doubled_lists: int, gapped_lists: int, people: int, **_: float) -> None:
-    if people == 0:
-        raise MetricsError("the truth is empty: there is nobody to judge by")
-    if doubled_truths:
-        raise MetricsError(f"the truth of {doubled_truths} people holds an item twice or a null item")
-    if doubled_lists:
-        raise MetricsError(f"{doubled_lists} people are recommended an item twice or a null item")
-    if gapped_lists:
-        raise MetricsError(f"the ranks of {gapped_lists} people are not 1, 2, 3 ...")
+def _sound(name: str, found: dict[str, float]) -> dict[str, float]:
+    """The figures of one list without its faults. Raises MetricsError on any."""
+    of = f"{name}: " if name else ""
+    if not found:
+        raise MetricsError(f"{of}the truth is empty: there is nobody to judge by")
+    if found["doubled_truths"]:
+        raise MetricsError(f"{of}the truth of {found['doubled_truths']} people holds an item twice or a null item")
+    if found["doubled_lists"]:
+        raise MetricsError(f"{of}{found['doubled_lists']} people are recommended an item twice or a null item")
+    if found["gapped_lists"]:
+        raise MetricsError(f"{of}the ranks of {found['gapped_lists']} people are not 1, 2, 3 ...")
+    return {figure: value for figure, value in found.items() if figure != "of" and figure not in FAULTS}

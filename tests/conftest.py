@@ -1,6 +1,5 @@
 """One broker, one Redis, one Spark for the whole suite, all real, on free ports and in a temporary folder."""
 
-import os
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,9 +15,9 @@ from jobs.lake import tables
 from jobs.lake.session import spark_for
 from jobs.lake.settings import Settings, load
 
-# Every JVM of these tests lives for seconds: the second compiler would only take a core from the first. It is given
-# to spark-submit, which starts the session's JVM too.
-os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1")
+# For jobs that are submitted and live for seconds: the second compiler would only take a core from the first. The
+# session of the tests lives for minutes, and took a fifth longer without it.
+SHORT_LIVED_JVM = {"SPARK_SUBMIT_OPTS": "-XX:TieredStopAtLevel=1"}
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import pytest
 
 from jobs.local import app_zip
 from jobs.serve import page
-from tests.conftest import SmallLake, free_port
+from tests.conftest import SHORT_LIVED_JVM, SmallLake, free_port
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -33,7 +33,7 @@ def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("cluster")
     port, page_port = free_port(), free_port()
     url = f"spark://127.0.0.1:{port}"
-    environment = {**os.environ, "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_LOG_DIR": str(folder)}
+    environment = {**os.environ, **SHORT_LIVED_JVM, "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_LOG_DIR": str(folder)}
     deploy = "org.apache.spark.deploy"
     commands = [
         [
@@ -79,7 +79,12 @@ def submit(
     master: str, zipped: Path, job: str, lake: SmallLake, folder: Path, *words: str
 ) -> subprocess.CompletedProcess[str]:
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    environment |= {**lake.environment, "PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
+    environment |= {
+        **lake.environment,
+        **SHORT_LIVED_JVM,
+        "PYSPARK_PYTHON": sys.executable,
+        "SPARK_LOCAL_IP": "127.0.0.1",
+    }
     return subprocess.run(
         [
             BIN / "spark-submit",

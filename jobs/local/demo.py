@@ -7,6 +7,7 @@ number again carries on where it stopped, so interrupting it anywhere and runnin
 import functools
 import json
 import shutil
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
+from expectations import gate as suites
 from expectations.schemas import TABLES
 from jobs.lake import job, tables, tracking
 from jobs.lake.errors import OperatorError
@@ -62,6 +64,8 @@ def run(settings: Settings, households: int | None) -> dict[str, Any]:
     stage("services", lambda: (services.up(settings), services.ensure_topic(settings)))
     messages = stage("read the shop's year", lambda: _prepared(settings, households))
     stage("send to Kafka", lambda: _sent(settings, messages))
+    # Great Expectations takes four seconds to import: beside the start of the JVM they cost little.
+    threading.Thread(target=suites.names, daemon=True).start()
     stage("start Spark", lambda: spark_for("demo", settings))
     for name in (*LAND, *CLEAN):
         stage(name, functools.partial(job.main_of(name), settings, options))

@@ -43,7 +43,7 @@ def watched(settings: Settings) -> Iterator[Peak]:
 
 def _resident(pids: list[int]) -> int:
     own = psutil.Process()
-    processes = [own, *own.children(recursive=True)]
+    processes = [own, *[child for child in own.children(recursive=True) if not _is_starting(child)]]
     for pid in pids:
         with contextlib.suppress(psutil.Error):
             processes.append(psutil.Process(pid))
@@ -52,3 +52,11 @@ def _resident(pids: list[int]) -> int:
         with contextlib.suppress(psutil.Error):
             total += process.memory_info().rss
     return total
+
+
+def _is_starting(process: psutil.Process) -> bool:
+    """Whether a JVM has forked it and it has yet to become what it shall be: until then it is the JVM's own memory."""
+    with contextlib.suppress(psutil.Error):
+        parent = process.parent()
+        return parent is not None and process.name() == "java" and process.cmdline() == parent.cmdline()
+    return False

@@ -33,9 +33,10 @@ log = logging.getLogger(__name__)
 
 def recommenders(parts: Split, ratings: DataFrame, recipes: Mapping[str, AlsParams]) -> dict[str, Recommender]:
     """Every model fitted on `ratings`, which must come from `parts.train`: the baselines, and ALS per recipe."""
+    sold = popularity.fit(ratings)
     fitted: dict[str, Recommender] = {
-        "popularity": partial(popularity.top_n, popularity.fit(ratings)),
-        "frequency": partial(frequency.top_n, frequency.fit(ratings)),
+        "popularity": partial(popularity.top_n, sold),
+        "frequency": partial(frequency.top_n, frequency.fit(ratings, sold)),
     }
     for name, params in recipes.items():
         fitted[name] = partial(als.top_n, als.fit(ratings.select("person_id", "item_id", "weight"), params))

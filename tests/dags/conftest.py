@@ -15,7 +15,7 @@ import pytest
 
 from jobs.lake.settings import Settings, load
 from jobs.local import app_zip, scheduler
-from tests.conftest import SmallLake, settings_under
+from tests.conftest import SHORT_LIVED_JVM, SmallLake, settings_under
 
 INSIDE = Path(__file__).with_name("inside_airflow.py")
 ORDER = ("validate_lake", "retrain_models", "publish_recommendations")
@@ -78,7 +78,7 @@ def begun(
     """All DAGs set going, on a copy of the small lake and under a Redis prefix of their own."""
     home = tmp_path_factory.mktemp("dags") / "home"
     shutil.copytree(small_lake.settings.home, home, ignore=shutil.ignore_patterns("kafka", "redis", "run"))
-    own = {**small_lake.environment, "LAKEHOUSE_HOME": str(home), "LAKEHOUSE_REDIS__PREFIX": "dags"}
+    own = {**small_lake.environment, **SHORT_LIVED_JVM, "LAKEHOUSE_HOME": str(home), "LAKEHOUSE_REDIS__PREFIX": "dags"}
     settings, as_of = settings_under(own), small_lake.as_of + LATER
     variables = {**scheduler.environment(settings), **own}
     (home / "airflow").mkdir()

@@ -10,7 +10,7 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode as Notebook
 from nbformat.v4 import new_code_cell, new_notebook
 
-from tests.conftest import SmallLake
+from tests.conftest import SHORT_LIVED_JVM, SmallLake
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 NAMES = ("01_follow_one_event", "02_people_and_personas", "03_compare_models")
@@ -30,7 +30,8 @@ def executed(small_lake: SmallLake) -> Notebook:
             cell.metadata["notebook"] = name
         book.cells += [new_code_cell("%reset -f"), *cells]
     with pytest.MonkeyPatch.context() as patch:
-        for variable, value in {**small_lake.environment, "LAKEHOUSE_SPARK__DRIVER_MEMORY": "1g"}.items():
+        variables = {**small_lake.environment, **SHORT_LIVED_JVM, "LAKEHOUSE_SPARK__DRIVER_MEMORY": "1g"}
+        for variable, value in variables.items():
             patch.setenv(variable, value)
         patch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
         folder = {"metadata": {"path": str(NOTEBOOKS)}}
