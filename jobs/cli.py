@@ -2,7 +2,7 @@
 
 import json
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -165,6 +165,25 @@ def recommend(
         price = "" if item.price is None else f"{item.price:.2f}"
         table.add_row(item.slot, item.item_id, item.name or "", price, item.reason)
     console.print(table)
+
+
+@app.command()
+def reconcile(env: Env = "local", as_json: Json = False) -> None:
+    """Count again, from Kafka and the tables, what became of every offset; exit 1 where ops.ledger differs."""
+    from jobs.lake.session import spark_for
+    from jobs.ledger import reconcile
+
+    chosen = settings.load(env)
+    balance = reconcile.reconcile(spark_for("ledger.reconcile", chosen), chosen)
+    if as_json:
+        typer.echo(json.dumps(asdict(balance)))
+    else:
+        names = [one.name for one in fields(reconcile.Account)]
+        table = Table(*names)
+        for account in balance.accounts:
+            table.add_row(*[f"{value:,}" if isinstance(value, int) else value for value in asdict(account).values()])
+        console.print(table)
+    reconcile.require(balance)
 
 
 contract = typer.Typer(no_args_is_help=True, help="The event contract: expectations/contracts/.")

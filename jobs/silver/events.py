@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from expectations.contract import Contract, contract
-from expectations.verdict import with_event
+from expectations.verdict import moment, with_event
 from jobs.lake import job, streams, tables
 from jobs.lake.session import spark_for
 from jobs.lake.settings import Settings
@@ -39,14 +39,11 @@ def as_ids(judged: DataFrame) -> DataFrame:
 
 def as_events(judged: DataFrame) -> DataFrame:
     """The kept rows, typed, in the columns of silver.events."""
-    at = F.to_timestamp("event.occurred_at")
-    return judged.where(F.col("fate") == "kept").select(
-        "event.*",
-        "extra",
-        *COORDINATES,
-        "received_at",
-        F.to_date(at).alias("event_date"),
-        event_hash(F.col("event.event_id")),
+    kept = judged.where(F.col("fate") == "kept").select("event.*", "extra", *COORDINATES, "received_at")
+    return (
+        kept.withColumn("occurred_at", moment(F.col("occurred_at")))
+        .withColumn("event_date", F.to_date("occurred_at"))
+        .withColumn("event_hash", event_hash(F.col("event_id")))
     )
 
 

@@ -29,6 +29,9 @@ VALID: list[Any] = [
     view(not_in_the_contract=[1, {"item_id": 5}]),
     buy({**LINE, "quantity": 0}),
     event(payload={"item_id": "\u00e9\u4e2d\u2028"}),
+    event(payload={"item_id": "\U0001f600"}),
+    event(occurred_at="2017-03-01t10:15:02z"),
+    view(lines={"of": "another event type"}, quantity="two"),
 ]
 INVALID: list[tuple[Any, list[str]]] = [
     ("{nope", ["message: not JSON"]),
@@ -105,6 +108,12 @@ INVALID: list[tuple[Any, list[str]]] = [
         ],
     ),
     (json.dumps(view()).replace('"5"', '"5", "price": NaN'), ["message: not JSON"]),
+    (json.dumps(view()).replace('"5"', r'"\ude00"'), ["message: not JSON"]),
+    (json.dumps(view()).replace('"5"', r'"\ud83d\ud83d\ude00"'), ["message: not JSON"]),
+    (
+        event("profile_update", payload={"attributes": {"email": "a", "context": {}}}),
+        ["payload.attributes.*: object where string or number or boolean or null is expected"],
+    ),
 ]
 
 
@@ -136,9 +145,12 @@ def test_a_reason_never_repeats_a_value(spark: SparkSession) -> None:
 
 
 def test_unknown_fields_are_kept(spark: SparkSession) -> None:
-    messages = [{**view(colour="red"), "shop": {"id": 7}}, view()]
+    messages = [{**view(colour="red", quantity="two"), "shop": {"id": 7}}, view()]
     rows = received(spark, messages).transform(with_event(contract())).orderBy("offset").collect()
-    assert [row["extra"] for row in rows] == [{"shop": '{"id":7}', "payload.colour": "red"}, None]
+    assert [row["extra"] for row in rows] == [
+        {"shop": '{"id":7}', "payload.colour": "red", "payload.quantity": "two"},
+        None,
+    ]
 
 
 def test_an_unknown_version_has_no_contract() -> None:
