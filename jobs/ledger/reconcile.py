@@ -149,11 +149,11 @@ def _accounts(counted: Iterable[Row]) -> dict[tuple[str, int], Account]:
     return accounts
 
 
-def _misstated(claimed: Iterable[Row], counted: Iterable[Row]) -> Iterator[Difference]:
+def _misstated(claimed: Sequence[Row], counted: Iterable[Row]) -> Iterator[Difference]:
     found = {(*_range(row), row["batch"]): row for row in counted if not row["unread"]}
     for claim in claimed:
         at = _range(claim)
-        row = found.pop((*at, claim["batch"]), None)
+        row = found.get((*at, claim["batch"]))
         holds = {fate: 0 if row is None else row[fate] for fate in HELD_IN}
         for fate, table in HELD_IN.items():
             if holds[fate] != claim[fate]:
@@ -161,7 +161,8 @@ def _misstated(claimed: Iterable[Row], counted: Iterable[Row]) -> Iterator[Diffe
         left = holds["received"] - holds["kept"] - holds["quarantined"]
         if left != claim["duplicate"]:
             yield Difference(*at, f"ops.ledger says {claim['duplicate']:,} duplicate, {left:,} are in no table")
-    for row in found.values():
+    ranges = {(*_range(claim), claim["batch"]) for claim in claimed}
+    for row in [row for at, row in found.items() if at not in ranges]:
         rows = ", ".join(f"{row[fate]:,} of {table}" for fate, table in HELD_IN.items() if row[fate])
         yield Difference(*_range(row), f"in no row of ops.ledger: {rows}")
 
