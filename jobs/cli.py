@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.table import Table
@@ -178,10 +179,10 @@ def reconcile(env: Env = "local", as_json: Json = False) -> None:
     if as_json:
         typer.echo(json.dumps(asdict(balance)))
     else:
-        names = [one.name for one in fields(reconcile.Account)]
-        table = Table(*names)
+        table = Table("partition", *[one.name for one in fields(reconcile.Account)[2:]], box=box.SIMPLE)
         for account in balance.accounts:
-            table.add_row(*[f"{value:,}" if isinstance(value, int) else value for value in asdict(account).values()])
+            topic, partition, *counts = asdict(account).values()
+            table.add_row(f"{topic}-{partition}", *[f"{count:,}" for count in counts])
         console.print(table)
     reconcile.require(balance)
 

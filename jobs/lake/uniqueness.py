@@ -18,14 +18,16 @@ def event_hash(event_id: Column) -> Column:
     return F.xxhash64(event_id).alias("event_hash")
 
 
-def as_doubles(ids: DataFrame, kept: DataFrame) -> DataFrame:
-    """The coordinates of the rows of `ids` whose event_id an earlier row of `ids`, or another row of `kept`, has.
+def as_taken(ids: DataFrame, kept: DataFrame) -> DataFrame:
+    """The coordinates of the rows of `ids` whose event_id is taken, with `fate`: why they must not be written.
 
-    `ids`: event_id, event_hash, received_at and the coordinates in Kafka of the batch's valid rows. `kept`: event_id,
-    event_hash and the coordinates of all rows of the table. A row of `kept` with the same coordinates is the row
-    itself, written by a run of this batch that was killed later.
+    `landed`: `kept` has this very row, by its coordinates, from a run that was killed or whose checkpoint was lost.
+    `duplicate`: an earlier row of `ids`, or another row of `kept`, has the id. `ids`: event_id, event_hash,
+    received_at and the coordinates in Kafka of the batch's valid rows. `kept`: event_id, event_hash and the
+    coordinates of all rows of the table.
     """
-    return _in_batch(ids).union(_in_table(ids, kept)).distinct()
+    taken = _in_batch(ids).union(_in_table(ids, kept)).groupBy(*COORDINATES)
+    return taken.agg(F.max("fate").alias("fate"))  # landed, where a row is both
 
 
 def _in_batch(ids: DataFrame) -> DataFrame:
@@ -34,7 +36,7 @@ def _in_batch(ids: DataFrame) -> DataFrame:
     places = ids.join(F.broadcast(met), on="event_hash", how="left_semi").withColumn(
         "place", F.row_number().over(earlier)
     )
-    return places.where("place > 1").select(*COORDINATES)
+    return places.where("place > 1").select(*COORDINATES, F.lit("duplicate").alias("fate"))
 
 
 def _in_table(ids: DataFrame, kept: DataFrame) -> DataFrame:
@@ -44,6 +46,6 @@ def _in_table(ids: DataFrame, kept: DataFrame) -> DataFrame:
         "event_hash", "event_id", *[F.col(name).alias(f"kept_{name}") for name in COORDINATES]
     )
     is_itself = functools.reduce(Column.__and__, [F.col(name) == F.col(f"kept_{name}") for name in COORDINATES])
-    return (
-        ids.join(F.broadcast(known), on=["event_hash", "event_id"], how="inner").where(~is_itself).select(*COORDINATES)
-    )
+    fate = F.when(is_itself, "landed").otherwise("duplicate")
+    met = ids.join(F.broadcast(known), on=["event_hash", "event_id"], how="inner")
+    return met.select(*COORDINATES, fate.alias("fate"))

@@ -2,8 +2,8 @@
 
 Of messages with one event_id the first received is kept, whether the others come in the same micro-batch or
 later. What became of every offset is counted in ops.ledger. A batch that is run again after a crash writes
-nothing twice: each table is appended under a transaction id of its own, and a row counts as a duplicate only
-of a row with other coordinates in Kafka.
+nothing twice: each table is appended under a transaction id of its own, and a row that the table has already, by
+its coordinates in Kafka, is no duplicate and is not written again.
 """
 
 from pyspark.sql import DataFrame
@@ -14,19 +14,19 @@ from expectations.verdict import moment, with_event
 from jobs.lake import job, streams, tables
 from jobs.lake.session import spark_for
 from jobs.lake.settings import Settings
-from jobs.lake.uniqueness import COORDINATES, as_doubles, event_hash
+from jobs.lake.uniqueness import COORDINATES, as_taken, event_hash
 
 TABLE = "silver.events"
 QUARANTINE = "quarantine.events"
 LEDGER = "ops.ledger"
 
 
-def with_fate(judged: DataFrame, doubles: DataFrame) -> DataFrame:
-    """Adds `fate` (kept, quarantined or duplicate) to rows with `event` and `reasons`.
+def with_fate(judged: DataFrame, taken: DataFrame) -> DataFrame:
+    """Adds `fate` (kept, landed, quarantined or duplicate) to rows with `event` and `reasons`.
 
-    `doubles`: the coordinates of valid rows whose event_id is taken.
+    `taken`: coordinates and fate of valid rows whose event_id is taken.
     """
-    marked = judged.join(F.broadcast(doubles.withColumn("fate", F.lit("duplicate"))), on=list(COORDINATES), how="left")
+    marked = judged.join(F.broadcast(taken), on=list(COORDINATES), how="left")
     otherwise = F.when(F.size("reasons") == 0, "kept").otherwise("quarantined")
     return marked.withColumn("fate", F.coalesce("fate", otherwise))
 
@@ -60,7 +60,8 @@ def as_ledger(judged: DataFrame, batch: int) -> DataFrame:
         F.min("offset").alias("first_offset"),
         F.max("offset").alias("last_offset"),
         F.count("*").alias("received"),
-        *[F.count_if(F.col("fate") == fate).alias(fate) for fate in ("kept", "quarantined", "duplicate")],
+        F.count_if(F.col("fate").isin("kept", "landed")).alias("kept"),
+        *[F.count_if(F.col("fate") == fate).alias(fate) for fate in ("quarantined", "duplicate")],
         F.lit(batch).alias("batch"),
     )
 
@@ -84,14 +85,14 @@ def land(received: DataFrame, batch: int) -> None:
     query = streams.query_id(received)
     kept = tables.read(received.sparkSession, TABLE).select("event_id", "event_hash", *COORDINATES)
     judged = as_judged(received, contract()).persist()
-    doubles = as_doubles(as_ids(judged), kept).persist()
+    taken = as_taken(as_ids(judged), kept).persist()
     try:
-        fated = with_fate(judged, doubles)
+        fated = with_fate(judged, taken)
         tables.append_once(as_events(fated), TABLE, query, batch)
         tables.append_once(as_rejected(fated), QUARANTINE, query, batch)
         tables.append_once(as_ledger(fated, batch), LEDGER, query, batch)
     finally:
-        doubles.unpersist()
+        taken.unpersist()
         judged.unpersist()
 
 

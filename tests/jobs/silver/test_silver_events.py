@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 from expectations.contract import contract
 from jobs.lake import job, streams, tables
 from jobs.lake.settings import Settings
-from jobs.lake.uniqueness import as_doubles, event_hash
+from jobs.lake.uniqueness import as_taken, event_hash
 from jobs.silver import events as silver_events
 from tests.events import event, received
 
@@ -23,7 +23,7 @@ def judged(spark: SparkSession, messages: list[Any], kept: tuple[tuple[str, int]
     )
     frame = silver_events.as_judged(received(spark, messages), contract())
     known = known.withColumn("event_hash", event_hash(F.col("event_id")))
-    return silver_events.with_fate(frame, as_doubles(silver_events.as_ids(frame), known))
+    return silver_events.with_fate(frame, as_taken(silver_events.as_ids(frame), known))
 
 
 def test_the_first_of_one_id_is_kept(spark: SparkSession) -> None:
@@ -44,7 +44,9 @@ def test_an_id_that_silver_holds_is_a_duplicate(spark: SparkSession) -> None:
 
 
 def test_a_batch_run_again_is_not_a_duplicate_of_itself(spark: SparkSession) -> None:
-    assert fates(judged(spark, [event(event_id="a")], kept=(("a", 0),))) == {0: "kept"}
+    frame = judged(spark, [event(event_id="a"), event(event_id="a")], kept=(("a", 1),))
+    assert fates(frame) == {0: "duplicate", 1: "landed"}
+    assert silver_events.as_ledger(frame, 0).collect()[0]["kept"] == 1
 
 
 def test_a_broken_message_does_not_take_an_id(spark: SparkSession) -> None:
