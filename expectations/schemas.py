@@ -120,8 +120,10 @@ TABLES: dict[str, Table] = {
             "event_id": "string COMMENT 'as far as it could be read'",
             "event_type": "string COMMENT 'as far as it could be read'",
             "reasons": "array<string> COMMENT 'every rule the message breaks, as field: what is wrong'",
+            "contract_version": "int COMMENT 'of the contract that it was judged by'",
+            "state": "string COMMENT 'open, replayed or discarded'",
         },
-        properties=stats_on("partition", "offset", "received_at", "event_type"),
+        properties=stats_on("partition", "offset", "received_at", "event_type", "state"),
     ),
     "ops.ledger": Table(
         grain="one row per topic, partition and micro-batch of silver.events: what became of its offsets",

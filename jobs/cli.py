@@ -18,6 +18,7 @@ from expectations.contract import ContractError
 from expectations.gate import GateFailed
 from jobs.lake import job, settings
 from jobs.lake.errors import OperatorError
+from jobs.quarantine.commands import app as quarantine
 from models.errors import ModelError
 
 console = Console()
@@ -189,6 +190,7 @@ def reconcile(env: Env = "local", as_json: Json = False) -> None:
 
 contract = typer.Typer(no_args_is_help=True, help="The event contract: expectations/contracts/.")
 app.add_typer(contract, name="contract")
+app.add_typer(quarantine, name="quarantine")
 
 
 @contract.command()

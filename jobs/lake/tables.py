@@ -7,7 +7,7 @@ A table `layer.name` lies at <root>/layer/name; the stream that feeds it keeps i
 from collections.abc import Iterable
 
 from delta.tables import DeltaTable
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming import DataStreamWriter
 
@@ -66,6 +66,16 @@ def append_once(frame: DataFrame, name: str, query_id: str, batch: int) -> None:
 def append_stream(frame: DataFrame, name: str) -> DataStreamWriter:
     """An unstarted writer that appends a streaming frame, each row exactly once."""
     return frame.writeStream.format("delta").option("path", _location(frame.sparkSession, name))
+
+
+def update(spark: SparkSession, name: str, where: Column, values: dict[str, str | Column]) -> int:
+    """Sets columns of the rows that `where` names, in one commit. Returns how many rows that were."""
+    _require(spark, name)
+    table = DeltaTable.forPath(spark, _location(spark, name))
+    before = version(spark, name)
+    table.update(where, values)
+    ours = table.history().where((F.col("version") > before) & (F.col("operation") == "UPDATE"))
+    return sum(int(row["operationMetrics"]["numUpdatedRows"]) for row in ours.collect())
 
 
 def create(spark: SparkSession, *names: str) -> None:

@@ -47,11 +47,11 @@ def as_events(judged: DataFrame) -> DataFrame:
     )
 
 
-def as_rejected(judged: DataFrame) -> DataFrame:
+def as_rejected(judged: DataFrame, rules: Contract) -> DataFrame:
     """The rejected rows in the columns of quarantine.events."""
-    return judged.where(F.col("fate") == "quarantined").select(
-        *COORDINATES, "received_at", "key", "value", "event.event_id", "event.event_type", "reasons"
-    )
+    rejected = judged.where(F.col("fate") == "quarantined")
+    columns = [*COORDINATES, "received_at", "key", "value", "event.event_id", "event.event_type", "reasons"]
+    return rejected.select(*columns, F.lit(rules.version).alias("contract_version"), F.lit("open").alias("state"))
 
 
 def as_ledger(judged: DataFrame, batch: int) -> DataFrame:
@@ -89,7 +89,7 @@ def land(received: DataFrame, batch: int) -> None:
     try:
         fated = with_fate(judged, taken)
         tables.append_once(as_events(fated), TABLE, query, batch)
-        tables.append_once(as_rejected(fated), QUARANTINE, query, batch)
+        tables.append_once(as_rejected(fated, contract()), QUARANTINE, query, batch)
         tables.append_once(as_ledger(fated, batch), LEDGER, query, batch)
     finally:
         taken.unpersist()

@@ -1,0 +1,119 @@
+"""`lakehouse quarantine`: what was rejected and why."""
+
+import json
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+from pyspark.sql import Row, SparkSession
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from jobs.lake import job, settings
+from jobs.lake.errors import OperatorError
+from jobs.quarantine import review
+from jobs.quarantine.review import Choice
+
+app = typer.Typer(no_args_is_help=True, help="Rejected messages: what they are, why, and what became of them.")
+console = Console()
+
+Env = Annotated[str, typer.Option(help="Settings overlay in conf/: local, cluster, or one of your own.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
+Reason = Annotated[str, typer.Option(help="Only with this text in a reason, such as 'payload.price'.")]
+Type = Annotated[str, typer.Option("--type", help="Only of this event type.")]
+Since = Annotated[str, typer.Option(help="Only what arrived at this moment or later, ISO 8601.")]
+Until = Annotated[str, typer.Option(help="Only what arrived before this moment, ISO 8601.")]
+
+
+@app.command(name="list")
+def list_(
+    reason: Reason = "",
+    event_type: Type = "",
+    since: Since = "",
+    until: Until = "",
+    state: Annotated[str, typer.Option(help="open, replayed, discarded, or all.")] = "open",
+    env: Env = "local",
+    as_json: Json = False,
+) -> None:
+    """Count the messages by event type and reason; one with two reasons counts for both."""
+    rows = review.counted(review.chosen(_spark(env), _choice(reason, event_type, since, until, state)))
+    if as_json:
+        _print_json(rows)
+        return
+    table = Table("messages", "state", "event type", "reason", "last arrival", box=box.SIMPLE)
+    for row in rows:
+        last = f"{row['last_at']:%Y-%m-%d %H:%M}"
+        table.add_row(f"{row['messages']:,}", row["state"], row["event_type"] or "unreadable", row["reason"], last)
+    console.print(table if rows else "no such message in quarantine")
+
+
+@app.command()
+def show(
+    reason: Reason = "",
+    event_type: Type = "",
+    since: Since = "",
+    until: Until = "",
+    state: Annotated[str, typer.Option(help="open, replayed, discarded, or all.")] = "open",
+    most: Annotated[int, typer.Option("--limit", min=1, help="Show at most so many.")] = 10,
+    env: Env = "local",
+    as_json: Json = False,
+) -> None:
+    """Show messages whole, with every reason and where they stand in Kafka; the earliest first."""
+    rows = review.shown(review.chosen(_spark(env), _choice(reason, event_type, since, until, state)), most)
+    if as_json:
+        _print_json(rows)
+        return
+    for row in rows:
+        where = f"{row['topic']}-{row['partition']} offset {row['offset']}, {row['received_at']:%Y-%m-%d %H:%M:%S}"
+        console.print(f"[bold]{where}[/], {row['state']}, {row['event_type'] or 'no event type could be read'}")
+        for why in row["reasons"]:
+            console.print(f"  [yellow]{why}[/]", highlight=False)
+        console.print(f"  {row['payload']}", markup=False, highlight=False, soft_wrap=True)
+    if not rows:
+        console.print("no such message in quarantine")
+
+
+@app.command()
+def discard(
+    reason: Reason = "",
+    event_type: Type = "",
+    since: Since = "",
+    until: Until = "",
+    everything: Annotated[bool, typer.Option("--all", help="All that are open.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many, change nothing.")] = False,
+    env: Env = "local",
+) -> None:
+    """Mark open messages as discarded: they stay where they are, and are not replayed. Safe to repeat."""
+    if not (reason or event_type or since or until or everything):
+        raise OperatorError("which ones? give --reason, --type, --since, --until, or --all")
+    choice = _choice(reason, event_type, since, until, "open")
+    spark = _spark(env)
+    if dry_run:
+        console.print(f"{review.chosen(spark, choice).count():,} messages would be discarded")
+    else:
+        console.print(f"{review.discard(spark, choice):,} messages discarded")
+
+
+def _choice(reason: str, event_type: str, since: str, until: str, state: str) -> Choice:
+    return Choice(reason, event_type, _moment(since), _moment(until), "" if state == "all" else state)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return job.moment(text) if text else None
+    except ValueError:
+        raise OperatorError(f"{text!r} is not a moment; write it as 2026-03-01 or 2026-03-01T10:15:00Z") from None
+
+
+def _spark(env: str) -> SparkSession:
+    from jobs.lake.session import spark_for
+
+    return spark_for("quarantine", settings.load(env))
+
+
+def _print_json(rows: list[Row]) -> None:
+    def plain(value: Any) -> str:
+        return str(value.isoformat())
+
+    typer.echo(json.dumps([row.asDict() for row in rows], default=plain))

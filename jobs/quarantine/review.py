@@ -1,0 +1,79 @@
+"""What lies in quarantine.events: chosen, counted, shown, set aside. The messages themselves are never changed."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pyspark.sql import Column, DataFrame, Row, SparkSession
+from pyspark.sql import functions as F
+
+from jobs.lake import tables
+from jobs.lake.errors import OperatorError
+from jobs.lake.uniqueness import COORDINATES
+
+TABLE = "quarantine.events"
+STATES = ("open", "replayed", "discarded")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which messages are meant; a field that is empty leaves nothing out.
+
+    `reason`: text that one of a message's reasons contains. `since` is included, `until` is not; both are times of
+    arrival.
+    """
+
+    reason: str = ""
+    event_type: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    state: str = "open"
+
+    def __post_init__(self) -> None:
+        if self.state and self.state not in STATES:
+            raise OperatorError(f"no state {self.state!r}; the states are: {', '.join(STATES)}")
+
+    @property
+    def condition(self) -> Column:
+        """True for the messages meant, false for others; never null."""
+        wanted = F.lit(True)
+        if self.reason:
+            wanted &= F.exists("reasons", lambda reason: F.contains(reason, F.lit(self.reason)))
+        if self.event_type:
+            wanted &= F.col("event_type").eqNullSafe(self.event_type)
+        if self.since is not None:
+            wanted &= F.col("received_at") >= F.lit(self.since)
+        if self.until is not None:
+            wanted &= F.col("received_at") < F.lit(self.until)
+        if self.state:
+            wanted &= F.col("state") == self.state
+        return wanted
+
+
+def chosen(spark: SparkSession, choice: Choice) -> DataFrame:
+    """Raises OperatorError when the table is not built."""
+    return tables.read(spark, TABLE).where(choice.condition)
+
+
+def counted(messages: DataFrame) -> list[Row]:
+    """One row per state, event type and reason, most messages first. A message with two reasons counts for both.
+
+    `event_type` is null where none could be read. `first_at` and `last_at`: the first and the last arrival.
+    """
+    told = messages.select("state", "event_type", "received_at", F.explode("reasons").alias("reason"))
+    grouped = told.groupBy("state", "event_type", "reason").agg(
+        F.count("*").alias("messages"), F.min("received_at").alias("first_at"), F.max("received_at").alias("last_at")
+    )
+    return grouped.orderBy(F.desc("messages"), "reason", "event_type").collect()
+
+
+def shown(messages: DataFrame, most: int) -> list[Row]:
+    """The first `most` messages by arrival: coordinates, state, event_type, reasons and the payload as text."""
+    text = F.try_validate_utf8(F.col("value").cast("string"))
+    payload = F.coalesce(text, F.concat(F.lit("0x"), F.hex("value"))).alias("payload")
+    first = messages.orderBy("received_at", *COORDINATES).limit(most)
+    return first.select(*COORDINATES, "received_at", "state", "event_type", "reasons", payload).collect()
+
+
+def discard(spark: SparkSession, choice: Choice) -> int:
+    """Marks the open ones among the messages meant as discarded, for good; returns how many. Safe to repeat."""
+    return tables.update(spark, TABLE, choice.condition & (F.col("state") == "open"), {"state": F.lit("discarded")})

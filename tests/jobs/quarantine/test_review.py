@@ -1,0 +1,105 @@
+"""What was rejected can be found by reason, type, time and state, is shown whole, and is set aside once."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+from typer.testing import CliRunner
+
+from jobs.cli import app
+from jobs.lake import job, tables
+from jobs.lake.errors import OperatorError
+from jobs.lake.settings import Settings
+from jobs.quarantine.review import Choice, chosen, counted, discard, shown
+from jobs.silver import events as silver_events
+from tests.conftest import SmallLake
+from tests.events import event, received
+
+ARRIVED = datetime(2018, 1, 1, tzinfo=UTC)
+MESSAGES: list[Any] = [
+    "{",
+    b"\xff\xfe",
+    event(event_id="a"),
+    event(event_id="b", payload={"item_id": 5, "price": -1}),
+    event("search", event_id="c", payload={}),
+]
+
+
+@pytest.fixture
+def filled(lake: SparkSession, settings: Settings) -> SparkSession:
+    tables.append(received(lake, MESSAGES), "bronze.events")
+    silver_events.main(settings, job.Options(job.moment("2018-01-01")))
+    return lake
+
+
+def test_found_by_each_filter_shown_whole_and_discarded_once(filled: SparkSession) -> None:
+    def offsets(**wanted: Any) -> list[int]:
+        return [row["offset"] for row in shown(chosen(filled, Choice(**wanted)), 10)]
+
+    assert offsets() == [0, 1, 3, 4]
+    assert offsets(reason="payload.price") == [3]
+    assert offsets(reason="not JSON") == [0, 1]
+    assert offsets(reason="%") == []
+    assert offsets(event_type="search") == [4]
+    assert offsets(since=ARRIVED) == [0, 1, 3, 4]
+    assert offsets(until=ARRIVED) == []
+    found = shown(chosen(filled, Choice()), 3)
+    assert [row["payload"] for row in found[:2]] == ["{", "0xFFFE"]
+    assert json.loads(found[2]["payload"]) == MESSAGES[3]
+    assert found[2]["reasons"] == ["payload.item_id: bigint where string is expected", "payload.price: less than 0"]
+    counts = [(row["messages"], row["event_type"], row["reason"]) for row in counted(chosen(filled, Choice()))]
+    assert counts == [
+        (2, None, "message: not JSON"),
+        (1, "product_view", "payload.item_id: bigint where string is expected"),
+        (1, "product_view", "payload.price: less than 0"),
+        (1, "search", "payload.query: missing"),
+    ]
+
+    assert discard(filled, Choice(reason="not JSON")) == 2
+    assert discard(filled, Choice(reason="not JSON")) == 0
+    assert offsets() == [3, 4]
+    assert offsets(state="discarded") == [0, 1]
+    assert offsets(state="") == [0, 1, 3, 4]
+    assert {row["contract_version"] for row in tables.read(filled, "quarantine.events").collect()} == {1}
+
+
+def test_an_unknown_state_names_the_known_ones() -> None:
+    with pytest.raises(OperatorError, match=r"no state 'opened'; the states are: open, replayed, discarded"):
+        Choice(state="opened")
+
+
+def test_the_command_line(small_lake: SmallLake, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in small_lake.environment.items():
+        monkeypatch.setenv(name, value)
+
+    def said(*words: str) -> str:
+        result = CliRunner().invoke(app, ["quarantine", *words])
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    messages = {row["reason"]: 0 for row in json.loads(said("list", "--json"))}
+    for row in json.loads(said("list", "--json")):
+        messages[row["reason"]] += row["messages"]
+    assert messages == small_lake.report["quarantined"]
+    assert "message: not JSON" in said("list", "--reason", "not JSON")
+    assert "events-" in said("show", "--limit", "1") and len(json.loads(said("show", "--limit", "2", "--json"))) == 2
+    assert "no such message" in said("list", "--type", "nothing")
+    dry = said("discard", "--reason", "not JSON", "--dry-run")
+    assert dry == f"{messages['message: not JSON']} messages would be discarded\n"
+    assert said("discard", "--reason", "not JSON", "--dry-run") == dry
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["discard"], "error: which ones? give --reason, --type, --since, --until, or --all"),
+        (["list", "--since", "monday"], "error: 'monday' is not a moment; write it as 2026-03-01 or"),
+        (["show", "--state", "opened"], "error: no state 'opened'; the states are: open, replayed, discarded"),
+    ],
+)
+def test_what_cannot_be_meant_is_one_line(words: list[str], line: str) -> None:
+    result = CliRunner().invoke(app, ["quarantine", *words])
+    assert result.exit_code == 1
+    assert result.output.startswith(line) and result.output.count("\n") == 1
