@@ -30,12 +30,13 @@ def main(words: list[str]) -> None:
     unknown = [name for name in chosen if name not in CASES]
     if unknown:
         sys.exit(f"error: no case {', '.join(unknown)}; the cases are: {', '.join(CASES)}")
+    if "export" in chosen:
+        export.require_yardstick(load("local").project)
     machine = {
         "cores": os.cpu_count(),
         "memory_gib": psutil.virtual_memory().total >> 30,
         "system": platform.platform(),
     }
-    results = []
     with tempfile.TemporaryDirectory(prefix="lakehouse-bench-") as folder:
         settings = _apart(Path(folder))
         try:
@@ -44,7 +45,7 @@ def main(words: list[str]) -> None:
             for name in chosen:
                 print(f"{name} ...", flush=True)
                 result = {"name": name, **CASES[name](settings), "machine": machine}
-                results.append(result)
+                _keep(settings.project / "build" / "bench.json", result)
                 print(
                     f"{name}: {result['value']:,} {result['unit']}; {result['yardstick']}:"
                     f" {result['yardstick_value']:,}; ratio {result['ratio']}",
@@ -52,11 +53,15 @@ def main(words: list[str]) -> None:
                 )
         finally:
             services.down(settings)
-    target = settings.project / "build" / "bench.json"
+    print("wrote build/bench.json")
+
+
+def _keep(target: Path, result: dict[str, Any]) -> None:
+    """In place of the former result of that case; those of other cases stay."""
     target.parent.mkdir(exist_ok=True)
-    kept = [old for old in _former(target) if old["name"] not in chosen]
-    target.write_text(json.dumps(kept + results, indent=2) + "\n", encoding="utf-8")
-    print(f"wrote {target.relative_to(settings.project)}")
+    former = json.loads(target.read_text(encoding="utf-8")) if target.is_file() else []
+    kept = [old for old in former if old["name"] != result["name"]]
+    target.write_text(json.dumps([*kept, result], indent=2) + "\n", encoding="utf-8")
 
 
 def _apart(folder: Path) -> Settings:
@@ -69,10 +74,6 @@ def _apart(folder: Path) -> Settings:
         "LAKEHOUSE_LOCAL__REDIS_PORT": str(redis),
     }
     return load("local")
-
-
-def _former(target: Path) -> list[dict[str, Any]]:
-    return json.loads(target.read_text(encoding="utf-8")) if target.is_file() else []
 
 
 if __name__ == "__main__":

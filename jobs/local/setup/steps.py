@@ -1,5 +1,7 @@
 """The steps of set-up as a reader sees them: one line each, with a sign of life and the seconds it took."""
 
+import os
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -49,3 +51,14 @@ def must(command: list[str], log: Path, folder: Path) -> None:
         end = " / ".join(said[-3:])[-400:]
         called = f"{Path(command[0]).name} {command[1]}"
         raise Failed(f"{called} failed with exit code {code}: {end} ({log.parent.name}/{log.name})")
+
+
+def can_apt_install() -> bool:
+    return os.geteuid() == 0 and shutil.which("apt-get") is not None
+
+
+def apt_install(package: str, log: Path, folder: Path) -> bool:
+    """Whether apt-get installed the Debian package; what it said is in `log`."""
+    install = ["apt-get", "install", "-y", "--no-install-recommends", package]
+    quiet = ["env", "DEBIAN_FRONTEND=noninteractive"]
+    return not any(run([*quiet, *command], log, folder) for command in (["apt-get", "update"], install))

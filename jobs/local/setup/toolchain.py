@@ -25,7 +25,7 @@ if sys.version_info < (3, 11):  # noqa: UP036
     )
 
 from jobs.local.setup import jars, machine
-from jobs.local.setup.steps import Failed, must, run, step
+from jobs.local.setup.steps import Failed, apt_install, can_apt_install, must, run, step
 
 UV = "0.13.8"
 AIRFLOW = ("apache-airflow==3.3.2", "apache-airflow-providers-apache-spark==6.3.4")
@@ -159,13 +159,10 @@ def _openblas(project: Path) -> str:
     if machine.has_openblas():
         return "found"
     gain = "without it ALS takes 2 to 4 times as long at rank 128"
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+    if not can_apt_install():
         return f"not found; {gain}: sudo apt-get install libopenblas0"
     log = _log(project, "apt")
-    install = ["apt-get", "install", "-y", "--no-install-recommends", "libopenblas0"]
-    quiet = ["env", "DEBIAN_FRONTEND=noninteractive"]
-    commands = (["apt-get", "update"], install)
-    if any(run([*quiet, *command], log, project) for command in commands):
+    if not apt_install("libopenblas0", log, project):
         return f"apt-get could not install libopenblas0 (see .jars/{log.name}); {gain}"
     return "installed by apt-get"
 
