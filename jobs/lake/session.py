@@ -44,6 +44,9 @@ def _properties(settings: Settings) -> dict[str, str]:
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": str(settings.spark.shuffle_partitions),
+        # Of two fields of one name the last counts, however a message is read: an exception would stop the stream.
+        "spark.sql.mapKeyDedupPolicy": "LAST_WIN",
+        "spark.sql.variant.allowDuplicateKeys": "true",
         # Else rows are sorted by partition before they are written, a message's whole text with them.
         "spark.sql.maxConcurrentOutputFileWriters": "16",
         # A snapshot of a small table in 50 tasks costs more than the table.

@@ -10,7 +10,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from expectations.contract import Contract, contract
-from expectations.verdict import moment, with_event
+from expectations.rules import moment
+from expectations.verdict import with_event
 from jobs.lake import job, streams, tables
 from jobs.lake.session import spark_for
 from jobs.lake.settings import Settings

@@ -32,6 +32,9 @@ VALID: list[Any] = [
     event(payload={"item_id": "\U0001f600"}),
     event(occurred_at="2017-03-01t10:15:02z"),
     view(lines={"of": "another event type"}, quantity="two"),
+    {**view(colour="red"), "payload.colour": "green"},
+    json.dumps(view()).replace('"event_id"', '"event_id": 5, "event_id"'),
+    json.dumps(view(colour=1)).replace('"colour"', '"colour": [], "colour"'),
 ]
 INVALID: list[tuple[Any, list[str]]] = [
     ("{nope", ["message: not JSON"]),
