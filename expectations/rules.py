@@ -117,6 +117,8 @@ def _limits(schema: Schema, column: Column) -> Iterator[tuple[Column, str]]:
         yield F.char_length(column) > schema["maxLength"], f"longer than {schema['maxLength']}"
     if "pattern" in schema:
         yield ~column.rlike(schema["pattern"].replace("$", r"\z")), "not of the form " + schema["pattern"]
+    if types_of(schema)[0] == "number":
+        yield F.abs(column) == float("inf"), "too large for a number"
     if "minimum" in schema:
         yield column < schema["minimum"], f"less than {schema['minimum']}"
     if "maximum" in schema:

@@ -74,10 +74,10 @@ def compare(
     """
     bought, truth_all, truth_new = (frame.persist() for frame in (parts.bought, parts.truth_all, parts.truth_new))
     lists = {}
-    for name, recommend in recommenders.items():
-        lists[f"{name}.all"] = (recommend(_people(truth_all), k, None), truth_all)
-        lists[f"{name}.new"] = (recommend(_people(truth_new), k, bought), truth_new)
     try:
+        for name, recommend in recommenders.items():
+            lists[f"{name}.all"] = (recommend(_people(truth_all), k, None), truth_all)
+            lists[f"{name}.new"] = (recommend(_people(truth_new), k, bought), truth_new)
         judged = metrics.evaluate_all(lists, catalogue_size, k)
     finally:
         for frame in (bought, truth_all, truth_new):

@@ -6,6 +6,7 @@ A table `layer.name` lies at <root>/layer/name; the stream that feeds it keeps i
 
 from collections.abc import Iterable
 
+from delta.exceptions import ConcurrentAppendException
 from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -73,7 +74,10 @@ def update(spark: SparkSession, name: str, where: Column, values: dict[str, str 
     _require(spark, name)
     table = DeltaTable.forPath(spark, _location(spark, name))
     before = version(spark, name)
-    table.update(where, values)
+    try:
+        table.update(where, values)
+    except ConcurrentAppendException as error:
+        raise OperatorError(f"{name} was written to meanwhile; nothing was changed, run it again") from error
     ours = table.history().where((F.col("version") > before) & (F.col("operation") == "UPDATE"))
     return sum(int(row["operationMetrics"]["numUpdatedRows"]) for row in ours.collect())
 

@@ -16,12 +16,11 @@ from typing import NamedTuple
 from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.lake import job, streams, tables
+from jobs.lake import job, offsets, streams, tables
 from jobs.lake.errors import OperatorError
 from jobs.lake.session import spark_for
 from jobs.lake.settings import Settings
 from jobs.lake.uniqueness import COORDINATES
-from jobs.ledger import offsets
 
 HELD_IN = {"received": "bronze.events", "kept": "silver.events", "quarantined": "quarantine.events"}
 RANGE = ("topic", "partition", "first_offset", "last_offset")
@@ -67,9 +66,9 @@ class Balance:
 def reconcile(spark: SparkSession, settings: Settings) -> Balance:
     """Raises OperatorError when a table is not built, or no broker answers or has the topic."""
     streams.require_topic(settings)
-    # In the order opposite to writing: whatever the ledger names was in the other tables before.
-    ledger = tables.read(spark, "ops.ledger")
-    held = {fate: tables.read(spark, table) for fate, table in reversed(HELD_IN.items())}
+    # Versions, pinned in the order opposite to writing: whatever the ledger names was in the other tables before.
+    ledger = _pinned(spark, "ops.ledger")
+    held = {fate: _pinned(spark, table) for fate, table in reversed(HELD_IN.items())}
     claimed = ledger.collect()
     counted = as_counted(ledger, held).collect()
     landed = as_landed(held["received"]).collect()
@@ -79,12 +78,20 @@ def reconcile(spark: SparkSession, settings: Settings) -> Balance:
     for partition, (first, end) in offsets.extents(settings.kafka).items():
         ours = [row for row in landed if (row["topic"], row["partition"]) == (topic, partition)]
         last = max((row["last_offset"] for row in ours), default=first - 1)
-        accounts.setdefault((topic, partition), Account(topic, partition)).unlanded = end - 1 - last
+        accounts.setdefault((topic, partition), Account(topic, partition)).unlanded = max(0, end - max(last + 1, first))
+        if last >= end:
+            what = "in bronze.events, and Kafka ends before: was the topic made anew?"
+            differences.append(Difference(topic, partition, end, last, what))
+            continue
         for gap in _gaps(held["received"], ours, first):
             lost = offsets.messages_between(settings.kafka, partition, *gap)
             if lost > 0:
                 differences.append(Difference(topic, partition, *gap, f"{lost:,} in Kafka are not in bronze.events"))
     return Balance([accounts[key] for key in sorted(accounts)], sorted(differences))
+
+
+def _pinned(spark: SparkSession, name: str) -> DataFrame:
+    return tables.read(spark, name, tables.version(spark, name))
 
 
 def as_counted(ledger: DataFrame, held: dict[str, DataFrame]) -> DataFrame:

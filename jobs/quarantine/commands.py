@@ -2,12 +2,13 @@
 
 import json
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from pyspark.sql import Row, SparkSession
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from jobs.lake import job, settings
@@ -43,8 +44,8 @@ def list_(
         return
     table = Table("messages", "state", "event type", "reason", "last arrival", box=box.SIMPLE)
     for row in rows:
-        last = f"{row['last_at']:%Y-%m-%d %H:%M}"
-        table.add_row(f"{row['messages']:,}", row["state"], row["event_type"] or "unreadable", row["reason"], last)
+        event_type = _plain(row["event_type"] or "unreadable")
+        table.add_row(f"{row['messages']:,}", row["state"], event_type, _plain(row["reason"]), row["last_at"])
     console.print(table if rows else "no such message in quarantine")
 
 
@@ -65,11 +66,11 @@ def show(
         _print_json(rows)
         return
     for row in rows:
-        where = f"{row['topic']}-{row['partition']} offset {row['offset']}, {row['received_at']:%Y-%m-%d %H:%M:%S}"
-        console.print(f"[bold]{where}[/], {row['state']}, {row['event_type'] or 'no event type could be read'}")
+        where = f"{row['topic']}-{row['partition']} offset {row['offset']}, {row['received_at']}"
+        console.print(f"[bold]{where}[/], {row['state']}, {_plain(row['event_type'] or 'no event type could be read')}")
         for why in row["reasons"]:
-            console.print(f"  [yellow]{why}[/]", highlight=False)
-        console.print(f"  {row['payload']}", markup=False, highlight=False, soft_wrap=True)
+            console.print(f"  [yellow]{_plain(why)}[/]", highlight=False)
+        console.print(f"  {_plain(row['payload'])}", highlight=False, soft_wrap=True)
     if not rows:
         console.print("no such message in quarantine")
 
@@ -113,7 +114,9 @@ def _spark(env: str) -> SparkSession:
 
 
 def _print_json(rows: list[Row]) -> None:
-    def plain(value: Any) -> str:
-        return str(value.isoformat())
+    typer.echo(json.dumps([row.asDict() for row in rows]))
 
-    typer.echo(json.dumps([row.asDict() for row in rows], default=plain))
+
+def _plain(text: str) -> str:
+    """A message's text as it can be shown: it may hold markup, and characters that move the terminal's cursor."""
+    return escape("".join(one if one.isprintable() else f"\\x{ord(one):02x}" for one in text))

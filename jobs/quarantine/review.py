@@ -57,21 +57,31 @@ def chosen(spark: SparkSession, choice: Choice) -> DataFrame:
 def counted(messages: DataFrame) -> list[Row]:
     """One row per state, event type and reason, most messages first. A message with two reasons counts for both.
 
-    `event_type` is null where none could be read. `first_at` and `last_at`: the first and the last arrival.
+    `event_type` is null where none could be read. `first_at` and `last_at`: the first and the last arrival, UTC text.
     """
     told = messages.select("state", "event_type", "received_at", F.explode("reasons").alias("reason"))
     grouped = told.groupBy("state", "event_type", "reason").agg(
-        F.count("*").alias("messages"), F.min("received_at").alias("first_at"), F.max("received_at").alias("last_at")
+        F.count("*").alias("messages"),
+        _utc(F.min("received_at")).alias("first_at"),
+        _utc(F.max("received_at")).alias("last_at"),
     )
     return grouped.orderBy(F.desc("messages"), "reason", "event_type").collect()
 
 
+def _utc(moment: Column) -> Column:
+    """As it can be given to --since and --until. The sessions of this project count in UTC; Python may not."""
+    return F.date_format(moment, "yyyy-MM-dd'T'HH:mm:ss'Z'")
+
+
 def shown(messages: DataFrame, most: int) -> list[Row]:
-    """The first `most` messages by arrival: coordinates, state, event_type, reasons and the payload as text."""
+    """The first `most` messages by arrival: coordinates, received_at as UTC text, state, event_type, reasons and the
+    payload as text."""
     text = F.try_validate_utf8(F.col("value").cast("string"))
     payload = F.coalesce(text, F.concat(F.lit("0x"), F.hex("value"))).alias("payload")
     first = messages.orderBy("received_at", *COORDINATES).limit(most)
-    return first.select(*COORDINATES, "received_at", "state", "event_type", "reasons", payload).collect()
+    return first.select(
+        *COORDINATES, _utc(F.col("received_at")).alias("received_at"), "state", "event_type", "reasons", payload
+    ).collect()
 
 
 def discard(spark: SparkSession, choice: Choice) -> int:

@@ -7,6 +7,7 @@ the quantities and amounts added.
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from expectations.contract import contract
 from jobs.lake import job, streams, tables
 from jobs.lake.session import spark_for
 from jobs.lake.settings import Settings
@@ -21,8 +22,8 @@ def as_interactions(events: DataFrame) -> DataFrame:
     one = F.array(
         F.struct(
             payload["item_id"].alias("item_id"),
-            payload["quantity"].cast("double").alias("quantity"),
-            payload["price"].alias("amount"),
+            _own("quantity").cast("double").alias("quantity"),
+            _own("price").alias("amount"),
             F.lit(None).cast("double").alias("discount"),
         )
     )
@@ -37,11 +38,17 @@ def as_interactions(events: DataFrame) -> DataFrame:
             "line.*",
             "occurred_at",
             "event_date",
-            payload["order_id"].alias("order_id"),
-            payload["store_id"].alias("store_id"),
+            _own("order_id").alias("order_id"),
+            _own("store_id").alias("store_id"),
             F.col("context.source").alias("source"),
         )
     )
+
+
+def _own(field: str) -> Column:
+    """A payload field where the event's type has it: what another type's events bear under its name was not judged."""
+    types = [name for name, schema in contract().payloads.items() if field in schema["properties"]]
+    return F.when(F.col("event_type").isin(types), F.col("payload")[field])
 
 
 def main(settings: Settings, options: job.Options) -> None:

@@ -111,6 +111,7 @@ INVALID: list[tuple[Any, list[str]]] = [
         ],
     ),
     (json.dumps(view()).replace('"5"', '"5", "price": NaN'), ["message: not JSON"]),
+    (json.dumps(view(price=1)).replace("1}", "1e400}"), ["payload.price: too large for a number"]),
     (json.dumps(view()).replace('"5"', r'"\ude00"'), ["message: not JSON"]),
     (json.dumps(view()).replace('"5"', r'"\ud83d\ud83d\ude00"'), ["message: not JSON"]),
     (

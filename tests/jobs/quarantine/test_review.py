@@ -12,6 +12,7 @@ from jobs.cli import app
 from jobs.lake import job, tables
 from jobs.lake.errors import OperatorError
 from jobs.lake.settings import Settings
+from jobs.quarantine.commands import _plain
 from jobs.quarantine.review import Choice, chosen, counted, discard, shown
 from jobs.silver import events as silver_events
 from tests.conftest import SmallLake
@@ -24,6 +25,7 @@ MESSAGES: list[Any] = [
     event(event_id="a"),
     event(event_id="b", payload={"item_id": 5, "price": -1}),
     event("search", event_id="c", payload={}),
+    event("[/nope]", event_id="d"),
 ]
 
 
@@ -38,12 +40,12 @@ def test_found_by_each_filter_shown_whole_and_discarded_once(filled: SparkSessio
     def offsets(**wanted: Any) -> list[int]:
         return [row["offset"] for row in shown(chosen(filled, Choice(**wanted)), 10)]
 
-    assert offsets() == [0, 1, 3, 4]
+    assert offsets() == [0, 1, 3, 4, 5]
     assert offsets(reason="payload.price") == [3]
     assert offsets(reason="not JSON") == [0, 1]
     assert offsets(reason="%") == []
     assert offsets(event_type="search") == [4]
-    assert offsets(since=ARRIVED) == [0, 1, 3, 4]
+    assert offsets(since=ARRIVED) == [0, 1, 3, 4, 5]
     assert offsets(until=ARRIVED) == []
     found = shown(chosen(filled, Choice()), 3)
     assert [row["payload"] for row in found[:2]] == ["{", "0xFFFE"]
@@ -52,6 +54,7 @@ def test_found_by_each_filter_shown_whole_and_discarded_once(filled: SparkSessio
     counts = [(row["messages"], row["event_type"], row["reason"]) for row in counted(chosen(filled, Choice()))]
     assert counts == [
         (2, None, "message: not JSON"),
+        (1, "[/nope]", "event_type: not a known type"),
         (1, "product_view", "payload.item_id: bigint where string is expected"),
         (1, "product_view", "payload.price: less than 0"),
         (1, "search", "payload.query: missing"),
@@ -59,9 +62,10 @@ def test_found_by_each_filter_shown_whole_and_discarded_once(filled: SparkSessio
 
     assert discard(filled, Choice(reason="not JSON")) == 2
     assert discard(filled, Choice(reason="not JSON")) == 0
-    assert offsets() == [3, 4]
+    assert offsets() == [3, 4, 5]
     assert offsets(state="discarded") == [0, 1]
-    assert offsets(state="") == [0, 1, 3, 4]
+    assert offsets(state="") == [0, 1, 3, 4, 5]
+    assert found[0]["received_at"] == "2018-01-01T00:00:00Z"
     assert {row["contract_version"] for row in tables.read(filled, "quarantine.events").collect()} == {1}
 
 
@@ -103,3 +107,7 @@ def test_what_cannot_be_meant_is_one_line(words: list[str], line: str) -> None:
     result = CliRunner().invoke(app, ["quarantine", *words])
     assert result.exit_code == 1
     assert result.output.startswith(line) and result.output.count("\n") == 1
+
+
+def test_a_messages_text_is_shown_as_text() -> None:
+    assert _plain("[/x] \x1b[2J é") == "\\[/x] \\x1b[2J é"

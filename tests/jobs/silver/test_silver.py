@@ -16,7 +16,14 @@ def test_one_row_per_event_and_item(spark: SparkSession) -> None:
     messages = [
         event("purchase", event_id="two", payload={**PAYLOADS["purchase"], "store_id": "7"}),
         event("purchase", event_id="same", payload={"order_id": "2", "lines": [line, {**line, "quantity": 3}]}),
-        event("product_view", event_id="view", user_id=None, anonymous_id="a", context={"source": "derived"}),
+        event(
+            "product_view",
+            event_id="view",
+            user_id=None,
+            anonymous_id="a",
+            context={"source": "derived"},
+            payload={**PAYLOADS["product_view"], "quantity": -5, "store_id": "of another type"},
+        ),
         event("search", event_id="search"),
         event("consent", event_id="consent"),
     ]

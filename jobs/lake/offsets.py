@@ -49,6 +49,7 @@ def _consumer(kafka: Kafka) -> Iterator[Consumer]:
             "bootstrap.servers": kafka.bootstrap,
             "group.id": "lakehouse-reconcile",
             "enable.auto.commit": False,
+            "isolation.level": "read_uncommitted",  # as the stream reads
             "fetch.wait.max.ms": 10,
             "enable.partition.eof": True,
             "auto.offset.reset": "earliest",
