@@ -94,8 +94,9 @@ def require(outcomes: Sequence[Outcome], name: str) -> None:
 def _prepare() -> None:
     """Before the import of Great Expectations, which takes seconds: a job that checks nothing must not pay for it."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    # Its import tells of each function that it does not document.
-    logging.getLogger("great_expectations._docs_decorators").setLevel(logging.WARNING)
+    # Its import tells of each function that it does not document, and of metrics that it declares twice.
+    for name in ("_docs_decorators", "expectations.registry"):
+        logging.getLogger(f"great_expectations.{name}").setLevel(logging.ERROR)
 
 
 @contextlib.contextmanager

@@ -1,6 +1,6 @@
 """One Great Expectations suite per table, by the table's name: the grain, the required, the ranges, the cross-checks.
 
-Column names and their order come from schemas.py. A rule that may be null holds where it is null.
+Column names and their order come from schemas/. A rule that may be null holds where it is null.
 """
 
 import sys

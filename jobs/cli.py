@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 
 from expectations.contract import ContractError
 from expectations.gate import GateFailed
+from jobs.flags import AsOf, Env, Json
 from jobs.lake import job, settings
 from jobs.lake.errors import OperatorError
 from jobs.quarantine.commands import app as quarantine
@@ -46,9 +47,6 @@ app = typer.Typer(
     help="A shop's events in, what each visitor should see next out.",
 )
 
-Env = Annotated[str, typer.Option(help="Settings overlay in conf/: local, cluster, or one of your own.")]
-AsOf = Annotated[str, typer.Option("--as-of", help="Look from this moment, ISO 8601. Default: now.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 Households = Annotated[
     int | None, typer.Option(min=10, help="Only so many households of the shop. Default: all 2,469.")
 ]

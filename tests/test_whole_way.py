@@ -10,9 +10,9 @@ from redis import Redis
 from typer.testing import CliRunner
 
 from jobs.cli import app
-from jobs.lake import tables, tracking
+from jobs.lake import tables, topic, tracking
 from jobs.local import demo
-from jobs.local.shop import journey, topic
+from jobs.local.shop import journey
 from jobs.local.shop.message import planted
 from jobs.serve import page
 from models import registry

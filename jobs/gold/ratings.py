@@ -10,8 +10,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.lake import job, tables
+from jobs.lake.sections import Ratings
 from jobs.lake.session import spark_for
-from jobs.lake.settings import Ratings, Settings
+from jobs.lake.settings import Settings
 
 TABLE = "gold.ratings"
 SECONDS_A_DAY = 86_400

@@ -12,8 +12,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.lake import job, tables, tracking
+from jobs.lake.sections import Recommendations
 from jobs.lake.session import spark_for
-from jobs.lake.settings import Recommendations, Settings
+from jobs.lake.settings import Settings
 from models import als, frequency, popularity, registry
 from models.als import AlsModel
 

@@ -7,113 +7,13 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from jobs.lake import sections
 from jobs.lake.errors import OperatorError
 
 PREFIX = "LAKEHOUSE_"
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Lake(Section):
-    root: str
-
-
-class Spark(Section):
-    master: str
-    driver_memory: str
-    shuffle_partitions: int
-    ui: bool
-
-
-class Kafka(Section):
-    bootstrap: str
-    topic: str
-    partitions: int
-    max_offsets_per_trigger: int
-    connect_seconds: int
-
-
-class Streaming(Section):
-    trigger_seconds: int
-    max_bytes_per_trigger: str
-
-
-class Sources(Section):
-    catalog: str
-    crm: str
-
-
-class Ratings(Section):
-    half_life_days: float
-    purchase: float
-    add_to_cart: float
-    add_to_wishlist: float
-    rating: float
-    product_view: float
-
-
-class Als(Section):
-    rank: int
-    iterations: int
-    reg: float
-    alpha: float
-    min_people: int
-    seed: int
-    blocks: int
-
-
-class Personas(Section):
-    k_min: int
-    k_max: int
-    min_share: float
-    winsor: float
-    variance: float
-    order_by: str
-    iterations: int
-    seed: int
-
-
-class Evaluation(Section):
-    holdout_days: int
-    k: int
-    metric: str
-    min_gain: float
-
-
-class Recommendations(Section):
-    again: int
-    discover: int
-
-
-class Mlflow(Section):
-    tracking_uri: str
-    artifacts: str
-    experiment: str
-
-
-class Redis(Section):
-    url: str
-    prefix: str
-    ttl_days: float
-    batch: int
-
-
-class Quality(Section):
-    max_examples: int
-
-
-class Local(Section):
-    broker_port: int
-    controller_port: int
-    redis_port: int
-    broker_heap_mb: int
-    airflow_port: int
-    seed: int
 
 
 class Settings(BaseSettings):
@@ -124,20 +24,20 @@ class Settings(BaseSettings):
     env: str
     project: Path
     home: Path
-    lake: Lake
-    spark: Spark
-    kafka: Kafka
-    streaming: Streaming
-    sources: Sources
-    ratings: Ratings
-    als: Als
-    personas: Personas
-    evaluation: Evaluation
-    recommendations: Recommendations
-    mlflow: Mlflow
-    redis: Redis
-    quality: Quality
-    local: Local
+    lake: sections.Lake
+    spark: sections.Spark
+    kafka: sections.Kafka
+    streaming: sections.Streaming
+    sources: sections.Sources
+    ratings: sections.Ratings
+    als: sections.Als
+    personas: sections.Personas
+    evaluation: sections.Evaluation
+    recommendations: sections.Recommendations
+    mlflow: sections.Mlflow
+    redis: sections.Redis
+    quality: sections.Quality
+    local: sections.Local
 
     @classmethod
     def settings_customise_sources(
@@ -236,7 +136,7 @@ def _known_keys() -> list[str]:
     known = []
     for name, field in Settings.model_fields.items():
         inner = field.annotation
-        if isinstance(inner, type) and issubclass(inner, Section):
+        if isinstance(inner, type) and issubclass(inner, sections.Section):
             known += [f"{name}.{key}" for key in inner.model_fields]
         else:
             known.append(name)

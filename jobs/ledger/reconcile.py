@@ -16,7 +16,7 @@ from typing import NamedTuple
 from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.lake import job, offsets, streams, tables
+from jobs.lake import job, streams, tables, topic
 from jobs.lake.errors import OperatorError
 from jobs.lake.session import spark_for
 from jobs.lake.settings import Settings
@@ -74,19 +74,19 @@ def reconcile(spark: SparkSession, settings: Settings) -> Balance:
     landed = as_landed(held["received"]).collect()
     differences = [*_misstated(claimed, counted), *_overlapping(claimed), *_doubled(landed)]
     accounts = _accounts(counted)
-    topic = settings.kafka.topic
-    for partition, (first, end) in offsets.extents(settings.kafka).items():
-        ours = [row for row in landed if (row["topic"], row["partition"]) == (topic, partition)]
+    name = settings.kafka.topic
+    for partition, (first, end) in enumerate(topic.extents(settings, topic.partitions(settings))):
+        ours = [row for row in landed if (row["topic"], row["partition"]) == (name, partition)]
         last = max((row["last_offset"] for row in ours), default=first - 1)
-        accounts.setdefault((topic, partition), Account(topic, partition)).unlanded = max(0, end - max(last + 1, first))
+        accounts.setdefault((name, partition), Account(name, partition)).unlanded = max(0, end - max(last + 1, first))
         if last >= end:
             what = "in bronze.events, and Kafka ends before: was the topic made anew?"
-            differences.append(Difference(topic, partition, end, last, what))
+            differences.append(Difference(name, partition, end, last, what))
             continue
         for gap in _gaps(held["received"], ours, first):
-            lost = offsets.messages_between(settings.kafka, partition, *gap)
+            lost = topic.messages_between(settings, partition, *gap)
             if lost > 0:
-                differences.append(Difference(topic, partition, *gap, f"{lost:,} in Kafka are not in bronze.events"))
+                differences.append(Difference(name, partition, *gap, f"{lost:,} in Kafka are not in bronze.events"))
     return Balance([accounts[key] for key in sorted(accounts)], sorted(differences))
 
 

@@ -22,8 +22,8 @@ from pyspark.sql import functions as F
 
 from jobs.lake import job, tables
 from jobs.lake.errors import OperatorError
+from jobs.lake.sections import Redis as RedisSettings
 from jobs.lake.session import spark_for
-from jobs.lake.settings import Redis as RedisSettings
 from jobs.lake.settings import Settings
 from jobs.serve import page
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from jobs.flags import Env, Json
 from jobs.lake import job, settings
 from jobs.lake.errors import OperatorError
 from jobs.quarantine import review
@@ -19,11 +20,10 @@ from jobs.quarantine.review import Choice
 app = typer.Typer(no_args_is_help=True, help="Rejected messages: what they are, why, and what became of them.")
 console = Console()
 
-Env = Annotated[str, typer.Option(help="Settings overlay in conf/: local, cluster, or one of your own.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 Reason = Annotated[str, typer.Option(help="Only with this text in a reason, such as 'payload.price'.")]
 Type = Annotated[str, typer.Option("--type", help="Only of this event type.")]
 Since = Annotated[str, typer.Option(help="Only what arrived at this moment or later, ISO 8601.")]
+State = Annotated[str, typer.Option(help="open, replayed, discarded, or all.")]
 Until = Annotated[str, typer.Option(help="Only what arrived before this moment, ISO 8601.")]
 
 
@@ -33,7 +33,7 @@ def list_(
     event_type: Type = "",
     since: Since = "",
     until: Until = "",
-    state: Annotated[str, typer.Option(help="open, replayed, discarded, or all.")] = "open",
+    state: State = "open",
     env: Env = "local",
     as_json: Json = False,
 ) -> None:
@@ -55,7 +55,7 @@ def show(
     event_type: Type = "",
     since: Since = "",
     until: Until = "",
-    state: Annotated[str, typer.Option(help="open, replayed, discarded, or all.")] = "open",
+    state: State = "open",
     most: Annotated[int, typer.Option("--limit", min=1, help="Show at most so many.")] = 10,
     env: Env = "local",
     as_json: Json = False,

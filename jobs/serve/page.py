@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from jobs.lake.errors import OperatorError
-from jobs.lake.settings import Redis as RedisSettings
+from jobs.lake.sections import Redis as RedisSettings
 
 SECONDS_A_DAY = 86_400
 

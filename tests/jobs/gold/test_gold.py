@@ -11,7 +11,8 @@ from jobs.gold.features import as_features
 from jobs.gold.profiles import as_profiles
 from jobs.gold.ratings import as_ratings
 from jobs.gold.recommendations import as_recommendations, version_name
-from jobs.lake.settings import Recommendations, Settings
+from jobs.lake.sections import Recommendations
+from jobs.lake.settings import Settings
 from models.als import AlsModel
 
 AS_OF = datetime(2018, 1, 1, tzinfo=UTC)

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 from confluent_kafka import Producer
@@ -72,77 +72,80 @@ def test_the_small_lake_balances(small_lake: SmallLake, spark: SparkSession) -> 
     require(balance)
 
 
+@dataclass(frozen=True)
+class Damage:
+    """`sql` spoils `table`, whose place stands for {}; the differences it makes, as range and words."""
+
+    table: str
+    sql: str
+    differences: set[tuple[int, int, str]]
+
+
+DAMAGES = [
+    Damage(
+        "silver.events",
+        "DELETE FROM {} WHERE offset = 1",
+        {
+            (0, 5, "ops.ledger says 4 kept, silver.events holds 3"),
+            (0, 5, "ops.ledger says 1 duplicate, 2 are in no table"),
+        },
+    ),
+    Damage(
+        "quarantine.events",
+        "INSERT INTO {0} SELECT * FROM {0} WHERE offset = 2",
+        {
+            (0, 5, "ops.ledger says 1 quarantined, quarantine.events holds 2"),
+            (0, 5, "ops.ledger says 1 duplicate, 0 are in no table"),
+        },
+    ),
+    Damage(
+        "bronze.events",
+        "DELETE FROM {} WHERE offset IN (1, 2)",
+        {
+            (0, 5, "ops.ledger says 6 received, bronze.events holds 4"),
+            (0, 5, "ops.ledger says 1 duplicate, -1 are in no table"),
+            (1, 2, "2 in Kafka are not in bronze.events"),
+        },
+    ),
+    Damage(
+        "bronze.events",
+        "INSERT INTO {0} SELECT * FROM {0} WHERE offset = 5",
+        {
+            (0, 5, "ops.ledger says 6 received, bronze.events holds 7"),
+            (0, 5, "ops.ledger says 1 duplicate, 2 are in no table"),
+            (0, 5, "1 rows too many in bronze.events"),
+        },
+    ),
+    Damage(
+        "ops.ledger",
+        "INSERT INTO {0} SELECT * FROM {0}",
+        {
+            (0, 5, "in two rows of ops.ledger"),
+            (0, 5, "ops.ledger says 6 received, bronze.events holds 12"),
+            (0, 5, "ops.ledger says 4 kept, silver.events holds 8"),
+            (0, 5, "ops.ledger says 1 quarantined, quarantine.events holds 2"),
+            (0, 5, "ops.ledger says 1 duplicate, 2 are in no table"),
+        },
+    ),
+    Damage(
+        "ops.ledger",
+        "UPDATE {} SET first_offset = 1, received = 5, kept = 3",
+        {(0, 0, "in no row of ops.ledger: 1 of bronze.events, 1 of silver.events")},
+    ),
+]
+
+
 def test_every_kind_of_difference_is_found(lake: SparkSession, topic: Settings) -> None:
-    def at(table: str) -> str:
-        return f"delta.`{lake.conf.get(tables.ROOT)}/{table.replace('.', '/')}`"
-
-    def delete(table: str, where: str) -> Callable[[], object]:
-        return lambda: lake.sql(f"DELETE FROM {at(table)} WHERE {where}")
-
-    def double(table: str, where: str) -> Callable[[], object]:
-        return lambda: lake.sql(f"INSERT INTO {at(table)} SELECT * FROM {at(table)} WHERE {where}")
-
-    damages: list[tuple[str, Callable[[], object], set[tuple[int, int, str]]]] = [
-        (
-            "silver.events",
-            delete("silver.events", "offset = 1"),
-            {
-                (0, 5, "ops.ledger says 4 kept, silver.events holds 3"),
-                (0, 5, "ops.ledger says 1 duplicate, 2 are in no table"),
-            },
-        ),
-        (
-            "quarantine.events",
-            double("quarantine.events", "offset = 2"),
-            {
-                (0, 5, "ops.ledger says 1 quarantined, quarantine.events holds 2"),
-                (0, 5, "ops.ledger says 1 duplicate, 0 are in no table"),
-            },
-        ),
-        (
-            "bronze.events",
-            delete("bronze.events", "offset IN (1, 2)"),
-            {
-                (0, 5, "ops.ledger says 6 received, bronze.events holds 4"),
-                (0, 5, "ops.ledger says 1 duplicate, -1 are in no table"),
-                (1, 2, "2 in Kafka are not in bronze.events"),
-            },
-        ),
-        (
-            "bronze.events",
-            double("bronze.events", "offset = 5"),
-            {
-                (0, 5, "ops.ledger says 6 received, bronze.events holds 7"),
-                (0, 5, "ops.ledger says 1 duplicate, 2 are in no table"),
-                (0, 5, "1 rows too many in bronze.events"),
-            },
-        ),
-        (
-            "ops.ledger",
-            double("ops.ledger", "true"),
-            {
-                (0, 5, "in two rows of ops.ledger"),
-                (0, 5, "ops.ledger says 6 received, bronze.events holds 12"),
-                (0, 5, "ops.ledger says 4 kept, silver.events holds 8"),
-                (0, 5, "ops.ledger says 1 quarantined, quarantine.events holds 2"),
-                (0, 5, "ops.ledger says 1 duplicate, 2 are in no table"),
-            },
-        ),
-        (
-            "ops.ledger",
-            lambda: lake.sql(f"UPDATE {at('ops.ledger')} SET first_offset = 1, received = 5, kept = 3"),
-            {(0, 0, "in no row of ops.ledger: 1 of bronze.events, 1 of silver.events")},
-        ),
-    ]
     send(topic, *MESSAGES)
     land(topic)
     assert totals(reconcile(lake, topic)) == (6, 4, 1, 1, 0, 0)
-    for table, damage, expected in damages:
-        sound = tables.version(lake, table)
-        damage()
+    for damage in DAMAGES:
+        place = f"delta.`{lake.conf.get(tables.ROOT)}/{damage.table.replace('.', '/')}`"
+        sound = tables.version(lake, damage.table)
+        lake.sql(damage.sql.format(place))
         found = reconcile(lake, topic).differences
-        assert set(found) == {Difference(topic.kafka.topic, 0, *difference) for difference in expected}
-        lake.sql(f"RESTORE TABLE {at(table)} TO VERSION AS OF {sound}")
+        assert set(found) == {Difference(topic.kafka.topic, 0, *difference) for difference in damage.differences}
+        lake.sql(f"RESTORE TABLE {place} TO VERSION AS OF {sound}")
     assert reconcile(lake, topic).differences == []
 
 

@@ -19,6 +19,7 @@ from jobs.local import app_zip
 from jobs.local.setup import jars, machine, steps, toolchain
 
 PROJECT = Path(__file__).resolve().parents[4]
+PACKAGES = ("jobs/__init__.py", "jobs/local/__init__.py", "jobs/local/setup/__init__.py")
 RUN_AS_39 = (
     "import runpy, sys; sys.version_info = (3, 9, 2, 'final', 0); sys.argv = ['toolchain'];"
     "runpy.run_module('jobs.local.setup.toolchain', run_name='__main__')"
@@ -46,7 +47,7 @@ def set_up(path: str, **variables: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("file", ["jobs/__init__.py", "jobs/local/__init__.py", "jobs/local/setup/toolchain.py"])
+@pytest.mark.parametrize("file", [*PACKAGES, "jobs/local/setup/toolchain.py"])
 def test_an_old_python_can_read_as_far_as_the_message(file: str) -> None:
     ast.parse((PROJECT / file).read_text(), feature_version=(3, 6))
 

@@ -1,11 +1,12 @@
-"""What the topic holds: how many partitions, how far each goes, and one message by its offset.
+"""What the topic holds: how many partitions, how far each goes, one message by its offset, how many in a range.
 
 Every function asks the broker and raises OperatorError when it does not answer within kafka.connect_seconds.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
@@ -48,6 +49,28 @@ def message_at(settings: Settings, partition: int, offset: int) -> tuple[bytes |
         return message.key(), message.value()
 
 
+def messages_between(settings: Settings, partition: int, first: int, last: int) -> int:
+    """How many messages the topic keeps at the offsets `first` to `last`, both included.
+
+    Not every offset is a message: a transaction's marks and what compaction removed have one too. Messages of an
+    open transaction count, as the stream reads them.
+    """
+    reading = {"enable.partition.eof": True, "auto.offset.reset": "earliest"}
+    with _asking(settings, reading) as consumer:
+        consumer.assign([TopicPartition(settings.kafka.topic, partition, first)])
+        found = 0
+        while True:
+            message = consumer.poll(settings.kafka.connect_seconds)
+            if message is None:
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+            error = message.error()
+            if error is not None and error.code() != KafkaError._PARTITION_EOF:
+                raise KafkaException(error)
+            if error is not None or (message.offset() or 0) > last:
+                return found
+            found += 1
+
+
 def _extent(consumer: Consumer, settings: Settings, partition: int) -> tuple[int, int]:
     place, seconds = TopicPartition(settings.kafka.topic, partition), settings.kafka.connect_seconds
     deadline = time.monotonic() + seconds
@@ -62,16 +85,18 @@ def _extent(consumer: Consumer, settings: Settings, partition: int) -> tuple[int
 
 
 @contextmanager
-def _asking(settings: Settings) -> Iterator[Consumer]:
+def _asking(settings: Settings, changed: Mapping[str, object] = MappingProxyType({})) -> Iterator[Consumer]:
     consumer = Consumer(
         {
             "bootstrap.servers": settings.kafka.bootstrap,
-            "group.id": "lakehouse-producer",
+            "group.id": "lakehouse",
             "enable.auto.commit": False,
             "auto.offset.reset": "error",
             # A fetch that finds nothing would hold up the next request on its connection, by default 0.5 s.
             "fetch.wait.max.ms": 10,
+            "isolation.level": "read_uncommitted",
             "log_level": 0,
+            **changed,
         }
     )
     try:

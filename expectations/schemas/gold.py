@@ -1,0 +1,96 @@
+"""What is known of each person, and what each should see next."""
+
+from expectations.schemas.table import Table
+
+DEPARTMENTS = "map<string, double>"
+
+TABLES: dict[str, Table] = {
+    "gold.ratings": Table(
+        grain="one row per person and item",
+        job="gold.ratings",
+        columns={
+            "person_id": "string",
+            "item_id": "string",
+            "weight": "double COMMENT 'interactions weighted by type and decayed by age, free of quantity'",
+            "purchases": "bigint COMMENT 'baskets with the item'",
+            "last_at": "timestamp",
+        },
+    ),
+    "gold.features": Table(
+        grain="one row per person with a purchase: how they shop, all values 0 or more",
+        job="gold.features",
+        columns={
+            "person_id": "string",
+            "recency_days": "double",
+            "baskets": "double",
+            "lines": "double",
+            "spend": "double",
+            "mean_basket": "double COMMENT 'spend per basket'",
+            "items": "double COMMENT 'different items bought'",
+            "discount_share": "double COMMENT 'discount / (spend + discount), 0 to 1'",
+            "departments": f"{DEPARTMENTS} COMMENT 'share of spend by department, 0 to 1'",
+        },
+    ),
+    "gold.segments": Table(
+        grain="one row per person and segment they are in",
+        job="gold.segments",
+        columns={
+            "person_id": "string",
+            "segment_id": "string",
+            "name": "string",
+            "distance": "double COMMENT 'to the centre, in standardised principal components'",
+            "model_version": "string",
+        },
+    ),
+    "gold.profiles": Table(
+        grain="one row per person",
+        job="gold.profiles",
+        columns={
+            "person_id": "string",
+            "first_seen": "timestamp",
+            "last_seen": "timestamp",
+            "events": "bigint",
+            "baskets": "bigint",
+            "spend": "double",
+            "recency_days": "double",
+            "favourite_department": "string",
+            "segment_id": "string",
+            "segment": "string",
+            "age": "string",
+            "income": "string",
+            "household_size": "string",
+            "kids_count": "string",
+        },
+    ),
+    "gold.person_factors": Table(
+        grain="one row per MLflow run and person",
+        job="train.als",
+        columns={"run_id": "string", "person_id": "string", "factors": "array<float>"},
+        partition_by=("run_id",),
+    ),
+    "gold.item_factors": Table(
+        grain="one row per MLflow run and item",
+        job="train.als",
+        columns={"run_id": "string", "item_id": "string", "factors": "array<float>"},
+        partition_by=("run_id",),
+    ),
+    "gold.recommendations": Table(
+        grain="one row per person, slot and rank, of the last version",
+        job="gold.recommendations",
+        columns={
+            "version": "string",
+            "person_id": "string",
+            "slot": "string COMMENT 'again: bought before; discover: new to the person'",
+            "rank": "int",
+            "item_id": "string",
+            "score": "double",
+            "reason": "string",
+            "model": "string COMMENT 'model name and version'",
+        },
+    ),
+    "gold.fallbacks": Table(
+        grain="one row per segment and rank; segment everyone is what is popular with all",
+        job="gold.fallbacks",
+        columns={"segment_id": "string", "rank": "int", "item_id": "string", "score": "double"},
+    ),
+}

@@ -1,0 +1,83 @@
+"""What is valid, unique and typed."""
+
+from expectations.contract import contract, payload_type
+from expectations.schemas.table import SOURCE_OF_A_MESSAGE, Table, stats_on
+
+CONTEXT = (
+    "struct<device_type: string, os: string, country: string, language: string, referrer: string, "
+    "campaign: string, page: string, ip: string, user_agent: string, source: string>"
+)
+
+TABLES: dict[str, Table] = {
+    "silver.events": Table(
+        grain="one row per valid event, by event_id",
+        job="silver.events",
+        columns={
+            "event_id": "string",
+            "event_type": "string",
+            "schema_version": "int",
+            "occurred_at": "timestamp",
+            "user_id": "string",
+            "anonymous_id": "string",
+            "device_id": "string",
+            "session_id": "string",
+            "consent": "struct<analytics: boolean, personalisation: boolean, marketing: boolean>",
+            "context": CONTEXT,
+            "payload": payload_type(contract()),
+            "extra": "map<string, string> COMMENT 'fields the contract does not know, as JSON text'",
+            **SOURCE_OF_A_MESSAGE,
+            "event_date": "date COMMENT 'the day of occurred_at'",
+            "event_hash": "bigint COMMENT 'xxhash64 of event_id, by which it is kept unique'",
+        },
+        properties=stats_on("event_type", "occurred_at", "partition", "offset", "received_at", "event_date"),
+    ),
+    "silver.interactions": Table(
+        grain="one row per event and item",
+        job="silver.interactions",
+        columns={
+            "event_id": "string",
+            "event_type": "string",
+            "person_id": "string COMMENT 'user_id, or anonymous_id before the visitor is known'",
+            "item_id": "string",
+            "occurred_at": "timestamp",
+            "event_date": "date",
+            "quantity": "double",
+            "amount": "double COMMENT 'paid for the line, or the price shown'",
+            "discount": "double",
+            "order_id": "string",
+            "store_id": "string",
+            "source": "string COMMENT 'derived for generated events, null for real ones'",
+        },
+    ),
+    "silver.items": Table(
+        grain="one row per item: the catalogue, and items sold that it does not know",
+        job="silver.items",
+        columns={
+            "item_id": "string",
+            "name": "string COMMENT 'readable: product type, brand and size'",
+            "department": "string",
+            "brand": "string",
+            "category": "string",
+            "product_type": "string",
+            "package_size": "string",
+            "manufacturer_id": "string",
+        },
+    ),
+    "silver.people": Table(
+        grain="one row per person who sent an event or stands in the CRM",
+        job="silver.people",
+        columns={
+            "person_id": "string",
+            "first_seen": "timestamp",
+            "last_seen": "timestamp",
+            "events": "bigint",
+            "age": "string",
+            "income": "string",
+            "home_ownership": "string",
+            "marital_status": "string",
+            "household_size": "string",
+            "household_comp": "string",
+            "kids_count": "string",
+        },
+    ),
+}

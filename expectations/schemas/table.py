@@ -1,0 +1,36 @@
+"""How a table is described, and the columns that several tables share."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Table:
+    """What must be true of one Delta table. `grain` says what one row means."""
+
+    grain: str
+    job: str
+    columns: dict[str, str]
+    partition_by: tuple[str, ...] = ()
+    properties: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.columns)
+
+    @property
+    def ddl(self) -> str:
+        return ", ".join(f"`{name}` {type_}" for name, type_ in self.columns.items())
+
+
+SOURCE_OF_A_MESSAGE = {
+    "topic": "string",
+    "partition": "int",
+    "offset": "bigint",
+    "received_at": "timestamp COMMENT 'when the broker took the message'",
+}
+
+
+def stats_on(*columns: str) -> dict[str, str]:
+    """Delta keeps least and greatest values of these columns alone: of others they help no reader, cost every write,
+    and would leave a person's data in the transaction log."""
+    return {"delta.dataSkippingStatsColumns": ", ".join(f"`{column}`" for column in columns)}
