@@ -7,7 +7,7 @@ PACKAGES := jobs models expectations
 COMPILE := pip compile --quiet --universal --python-version 3.11 --no-annotate --custom-compile-command "make constraints"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-airflow demo test check bench airflow zip down clean constraints
+.PHONY: help setup setup-airflow demo test check chaos bench airflow zip down clean constraints
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ check: setup ## ruff and mypy
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy $(PACKAGES)
+
+chaos: setup ## kill the landing sixty times and compare with an undisturbed lake, into build/chaos.json (KILLS=5 for few)
+	@$(BIN)/python -m tests.chaos $(KILLS)
 
 bench: setup ## benchmarks into build/bench.json (CASE=ingest,topn for some)
 	@$(BIN)/python -m tests.bench $(CASE)

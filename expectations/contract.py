@@ -15,6 +15,7 @@ Schema = dict[str, Any]
 JSON_TYPES = {"string": "string", "integer": "bigint", "number": "double", "boolean": "boolean"}
 EARLIEST = "2000-01-01"
 LATEST_AFTER_ARRIVAL = "5 minutes"
+MOST_BYTES = 256 << 10  # of a whole message
 
 
 class ContractError(ValueError):
@@ -71,6 +72,12 @@ def union(rules: Contract) -> Schema:
             if ddl(known) != ddl(schema):
                 raise ValueError(f"{name}.{field} is {ddl(schema)} here and {ddl(known)} in another event type")
     return {"type": "object", "properties": fields}
+
+
+def names(schema: Schema) -> set[str]:
+    """The names of all fields below a schema, however deep."""
+    found = set(schema.get("properties", {}))
+    return found.union(*[names(inner.get("items", inner)) for inner in schema.get("properties", {}).values()])
 
 
 def types_of(schema: Schema) -> list[str]:

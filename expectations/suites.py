@@ -49,7 +49,7 @@ def silver_events() -> Expectations:
     return [
         *_grain("event_id"),
         *_required("event_type", "schema_version", "occurred_at", "payload", "topic", "partition", "offset"),
-        *_required("received_at", "event_date", "event_hash"),
+        *_required("received_at", "event_date", "is_late", "event_hash"),
         _one_of("event_type", tuple(rules.payloads)),
         _one_of("schema_version", (rules.version,)),
         *_since_2000("occurred_at"),

@@ -50,7 +50,7 @@ def surprise(message: Schema) -> str:
 
     collect(message)
     expected = {name: rf'"\s*+:\s*+[{"".join(sorted(first))}]' for name, first in first_of.items() if first}
-    return rf'[{{,]\s*+"(?!{_any_of(expected)})|{LONE_SURROGATE}'
+    return rf'[{{,]\s*+"(?!{any_of(expected)})|{LONE_SURROGATE}'
 
 
 def with_a_map(rules: Contract) -> list[str]:
@@ -62,11 +62,11 @@ def with_a_map(rules: Contract) -> list[str]:
     ]
 
 
-def _any_of(endings: dict[str, str]) -> str:
+def any_of(endings: dict[str, str]) -> str:
     """A pattern for one of the words with its ending, as a trie, so that a text is not compared with each in turn."""
     branches = [endings[""]] if "" in endings else []
     for first in sorted({word[0] for word in endings if word}):
-        branches.append(first + _any_of({word[1:]: end for word, end in endings.items() if word[:1] == first}))
+        branches.append(first + any_of({word[1:]: end for word, end in endings.items() if word[:1] == first}))
     return branches[0] if len(branches) == 1 else f"(?>{'|'.join(branches)})"
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from expectations.contract import Contract, ddl, union
+from expectations.contract import MOST_BYTES, Contract, ddl, union
 from expectations.rules import lines, rules_of
 from expectations.suspects import surprise, with_a_map, wrong_types
 
@@ -25,7 +25,7 @@ def with_event(rules: Contract) -> Callable[[DataFrame], DataFrame]:
     fields = ", ".join(f"`{name}`: {ddl(schema)}" for name, schema in message["properties"].items())
 
     def transform(frame: DataFrame) -> DataFrame:
-        text = F.col("value").cast("string")
+        text = F.when(F.octet_length("value") <= MOST_BYTES, F.col("value").cast("string"))
         strict = {"allowNonNumericNumbers": "false", "allowSingleQuotes": "false"}
         options = {"columnNameOfCorruptRecord": "_corrupt", **strict}
         parsed = frame.withColumn("event", F.from_json(text, f"struct<{fields}, _corrupt: string>", options))
@@ -72,7 +72,8 @@ def _exact(quick: Column) -> Column:
     named = F.transform(wrong, lambda reason: F.substring_index(reason, ":", 1))
     rest = F.filter(quick, lambda reason: ~F.array_contains(named, F.substring_index(reason, ":", 1)))
     return (
-        F.when(F.col("_variant").isNull(), F.array(F.lit("message: not JSON")))
+        F.when(F.octet_length("value") > MOST_BYTES, F.array(F.lit(f"message: over {MOST_BYTES >> 10} KiB")))
+        .when(F.col("_variant").isNull(), F.array(F.lit("message: not JSON")))
         .when(wrong.isNull(), F.array(F.lit("message: not a JSON object")))
         .when(F.size(wrong) == 0, quick)
         .otherwise(F.concat(wrong, rest))

@@ -52,4 +52,9 @@ def received(spark: SparkSession, messages: list[Any], first_offset: int = 0) ->
         value = text.encode() if isinstance(text, str) else text
         rows.append(("events", 0, first_offset + number, None, value))
     frame = spark.createDataFrame(rows, "topic string, partition int, offset long, key binary, value binary")
-    return frame.selectExpr("*", "timestamp '2018-01-01 00:00:00' AS received_at", "date '2018-01-01' AS received_date")
+    return frame.selectExpr(
+        "*",
+        "CAST(NULL AS int) AS sealed_by",
+        "timestamp '2018-01-01 00:00:00' AS received_at",
+        "date '2018-01-01' AS received_date",
+    )

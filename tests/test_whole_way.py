@@ -1,6 +1,7 @@
 """The whole way on 50 households, with a real broker and Redis, against counts made apart in pandas."""
 
 import json
+import re
 from collections import Counter
 
 import pytest
@@ -13,11 +14,13 @@ from jobs.cli import app
 from jobs.lake import tables, topic, tracking
 from jobs.local import demo
 from jobs.local.shop import journey
+from jobs.local.shop.contacts import contact
 from jobs.local.shop.message import planted
 from jobs.serve import page
 from models import registry
 from tests.conftest import SmallLake
 from tests.jobs.local.shop import shop_oracle
+from tests.planting import found_in
 
 HOUSEHOLDS = 50
 
@@ -99,7 +102,15 @@ def test_events_are_unique_and_derived_ones_are_marked(small_lake: SmallLake, sp
     invented = F.col("event_type").isin("product_view", "add_to_cart", "remove_from_cart", "identify", "consent")
     assert events.where(invented & (F.coalesce("context.source", F.lit("")) != "derived")).count() == 0
     assert events.where(~invented & F.col("context.source").isNotNull()).count() == 0
-    assert events.where("payload.email IS NOT NULL OR payload.phone IS NOT NULL").count() == 0
+
+
+def test_whom_the_demo_names_stands_nowhere_in_the_lake(small_lake: SmallLake, spark: SparkSession) -> None:
+    said = tables.read(spark, "silver.events").where("event_type = 'identify'")
+    assert said.count() == said.where("payload.email LIKE 'email.v1.%' AND payload.phone LIKE 'phone.v1.%'").count() > 0
+    people = [contact(int(person)) for person in shop_oracle.expected(HOUSEHOLDS).people]
+    named = [text for one in people for text in (one.email, one.phone, one.street)]
+    marks = re.compile(b"|".join(re.escape(text.encode()) for text in named))
+    assert found_in(small_lake.settings.home, ("kafka", "sources", "cache"), marks) == []
 
 
 def test_every_table_opens_by_name(small_lake: SmallLake, spark: SparkSession) -> None:

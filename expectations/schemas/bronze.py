@@ -9,7 +9,8 @@ TABLES: dict[str, Table] = {
         columns={
             **SOURCE_OF_A_MESSAGE,
             "key": "binary",
-            "value": "binary COMMENT 'the message as received; not always JSON, not always UTF-8'",
+            "value": "binary COMMENT 'the message, direct identifiers replaced by tokens'",
+            "sealed_by": "int COMMENT 'version of the key that key and value are encrypted with; null: they are not'",
             "received_date": "date",
         },
         partition_by=("received_date",),

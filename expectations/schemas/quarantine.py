@@ -10,6 +10,7 @@ TABLES: dict[str, Table] = {
             **SOURCE_OF_A_MESSAGE,
             "key": "binary",
             "value": "binary",
+            "sealed_by": "int COMMENT 'version of the key that key and value are encrypted with; null: they are not'",
             "event_id": "string COMMENT 'as far as it could be read'",
             "event_type": "string COMMENT 'as far as it could be read'",
             "reasons": "array<string> COMMENT 'every rule the message breaks, as field: what is wrong'",

@@ -5,7 +5,7 @@ from expectations.schemas.table import SOURCE_OF_A_MESSAGE, Table, stats_on
 
 CONTEXT = (
     "struct<device_type: string, os: string, country: string, language: string, referrer: string, "
-    "campaign: string, page: string, ip: string, user_agent: string, source: string>"
+    "campaign: string, page: string, ip: string, ip_network: string, user_agent: string, source: string>"
 )
 
 TABLES: dict[str, Table] = {
@@ -27,6 +27,7 @@ TABLES: dict[str, Table] = {
             "extra": "map<string, string> COMMENT 'fields the contract does not know, as JSON text'",
             **SOURCE_OF_A_MESSAGE,
             "event_date": "date COMMENT 'the day of occurred_at'",
+            "is_late": "boolean COMMENT 'it arrived streaming.late_hours or more after it occurred'",
             "event_hash": "bigint COMMENT 'xxhash64 of event_id, by which it is kept unique'",
         },
         properties=stats_on("event_type", "occurred_at", "partition", "offset", "received_at", "event_date"),

@@ -1,14 +1,18 @@
-"""bronze.events: one row per message on the Kafka topic, exactly as received, exactly once per offset.
+"""bronze.events: one row per message on the Kafka topic, made safe to keep, exactly once per offset.
 
-Nothing is parsed and nothing is dropped here; what the message is worth is silver.events' to say.
+Direct identifiers are replaced by tokens before the first byte is written; what cannot be read is encrypted. Nothing
+is judged and nothing is dropped here: what the message is worth is silver.events' to say.
 """
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from expectations.contract import contract
 from jobs.lake import job, streams, tables
 from jobs.lake.session import spark_for
 from jobs.lake.settings import Settings
+from jobs.privacy.columns import as_safe
+from jobs.privacy.message import safe_way
 
 TABLE = "bronze.events"
 
@@ -29,10 +33,12 @@ def from_kafka(spark: SparkSession, settings: Settings) -> DataFrame:
 
 
 def main(settings: Settings, options: job.Options) -> None:
+    how = safe_way(settings.privacy)
     streams.require_topic(settings)
     spark = spark_for(TABLE, settings)
     tables.create(spark, TABLE)
-    landed = tables.conformed(from_kafka(spark, settings).transform(as_received), TABLE)
+    safe = from_kafka(spark, settings).transform(as_safe(contract(), how))
+    landed = tables.conformed(as_received(safe), TABLE)
     streams.run(tables.append_stream(landed, TABLE), spark, TABLE, settings, options.continuous)
 
 

@@ -8,12 +8,15 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import jobs
 from expectations.gate import GateFailed
 from jobs.lake.errors import OperatorError
 from jobs.lake.settings import Settings, load
+from jobs.lake.writer import only_writer
 
+WRITERS = ("bronze", "silver", "gold", "publish")  # layers whose jobs must not run twice at once
 LAYERS = ("bronze", "silver", "gold", "train", "quality", "publish", "ledger")
 
 
@@ -39,11 +42,23 @@ def names() -> list[str]:
 
 
 def main_of(name: str) -> Main:
-    """The job's main. Raises OperatorError for a name that is no job."""
+    """The job's main, as the only one of its name. Raises OperatorError for a name that is no job."""
     if name not in names():
         raise OperatorError(f"no job {name}; the jobs are: {', '.join(names())}")
-    main: Main = importlib.import_module(f"jobs.{name}").main
-    return main
+    return _alone(name, importlib.import_module(f"jobs.{name}").main)
+
+
+def _alone(name: str, main: Main) -> Main:
+    """Raises OperatorError when it is called while another process runs the job."""
+
+    def run(settings: Settings, options: Options) -> None:
+        if name.split(".")[0] in WRITERS:
+            with only_writer(settings, name):
+                main(settings, options)
+        else:
+            main(settings, options)
+
+    return run
 
 
 def submit(main: Main, arguments: Sequence[str] | None = None) -> None:
@@ -58,8 +73,9 @@ def submit(main: Main, arguments: Sequence[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     as_of = given.as_of or datetime.now(UTC)
     chosen = tuple(table for table in given.tables.split(",") if table)
+    file = Path(str(module.__file__))
     try:
-        main(load(given.env), Options(as_of, given.continuous, chosen))
+        _alone(f"{file.parent.name}.{file.stem}", main)(load(given.env), Options(as_of, given.continuous, chosen))
     except (OperatorError, GateFailed) as error:
         sys.exit(f"error: {error}")
 

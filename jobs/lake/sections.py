@@ -29,6 +29,7 @@ class Kafka(Section):
 class Streaming(Section):
     trigger_seconds: int
     max_bytes_per_trigger: str
+    late_hours: int
 
 
 class Sources(Section):
@@ -102,3 +103,10 @@ class Local(Section):
     broker_heap_mb: int
     airflow_port: int
     seed: int
+
+
+class Privacy(Section):
+    token_secrets: tuple[str, ...]
+    payload_keys: tuple[str, ...]
+    secrets_file: str
+    phone_region: str

@@ -37,6 +37,7 @@ class Settings(BaseSettings):
     mlflow: sections.Mlflow
     redis: sections.Redis
     quality: sections.Quality
+    privacy: sections.Privacy
     local: sections.Local
 
     @classmethod
@@ -96,6 +97,7 @@ def _filled(settings: Settings) -> Settings:
         "kafka": {"bootstrap": filled(settings.kafka.bootstrap)},
         "redis": {"url": filled(settings.redis.url)},
         "sources": {"catalog": placed(sources.catalog), "crm": placed(sources.crm)},
+        "privacy": {"secrets_file": filled(settings.privacy.secrets_file)},
         "mlflow": {"tracking_uri": placed(mlflow.tracking_uri), "artifacts": placed(mlflow.artifacts)},
     }
     sections = {name: getattr(settings, name).model_copy(update=update) for name, update in changed.items()}

@@ -35,9 +35,13 @@ def read(spark: SparkSession, name: str, version: int | None = None) -> DataFram
 
 
 def stream(spark: SparkSession, name: str, **options: str) -> DataFrame:
-    """The table's rows as they are appended. Raises OperatorError when it is not built yet."""
+    """The table's rows as they are appended; a commit that rewrites rows adds none.
+
+    Raises OperatorError when it is not built yet.
+    """
     _require(spark, name)
-    return spark.readStream.format("delta").options(**options).load(_location(spark, name))
+    reader = spark.readStream.format("delta").option("skipChangeCommits", "true")
+    return reader.options(**options).load(_location(spark, name))
 
 
 def overwrite(frame: DataFrame, name: str, where: str | None = None) -> int:
@@ -80,6 +84,22 @@ def update(spark: SparkSession, name: str, where: Column, values: dict[str, str 
         raise OperatorError(f"{name} was written to meanwhile; nothing was changed, run it again") from error
     ours = table.history().where((F.col("version") > before) & (F.col("operation") == "UPDATE"))
     return sum(int(row["operationMetrics"]["numUpdatedRows"]) for row in ours.collect())
+
+
+def merge(changes: DataFrame, name: str, key: tuple[str, ...], where: str, values: dict[str, str | Column]) -> None:
+    """Sets columns of the rows that `changes` has too, by `key`, where the condition holds, in one commit.
+
+    `where` and `values` are SQL; the table's row is `kept`, the other `changed`. Raises OperatorError, and changes
+    nothing, when the table was written to meanwhile.
+    """
+    spark = changes.sparkSession
+    _require(spark, name)
+    same = " AND ".join(f"kept.`{column}` = changed.`{column}`" for column in key)
+    merging = DeltaTable.forPath(spark, _location(spark, name)).alias("kept").merge(changes.alias("changed"), same)
+    try:
+        merging.whenMatchedUpdate(where, values).execute()
+    except ConcurrentAppendException as error:
+        raise OperatorError(f"{name} was written to meanwhile; nothing was changed, run it again") from error
 
 
 def create(spark: SparkSession, *names: str) -> None:

@@ -1,9 +1,9 @@
 """ledger.reconcile: is every offset accounted for? Counted anew from Kafka and the tables; the ledger is not believed.
 
-What each row of ops.ledger claims is counted again: received in bronze.events, kept in silver.events, quarantined in
-quarantine.events; what was received and is in neither was a duplicate. Besides: ranges that are counted twice or not
-at all, and messages that Kafka keeps and bronze lacks or has twice. Of the tables only coordinates are read. Safe
-beside the streams: what lies behind the ledger's end is under way.
+What each row of ops.ledger claims is counted again: received in bronze.events, quarantined in quarantine.events, kept
+in silver.events but for what came there by a replay; what was received and is in neither was a duplicate. Besides,
+ranges that are counted twice or not at all, and messages that Kafka keeps and bronze lacks or has twice. Of the tables
+only coordinates are read. Safe beside the streams: what lies behind the ledger's end is under way.
 """
 
 import dataclasses
@@ -45,13 +45,15 @@ class Difference(NamedTuple):
 
 @dataclasses.dataclass
 class Account:
-    """What became of one partition's messages. `unread`: landed, not judged yet. `unlanded`: offsets of Kafka alone."""
+    """What became of one partition's messages. `replayed`: of the quarantined, those that are in silver.events now.
+    `unread`: landed, not judged yet. `unlanded`: offsets of Kafka alone."""
 
     topic: str
     partition: int
     received: int = 0
     kept: int = 0
     quarantined: int = 0
+    replayed: int = 0
     duplicate: int = 0
     unread: int = 0
     unlanded: int = 0
@@ -69,11 +71,15 @@ def reconcile(spark: SparkSession, settings: Settings) -> Balance:
     # Versions, pinned in the order opposite to writing: whatever the ledger names was in the other tables before.
     ledger = _pinned(spark, "ops.ledger")
     held = {fate: _pinned(spark, table) for fate, table in reversed(HELD_IN.items())}
+    held["kept"], replayed = _apart(held["kept"], held["quarantined"])
     claimed = ledger.collect()
     counted = as_counted(ledger, held).collect()
     landed = as_landed(held["received"]).collect()
     differences = [*_misstated(claimed, counted), *_overlapping(claimed), *_doubled(landed)]
     accounts = _accounts(counted)
+    for row in replayed.groupBy("topic", "partition").count().collect():
+        key = (row["topic"], row["partition"])
+        accounts.setdefault(key, Account(*key)).replayed = row["count"]
     name = settings.kafka.topic
     for partition, (first, end) in enumerate(topic.extents(settings, topic.partitions(settings))):
         ours = [row for row in landed if (row["topic"], row["partition"]) == (name, partition)]
@@ -88,6 +94,12 @@ def reconcile(spark: SparkSession, settings: Settings) -> Balance:
             if lost > 0:
                 differences.append(Difference(name, partition, *gap, f"{lost:,} in Kafka are not in bronze.events"))
     return Balance([accounts[key] for key in sorted(accounts)], sorted(differences))
+
+
+def _apart(kept: DataFrame, quarantined: DataFrame) -> tuple[DataFrame, DataFrame]:
+    """The rows of silver.events that came there at once, and those that a replay took there from quarantine."""
+    places = quarantined.select(*COORDINATES).distinct()
+    return kept.join(places, list(COORDINATES), "left_anti"), kept.join(places, list(COORDINATES), "left_semi")
 
 
 def _pinned(spark: SparkSession, name: str) -> DataFrame:

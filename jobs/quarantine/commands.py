@@ -1,5 +1,6 @@
 """`lakehouse quarantine`: what was rejected and why."""
 
+import dataclasses
 import json
 from datetime import datetime
 from typing import Annotated
@@ -86,14 +87,49 @@ def discard(
     env: Env = "local",
 ) -> None:
     """Mark open messages as discarded: they stay where they are, and are not replayed. Safe to repeat."""
-    if not (reason or event_type or since or until or everything):
-        raise OperatorError("which ones? give --reason, --type, --since, --until, or --all")
+    _require_one(reason, event_type, since, until, everything)
     choice = _choice(reason, event_type, since, until, "open")
     spark = _spark(env)
     if dry_run:
         console.print(f"{review.chosen(spark, choice).count():,} messages would be discarded")
     else:
         console.print(f"{review.discard(spark, choice):,} messages discarded")
+
+
+@app.command()
+def replay(
+    reason: Reason = "",
+    event_type: Type = "",
+    since: Since = "",
+    until: Until = "",
+    everything: Annotated[bool, typer.Option("--all", help="All that are open.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge and count, change nothing.")] = False,
+    env: Env = "local",
+    as_json: Json = False,
+) -> None:
+    """Judge open messages again, after the contract or the code was mended, and land what is valid now.
+
+    Messages that are still broken stay open, with the reasons of today. Safe to repeat and to interrupt. The job
+    silver.events must not run meanwhile: a table has one writer.
+    """
+    _require_one(reason, event_type, since, until, everything)
+    chosen = settings.load(env)
+    from jobs.quarantine.replay import replay
+
+    with console.status("judging the messages again"):
+        found = replay(_spark(env), chosen, _choice(reason, event_type, since, until, "open"), dry_run)
+    if as_json:
+        typer.echo(json.dumps(dataclasses.asdict(found)))
+        return
+    would = "would land" if dry_run else "landed"
+    console.print(
+        f"{found.kept:,} {would}, {found.duplicate:,} are duplicates of others, {found.quarantined:,} are still broken"
+    )
+
+
+def _require_one(reason: str, event_type: str, since: str, until: str, everything: bool) -> None:
+    if not (reason or event_type or since or until or everything):
+        raise OperatorError("which ones? give --reason, --type, --since, --until, or --all")
 
 
 def _choice(reason: str, event_type: str, since: str, until: str, state: str) -> Choice:

@@ -11,6 +11,7 @@ from jobs.lake.errors import OperatorError
 from jobs.lake.uniqueness import COORDINATES
 
 TABLE = "quarantine.events"
+SEALED = "(encrypted: it could not be read; only a replay opens it)"
 STATES = ("open", "replayed", "discarded")
 
 
@@ -75,9 +76,10 @@ def _utc(moment: Column) -> Column:
 
 def shown(messages: DataFrame, most: int) -> list[Row]:
     """The first `most` messages by arrival: coordinates, received_at as UTC text, state, event_type, reasons and the
-    payload as text."""
+    payload as text, where it is not encrypted."""
     text = F.try_validate_utf8(F.col("value").cast("string"))
-    payload = F.coalesce(text, F.concat(F.lit("0x"), F.hex("value"))).alias("payload")
+    shut = F.when(F.col("sealed_by").isNotNull(), F.lit(SEALED))
+    payload = F.coalesce(shut, text, F.concat(F.lit("0x"), F.hex("value"))).alias("payload")
     first = messages.orderBy("received_at", *COORDINATES).limit(most)
     return first.select(
         *COORDINATES, _utc(F.col("received_at")).alias("received_at"), "state", "event_type", "reasons", payload

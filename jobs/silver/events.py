@@ -6,6 +6,8 @@ nothing twice: each table is appended under a transaction id of its own, and a r
 its coordinates in Kafka, is no duplicate and is not written again.
 """
 
+import functools
+
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -38,12 +40,13 @@ def as_ids(judged: DataFrame) -> DataFrame:
     return valid.select("event.event_id", event_hash(F.col("event.event_id")), "received_at", *COORDINATES)
 
 
-def as_events(judged: DataFrame) -> DataFrame:
-    """The kept rows, typed, in the columns of silver.events."""
+def as_events(judged: DataFrame, late_hours: int) -> DataFrame:
+    """The kept rows, typed, in the columns of silver.events; late is what arrived so many hours after it occurred."""
     kept = judged.where(F.col("fate") == "kept").select("event.*", "extra", *COORDINATES, "received_at")
     return (
         kept.withColumn("occurred_at", moment(F.col("occurred_at")))
         .withColumn("event_date", F.to_date("occurred_at"))
+        .withColumn("is_late", F.col("occurred_at") < F.col("received_at") - F.expr(f"interval {late_hours} hours"))
         .withColumn("event_hash", event_hash(F.col("event_id")))
     )
 
@@ -51,7 +54,16 @@ def as_events(judged: DataFrame) -> DataFrame:
 def as_rejected(judged: DataFrame, rules: Contract) -> DataFrame:
     """The rejected rows in the columns of quarantine.events."""
     rejected = judged.where(F.col("fate") == "quarantined")
-    columns = [*COORDINATES, "received_at", "key", "value", "event.event_id", "event.event_type", "reasons"]
+    columns = [
+        *COORDINATES,
+        "received_at",
+        "key",
+        "value",
+        "sealed_by",
+        "event.event_id",
+        "event.event_type",
+        "reasons",
+    ]
     return rejected.select(*columns, F.lit(rules.version).alias("contract_version"), F.lit("open").alias("state"))
 
 
@@ -77,11 +89,12 @@ def as_judged(received: DataFrame, rules: Contract) -> DataFrame:
         "event",
         "reasons",
         "extra",
+        "sealed_by",
         *[F.when(is_rejected, F.col(name)).alias(name) for name in ("key", "value")],
     )
 
 
-def land(received: DataFrame, batch: int) -> None:
+def land(received: DataFrame, batch: int, late_hours: int) -> None:
     """One micro-batch of bronze.events into the three tables."""
     query = streams.query_id(received)
     kept = tables.read(received.sparkSession, TABLE).select("event_id", "event_hash", *COORDINATES)
@@ -89,7 +102,7 @@ def land(received: DataFrame, batch: int) -> None:
     taken = as_taken(as_ids(judged), kept).persist()
     try:
         fated = with_fate(judged, taken)
-        tables.append_once(as_events(fated), TABLE, query, batch)
+        tables.append_once(as_events(fated, late_hours), TABLE, query, batch)
         tables.append_once(as_rejected(fated, contract()), QUARANTINE, query, batch)
         tables.append_once(as_ledger(fated, batch), LEDGER, query, batch)
     finally:
@@ -101,7 +114,8 @@ def main(settings: Settings, options: job.Options) -> None:
     spark = spark_for(TABLE, settings)
     received = tables.stream(spark, "bronze.events", maxBytesPerTrigger=settings.streaming.max_bytes_per_trigger)
     tables.create(spark, TABLE, QUARANTINE, LEDGER)
-    streams.run(received.writeStream.foreachBatch(land), spark, TABLE, settings, options.continuous)
+    landing = functools.partial(land, late_hours=settings.streaming.late_hours)
+    streams.run(received.writeStream.foreachBatch(landing), spark, TABLE, settings, options.continuous)
 
 
 if __name__ == "__main__":

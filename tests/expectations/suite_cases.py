@@ -67,6 +67,7 @@ CASES: dict[str, Case] = {
             "offset": 7,
             "received_at": AT,
             "event_date": DAY,
+            "is_late": True,
             "event_hash": 7,
         },
         ("event_id",),

@@ -3,8 +3,8 @@
 One message is one `product_view`, `add_to_cart`, `remove_from_cart`, `identify` or `consent`, each with
 `context.source` = "derived". They are drawn at random, seeded per household, so a household's events are the
 same whoever else is asked for; items from outside the basket are drawn by how often the whole shop sold them
-before the window. A visit before a basket has the basket's id as its session. No e-mail, phone or address is
-made up. Not handled: search, wish lists, visitors who never say who they are.
+before the window. A visit before a basket has the basket's id as its session. Who identifies gives an e-mail address
+and a phone number, both invented. Not handled: search, wish lists, visitors who never say who they are.
 """
 
 from collections import defaultdict
@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from jobs.local.shop.contacts import Contact, contact
 from jobs.local.shop.message import Message, encoded, occurred_at
 
 WINDOW_START = pd.Timestamp("2017-12-04")
@@ -57,6 +58,7 @@ class Visitor(NamedTuple):
     device_id: str
     device_type: str
     crm_id: str | None
+    contact: Contact
 
 
 class Step(NamedTuple):
@@ -112,7 +114,8 @@ def _baskets(window: pd.DataFrame) -> dict[int, list[Basket]]:
 def _household(
     rng: Generator, person: int, baskets: list[Basket], bought: set[int], shelf: Shelf, member: bool
 ) -> Iterator[Message]:
-    devices = [_visitor(rng, person, number, member) for number in range(1 + int(rng.random() < 0.2))]
+    reached = contact(person)
+    devices = [_visitor(rng, person, number, member, reached) for number in range(1 + int(rng.random() < 0.2))]
     asks = rng.random() < ANSWERS_CONSENT
     left = 0
     for basket in baskets:
@@ -132,13 +135,14 @@ def _household(
                 yield from _session(rng, f"left-{person}-{left}", visitor, steps, ends_ms)
 
 
-def _visitor(rng: Generator, person: int, number: int, member: bool) -> Visitor:
+def _visitor(rng: Generator, person: int, number: int, member: bool, reached: Contact) -> Visitor:
     return Visitor(
         person=str(person),
         anonymous_id=f"a-{int(rng.integers(2**60)):015x}",
         device_id=f"device-{person}-{number + 1}",
         device_type=str(rng.choice(list(DEVICES), p=list(DEVICES.values()))),
         crm_id=str(person) if member else None,
+        contact=reached,
     )
 
 
@@ -215,6 +219,7 @@ def _event(event_id: str, session: str, step: Step, who: Visitor, known: bool, a
     payload = step.payload
     if step.event_type == "identify":
         payload = {"anonymous_id": who.anonymous_id, "device_id": who.device_id}
+        payload |= {"email": who.contact.email, "phone": who.contact.phone}
         if who.crm_id is not None:
             payload["crm_id"] = who.crm_id
     return {

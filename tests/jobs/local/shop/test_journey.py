@@ -11,6 +11,7 @@ import pytest
 
 from jobs.lake.errors import OperatorError
 from jobs.local.shop import journey
+from jobs.local.shop.contacts import contact
 from jobs.local.shop.message import BROKEN_KINDS, PLANTED_KINDS, Message, counts, planted
 from tests.jobs.local.shop import shop_oracle
 from tests.jobs.local.shop.event_rules import faults
@@ -173,11 +174,19 @@ def test_derived_events_say_so_and_real_ones_do_not(events: list[dict[str, Any]]
         assert source == ("derived" if event["event_type"] in DERIVED else None)
 
 
-def test_derived_events_stay_in_the_window_and_name_nobody(derived: list[dict[str, Any]]) -> None:
+def test_derived_events_stay_in_the_window(derived: list[dict[str, Any]]) -> None:
     last = pd.Timestamp("2018-01-01T04:01:20Z")
     for event in derived:
         assert WINDOW_MS <= pd.Timestamp(event["occurred_at"]).value // 1_000_000 <= last.value // 1_000_000
-    text = json.dumps(derived).lower()
+
+
+def test_only_who_identifies_gives_an_address_and_it_is_invented(derived: list[dict[str, Any]]) -> None:
+    said = [event for event in derived if event["event_type"] == "identify"]
+    for event in said:
+        invented = contact(int(event["user_id"]))
+        assert (event["payload"]["email"], event["payload"]["phone"]) == (invented.email, invented.phone)
+        assert invented.email.split("@")[1] in ("example.com", "example.net", "example.org")  # RFC 2606: nobody's
+    text = json.dumps([event for event in derived if event["event_type"] != "identify"]).lower()
     for word in ('"email"', '"phone"', "@", '"ip"', '"name"', '"birth_date"', '"street"'):
         assert word not in text
 

@@ -1,0 +1,80 @@
+"""What names a person: the contract's direct identifiers by field name, and which fields hold no free text."""
+
+import functools
+import importlib.resources
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from expectations.contract import Contract, names, union
+from expectations.suspects import any_of
+
+MARKS = ("@", "%40", "\\", "'")  # of an address, as itself and in a URL; of an escape; of quotes that are no JSON
+PREFIXED = r"\+\d[\d ().\-/]{5,}\d"  # a phone number with its country's prefix
+CODE = r'"\s*+:'
+WORDS = r'"\s*+:\s*+(?:[^\s"]|"(?:[^"0-9]*+[0-9]){0,6}+[^"0-9]*+")'  # six digits at most: fewer than a phone number
+
+
+@functools.cache
+def direct() -> Mapping[str, str]:
+    """Field name -> kind of value (email, phone, ip, name, ...); the kind decides how equal values are made equal."""
+    found: Mapping[str, str] = _listed()["direct"]
+    return found
+
+
+def kind_of(name: str) -> str | None:
+    """The kind of identifier a field of that name holds, None for none. `E-Mail`, `email` and `e_mail` are one name."""
+    return _by_letters().get(_letters(name))
+
+
+def is_coded(name: str) -> bool:
+    """Whether a field holds a code (an id, a currency, a moment) rather than words that a person may have typed."""
+    return name.endswith("_id") or name in _coded()
+
+
+def may_name_someone(text: Column, rules: Contract) -> Column:
+    """Whether a JSON text may hold a direct identifier, or is none: never false where it does, cheap where it is.
+
+    It may where a field has a name that the contract does not know or that `kind_of` knows, where words hold as many
+    digits as a phone number, and where a mark stands that an address, a foreign prefix or a hidden letter needs. What
+    an object is followed by is no message any more, and may be anything.
+    """
+    marks = functools.reduce(Column.__or__, [text.contains(mark) for mark in MARKS])
+    has_prefix = text.contains("+") & text.rlike(PREFIXED)
+    is_object = F.json_object_keys(text).isNotNull() & F.rtrim(text).endswith("}") & F.is_valid_utf8(text)
+    return ~F.coalesce(is_object, F.lit(False)) | marks | has_prefix | text.rlike(_unknown(rules))
+
+
+def _unknown(rules: Contract) -> str:
+    """A pattern found in every JSON object with a name that is not known to be harmless, with many digits in words, or
+    with something behind its end."""
+    envelope = rules.envelope["properties"]
+    harmless = [name for name in names({"properties": {**envelope, "payload": union(rules)}}) if kind_of(name) is None]
+    endings = {name: CODE if is_coded(name) else WORDS for name in harmless}
+    behind_the_end = r"(?<=[}\]])\s*+(?:[^,}\]\s]|,\s*+[^\"{\[\s])"
+    return rf'[{{,}}\]](?:(?<=[{{,])\s*+"(?!{any_of(endings)})|{behind_the_end})'
+
+
+@functools.cache
+def _listed() -> dict[str, Any]:
+    file = importlib.resources.files("expectations") / "contracts" / "identifiers.json"
+    listed: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return listed
+
+
+@functools.cache
+def _coded() -> frozenset[str]:
+    return frozenset(_listed()["coded"]["names"])
+
+
+@functools.cache
+def _by_letters() -> Mapping[str, str]:
+    return {_letters(name): kind for name, kind in direct().items()}
+
+
+def _letters(name: str) -> str:
+    return re.sub("[-_. ]", "", name).lower()

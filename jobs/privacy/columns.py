@@ -1,0 +1,114 @@
+"""Messages and columns made safe to keep, before the first byte of them reaches a disk."""
+
+from collections.abc import Callable
+
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from expectations.contract import MOST_BYTES, Contract
+from expectations.identifiers import kind_of, may_name_someone
+from jobs.privacy.message import Safe, safe, safe_key
+from jobs.privacy.seal import opened, sealed
+from jobs.privacy.tokens import token
+
+KEPT = "struct<key: binary, value: binary, sealed_by: int>"
+
+
+def as_safe(rules: Contract, how: Safe) -> Callable[[DataFrame], DataFrame]:
+    """Replaces `key` and `value` (binary) by what may be kept of them, and adds `sealed_by`: the version of the key
+    that they are encrypted with where they could not be read, null for all others.
+
+    Most messages name nobody. Those are told apart by their text, and never leave the JVM.
+    """
+
+    def transform(messages: DataFrame) -> DataFrame:
+        text, key = F.col("value").cast("string"), F.col("key").cast("string")
+        is_long = F.octet_length("value") > MOST_BYTES
+        names_someone = F.col("value").isNotNull() & (is_long | may_name_someone(text, rules))
+        names_someone |= F.coalesce(key.contains("@") | key.contains("%40") | key.contains("+"), F.lit(False))
+        names_someone |= F.coalesce(~F.is_valid_utf8(key), F.lit(False))
+        told = messages.withColumn("_is_named", names_someone)
+        made = _made_safe(how)(*[F.when(F.col("_is_named"), F.col(name)) for name in ("key", "value")])
+        kept = told.withColumn("_safe", made).withColumn("sealed_by", F.col("_safe")["sealed_by"])
+        return kept.withColumns(_either(F.col("_is_named"), F.col("_safe"))).drop("_is_named", "_safe")
+
+    return transform
+
+
+def as_opened(how: Safe) -> Callable[[DataFrame], DataFrame]:
+    """Sealed messages as they were received; `sealed_by` goes. Raises OperatorError where a key is missing."""
+
+    def transform(kept: DataFrame) -> DataFrame:
+        is_sealed = F.col("sealed_by").isNotNull()
+        found = _opened(how)(F.when(is_sealed, F.col("key")), F.when(is_sealed, F.col("value")), F.col("sealed_by"))
+        read = kept.withColumn("_opened", found)
+        return read.withColumns(_either(is_sealed, F.col("_opened"))).drop("_opened", "sealed_by")
+
+    return transform
+
+
+def tokenised(how: Safe) -> Callable[[DataFrame], DataFrame]:
+    """Replaces the columns whose names are direct identifiers by tokens, of text; other columns stay as they are."""
+
+    def transform(rows: DataFrame) -> DataFrame:
+        kinds = {name: kind for name in rows.columns if (kind := kind_of(name)) is not None}
+        return rows.withColumns({name: _tokens(kind, how)(F.col(name).cast("string")) for name, kind in kinds.items()})
+
+    return transform
+
+
+def _either(is_changed: Column, changed: Column) -> dict[str, Column]:
+    return {name: F.when(is_changed, changed[name]).otherwise(F.col(name)) for name in ("key", "value")}
+
+
+def _made_safe(how: Safe) -> Callable[..., Column]:
+    def made(keys: pa.Array, values: pa.Array) -> pa.Array:
+        rows = [_safe_row(key, value, how) for key, value in zip(keys.to_pylist(), values.to_pylist(), strict=True)]
+        return pa.array(rows, ARROW_KEPT)
+
+    return F.arrow_udf(made, KEPT)  # type: ignore[call-overload]
+
+
+def _safe_row(key: bytes | None, value: bytes | None, how: Safe) -> dict[str, object] | None:
+    if key is None and value is None:
+        return None
+    kept_value = value if value is None or not value.strip() else safe(value, how)
+    kept_key = key if key is None else safe_key(key, how)
+    if (kept_value is None) == (value is None) and (kept_key is None) == (key is None):
+        return {"key": kept_key, "value": kept_value, "sealed_by": None}
+    shut = [None if part is None else sealed(part, how.secrets) for part in (key, value)]
+    return {"key": shut[0], "value": shut[1], "sealed_by": len(how.secrets.payloads)}
+
+
+def _opened(how: Safe) -> Callable[..., Column]:
+    def read(keys: pa.Array, values: pa.Array, versions: pa.Array) -> pa.Array:
+        columns = zip(keys.to_pylist(), values.to_pylist(), versions.to_pylist(), strict=True)
+        rows = [
+            None
+            if version is None
+            else {
+                "key": None if key is None else opened(key, version, how.secrets),
+                "value": None if value is None else opened(value, version, how.secrets),
+            }
+            for key, value, version in columns
+        ]
+        return pa.array(rows, ARROW_OPENED)
+
+    return F.arrow_udf(read, "struct<key: binary, value: binary>")  # type: ignore[call-overload]
+
+
+def _tokens(kind: str, how: Safe) -> Callable[..., Column]:
+    def made(values: pa.Array) -> pa.Array:
+        texts = [
+            token(kind, value, how.secrets, how.region) if value is not None and value.strip() else value
+            for value in values.to_pylist()
+        ]
+        return pa.array(texts, pa.string())
+
+    return F.arrow_udf(made, T.StringType())  # type: ignore[call-overload]
+
+
+ARROW_OPENED = pa.struct({"key": pa.binary(), "value": pa.binary()})
+ARROW_KEPT = pa.struct({"key": pa.binary(), "value": pa.binary(), "sealed_by": pa.int32()})

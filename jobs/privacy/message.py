@@ -1,0 +1,111 @@
+"""One message made safe to keep: every direct identifier a token, free text scrubbed, all else as it stood."""
+
+import json
+from typing import Any, NamedTuple
+
+from expectations.contract import MOST_BYTES
+from expectations.identifiers import is_coded, kind_of
+from jobs.lake.sections import Privacy
+from jobs.privacy.secrets import Secrets, secrets_of
+from jobs.privacy.tokens import network, token
+from jobs.privacy.words import coded, scrubbed
+
+NETWORK = "ip_network"
+
+
+class Number(str):
+    """A JSON number as it was written."""
+
+
+class Fields(list[tuple[str, Any]]):
+    """A JSON object: names may repeat, and keep their order."""
+
+
+class Safe(NamedTuple):
+    """How to make safe: with which secrets, and whose phone numbers come without a prefix."""
+
+    secrets: Secrets
+    region: str
+
+
+def safe_way(settings: Privacy) -> Safe:
+    """Raises OperatorError when a secret is missing or short: nothing is landed without."""
+    return Safe(secrets_of(settings), settings.phone_region)
+
+
+def safe(message: bytes, how: Safe) -> bytes | None:
+    """The message as it may be kept, None where it is no JSON object (RFC 8259) that could be looked through.
+
+    Nor is one that is longer than the contract allows: it is not valid, whatever it says.
+    """
+    if len(message) > MOST_BYTES:
+        return None
+    try:
+        node = _DECODER.decode(message.decode("utf-8"))
+        return _text(_object(node, how, None)).encode() if isinstance(node, Fields) else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def safe_key(key: bytes, how: Safe) -> bytes | None:
+    """A message's key, which is a person's id; None where it is not UTF-8."""
+    try:
+        return coded(key.decode("utf-8"), how.secrets, how.region).encode()
+    except ValueError:
+        return None
+
+
+def _refused(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=Fields, parse_int=Number, parse_float=Number, parse_constant=_refused)
+
+
+def _object(fields: Fields, how: Safe, kind: str | None) -> Fields:
+    """`kind`: of the field that the object is the value of, and so of all that stands in it."""
+    made = Fields()
+    for name, value in fields:
+        of_field = kind or kind_of(name)
+        made.append((coded(name, how.secrets, how.region), _value(name, value, how, of_field)))
+        if of_field == "ip" and isinstance(value, str) and (coarse := network(value)) is not None:
+            made.append((NETWORK, coarse))
+    return made
+
+
+def _value(name: str, value: Any, how: Safe, kind: str | None) -> Any:
+    match value:
+        case Fields():
+            return _object(value, how, kind)
+        case list():
+            return [_value(name, item, how, kind) for item in value]
+        case str() if kind is not None and value.strip():
+            return token(kind, value, how.secrets, how.region)
+        case str() if isinstance(value, Number):
+            return value
+        case str() if is_coded(name):
+            return coded(value, how.secrets, how.region)
+        case str():
+            return scrubbed(value, how.region)
+    return value
+
+
+def _text(node: Any) -> str:
+    """The node as compact JSON."""
+    match node:
+        case Number():
+            return str(node)
+        case Fields():
+            return "{" + ",".join([f"{_text(name)}:{_text(value)}" for name, value in node]) + "}"
+        case list():
+            return "[" + ",".join([_text(value) for value in node]) + "]"
+    return json.dumps(node, ensure_ascii=isinstance(node, str) and not _is_unicode(node))
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether the text is free of lone surrogates, which UTF-8 cannot write and an escape can."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,111 @@
+"""Every token of the lake brought to the newest version, after a secret was added to privacy.token_secrets.
+
+A newer token follows from the older one, so no identifier is needed and none is known. Tables are rewritten one
+partition at a time, each in one commit; only those that hold an older token. Killed and run again, the rest is done.
+"""
+
+import functools
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from expectations.schemas import TABLES
+from jobs.lake import tables
+from jobs.lake.settings import Settings
+from jobs.lake.writer import only_writer
+from jobs.privacy.secrets import Secrets, secrets_of
+from jobs.privacy.tokens import TOKEN, rotated
+
+log = logging.getLogger(__name__)
+
+ANY_TOKEN = r"\b[a-z_]+\.v\d+\.[A-Za-z0-9_-]{43}"
+
+
+def rotate(spark: SparkSession, settings: Settings, dry_run: bool = False) -> dict[str, int]:
+    """How many rows of each table had an older token and have the newest now.
+
+    Raises OperatorError while a job writes one of the tables, or a secret is missing.
+    """
+    secrets = secrets_of(settings.privacy)
+    found: dict[str, int] = {}
+    with ExitStack() as locks:
+        for job in sorted({table.job for table in TABLES.values()}):
+            locks.enter_context(only_writer(settings, job))
+        for name in filter(functools.partial(tables.exists, spark), TABLES):
+            for where in _places(spark, name):
+                rows = tables.read(spark, name)
+                part = rows if where is None else rows.where(where)
+                old = part.where(has_older_token(part, secrets.token_version)).count()
+                found[name] = found.get(name, 0) + old
+                if old and not dry_run:
+                    tables.overwrite(part.transform(with_newest_tokens(secrets)), name, where)
+                    log.info("%s%s: %s rows", name, f" where {where}" if where else "", f"{old:,}")
+    return found
+
+
+def has_older_token(rows: DataFrame, newest: int) -> Column:
+    """Whether a row holds a token of a version before `newest`, in whatever column."""
+    older = "|".join(str(version) for version in range(1, newest)) or "0"
+    holds = [_as_text(column).rlike(rf"\.v(?:{older})\.[A-Za-z0-9_-]{{43}}") for column in _wordy(rows)]
+    return functools.reduce(Column.__or__, [F.coalesce(one, F.lit(False)) for one in holds], F.lit(False))
+
+
+def with_newest_tokens(secrets: Secrets) -> Callable[[DataFrame], DataFrame]:
+    """Replaces every older token in the columns that can hold one; all else stays as it is."""
+
+    def transform(rows: DataFrame) -> DataFrame:
+        made = rows
+        for column in _wordy(rows):
+            text = _as_text(column)
+            holds = F.coalesce(text.rlike(ANY_TOKEN), F.lit(False))
+            changed = f"_{column.name}"
+            made = made.withColumn(changed, _rotated(secrets)(F.when(holds, text)))
+            whole = F.when(F.col(changed).isNull(), F.col(column.name)).otherwise(_as_was(F.col(changed), column))
+            made = made.withColumn(column.name, whole).drop(changed)
+        return made
+
+    return transform
+
+
+def _rotated(secrets: Secrets) -> Callable[..., Column]:
+    def made(texts: pa.Array) -> pa.Array:
+        newest = [
+            None if text is None else TOKEN.sub(lambda found: rotated(found[0], secrets), text)
+            for text in texts.to_pylist()
+        ]
+        return pa.array(newest, pa.string())
+
+    return F.arrow_udf(made, T.StringType())  # type: ignore[call-overload]
+
+
+def _wordy(rows: DataFrame) -> list[T.StructField]:
+    """The columns that can hold text."""
+    plain = (T.NumericType, T.DateType, T.TimestampType, T.BooleanType)
+    return [field for field in rows.schema.fields if not isinstance(field.dataType, plain)]
+
+
+def _as_text(column: T.StructField) -> Column:
+    if isinstance(column.dataType, T.StringType | T.BinaryType):
+        return F.col(column.name).cast("string")
+    return F.to_json(column.name, {"ignoreNullFields": "false"})
+
+
+def _as_was(text: Column, column: T.StructField) -> Column:
+    if isinstance(column.dataType, T.StringType | T.BinaryType):
+        return text.cast(column.dataType)
+    return F.from_json(text, column.dataType.simpleString())
+
+
+def _places(spark: SparkSession, name: str) -> Iterator[str | None]:
+    """One condition per partition; a table without partitions is one place."""
+    by = TABLES[name].partition_by
+    if not by:
+        yield None
+        return
+    for row in tables.read(spark, name).select(*by).distinct().orderBy(*by).collect():
+        yield " AND ".join(f"`{column}` = '{row[column]}'" for column in by)

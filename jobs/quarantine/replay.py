@@ -1,0 +1,83 @@
+"""Quarantined messages judged again, by the contract and the code as they are now.
+
+They go the way of the first time: made safe, judged, compared with what silver.events has, landed. A replay may be
+killed and run again: a row that landed is known by its coordinates in Kafka, and only its state is mended. Messages
+that are still broken stay open, with the reasons of today.
+"""
+
+import dataclasses
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from expectations.contract import contract
+from jobs.lake import tables
+from jobs.lake.settings import Settings
+from jobs.lake.uniqueness import COORDINATES, as_taken
+from jobs.lake.writer import only_writer
+from jobs.privacy.columns import as_opened, as_safe
+from jobs.privacy.message import safe_way
+from jobs.quarantine.review import TABLE, Choice, chosen
+from jobs.silver import events
+
+# A message that lands keeps what it was quarantined as.
+CHANGED: dict[str, str | Column] = {
+    **{name: f"changed.{name}" for name in ("state", "event_id", "event_type", "contract_version")},
+    **{
+        name: f"CASE WHEN changed.state = 'open' THEN changed.{name} ELSE kept.{name} END"
+        for name in ("key", "value", "sealed_by", "reasons")
+    },
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Replayed:
+    """How many messages were judged again: those that are in silver.events now, those whose event_id another message
+    has, and those that are still broken."""
+
+    kept: int
+    duplicate: int
+    quarantined: int
+
+
+def replay(spark: SparkSession, settings: Settings, choice: Choice, dry_run: bool = False) -> Replayed:
+    """Lands the open ones among the messages meant. Raises OperatorError while silver.events is being written."""
+    with only_writer(settings, events.TABLE):
+        tables.create(spark, events.TABLE)
+        again = as_received_again(chosen(spark, dataclasses.replace(choice, state="open")), settings)
+        judged = events.as_judged(again, contract()).persist()
+        kept = tables.read(spark, events.TABLE).select("event_id", "event_hash", *COORDINATES)
+        fated = events.with_fate(judged, as_taken(events.as_ids(judged), kept)).persist()
+        try:
+            counts = {row["fate"]: row["count"] for row in fated.groupBy("fate").count().collect()}
+            if not dry_run:
+                tables.append(events.as_events(fated, settings.streaming.late_hours), events.TABLE)
+                tables.merge(as_changes(fated), TABLE, COORDINATES, "kept.state = 'open'", CHANGED)
+        finally:
+            fated.unpersist()
+            judged.unpersist()
+    landed = counts.get("kept", 0) + counts.get("landed", 0)
+    return Replayed(landed, counts.get("duplicate", 0), counts.get("quarantined", 0))
+
+
+def as_received_again(quarantined: DataFrame, settings: Settings) -> DataFrame:
+    """The messages as bronze.events would have them today, one row for each place in Kafka."""
+    how = safe_way(settings.privacy)
+    columns = (*COORDINATES, "received_at", "key", "value", "sealed_by")
+    kept = quarantined.select(*columns).dropDuplicates([*COORDINATES])  # of one message, where a checkpoint was lost
+    opened = kept.where("sealed_by IS NOT NULL").transform(as_opened(how)).transform(as_safe(contract(), how))
+    return kept.where("sealed_by IS NULL").unionByName(opened)
+
+
+def as_changes(fated: DataFrame) -> DataFrame:
+    """What the replay says of each row of quarantine.events."""
+    is_broken = F.col("fate") == "quarantined"
+    return fated.select(
+        *COORDINATES,
+        F.when(is_broken, "open").otherwise("replayed").alias("state"),
+        *("key", "value", "sealed_by"),
+        "event.event_id",
+        "event.event_type",
+        "reasons",
+        F.lit(contract().version).alias("contract_version"),
+    )

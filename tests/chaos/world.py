@@ -1,0 +1,172 @@
+"""A topic with two lakes: one that is disturbed, and one that is not and says what the other must be."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from confluent_kafka import Producer
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from jobs.lake import tables
+from jobs.lake.settings import Settings
+from jobs.ledger.reconcile import reconcile
+from jobs.quarantine.replay import replay
+from jobs.quarantine.review import Choice
+from tests.chaos.victim import land
+from tests.events import PAYLOADS, event
+
+COMPARED = ("bronze.events", "silver.events", "quarantine.events")
+SEALED_ANEW = ("key", "value")  # encrypted twice, one message is two texts
+ANSWER_SECONDS = 300
+
+
+@dataclass
+class Found:
+    """`kills` and `faults` by what they were; `lost` and `doubled` count rows; `differences` say what is not right."""
+
+    kills: dict[str, int] = field(default_factory=dict)
+    faults: dict[str, int] = field(default_factory=dict)
+    lost: int = 0
+    doubled: int = 0
+    differences: list[str] = field(default_factory=list)
+
+    def count(self, kind: dict[str, int], name: str) -> None:
+        kind[name] = kind.get(name, 0) + 1
+
+
+@dataclass
+class World:
+    """`settings`: of the disturbed lake. `calm`: the root of the other."""
+
+    settings: Settings
+    environment: dict[str, str]
+    spark: SparkSession
+    calm: str
+    rng: Random
+    sent: int = 0
+    found: Found = field(default_factory=Found)
+
+    def send(self, many: int) -> None:
+        """More messages: most are good, some are broken, some were sent before."""
+        producer = Producer({"bootstrap.servers": self.settings.kafka.bootstrap, "enable.idempotence": True})
+        for _ in range(many):
+            number = self.rng.randrange(self.sent + 1) if self.rng.random() < 0.1 else self.sent
+            self.sent += 1
+            producer.produce(self.settings.kafka.topic, _message(number), str(number).encode())
+        if producer.flush(60):
+            raise RuntimeError("the broker did not take all messages")
+
+    def victim(self, *words: str) -> "subprocess.Popen[str]":
+        """A process of its own that does the work, ready to be killed with all that it started."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.chaos.victim", *words],
+            env={**os.environ, **self.environment},
+            cwd=self.settings.project,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+        )
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.strip() == "ready":
+                return process
+        raise RuntimeError(f"the victim of {words} ended with {process.wait()} before it was ready")
+
+    def recover(self) -> None:
+        """Runs the same work again, undisturbed, until nothing is left to do."""
+        land(self.settings)
+
+    def check(self) -> None:
+        """After a recovery: the ledger balances, ids are unique, and the tables equal those of the calm lake."""
+        found = self.found
+        found.differences += [str(difference) for difference in reconcile(self.spark, self.settings).differences]
+        ids = tables.read(self.spark, "silver.events").groupBy("event_id").count().where("count > 1").count()
+        found.doubled += ids
+        ours = {name: _comparable(tables.read(self.spark, name)) for name in COMPARED}
+        ours["ops.ledger"] = _totals(tables.read(self.spark, "ops.ledger"))
+        with self._looking_at(self.calm) as calm:
+            land(calm)
+            theirs = {name: _comparable(tables.read(self.spark, name)) for name in COMPARED}
+            theirs["ops.ledger"] = _totals(tables.read(self.spark, "ops.ledger"))
+            for name in ours:
+                found.lost += (lost := theirs[name].exceptAll(ours[name]).count())
+                found.doubled += (more := ours[name].exceptAll(theirs[name]).count())
+                if lost or more:
+                    found.differences.append(f"{name}: {lost} rows lost, {more} rows too many")
+
+    def replay_both(self) -> None:
+        replay(self.spark, self.settings, Choice())
+        with self._looking_at(self.calm) as calm:
+            land(calm)
+            replay(self.spark, calm, Choice())
+
+    @contextmanager
+    def _looking_at(self, root: str) -> Iterator[Settings]:
+        before = str(self.spark.conf.get(tables.ROOT))
+        self.spark.conf.set(tables.ROOT, root)
+        try:
+            yield self.settings.model_copy(update={"lake": self.settings.lake.model_copy(update={"root": root})})
+        finally:
+            self.spark.conf.set(tables.ROOT, before)
+
+
+def kill(process: "subprocess.Popen[str]") -> bool:
+    """Whether the process was still alive, and is not any more."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return process.wait(ANSWER_SECONDS) == -signal.SIGKILL
+
+
+def _message(number: int) -> bytes:
+    kinds = list(PAYLOADS)
+    good = event(kinds[number % len(kinds)], event_id=f"e-{number}", context={"country": "PL", "ip": "203.0.113.9"})
+    match number % 20:
+        case 7:
+            return json.dumps(good)[:-5].encode()
+        case 11:
+            return json.dumps({**good, "context": {"country": "Poland"}}).encode()
+        case 13:
+            return json.dumps({**good, "user_id": f"person{number}@mail.example"}).encode()
+    return json.dumps(good).encode()
+
+
+def _comparable(rows: DataFrame) -> DataFrame:
+    """Each row as text, but for what encryption makes different each time."""
+    shown = rows
+    if "sealed_by" in rows.columns:
+        shut = {name: F.when(F.col("sealed_by").isNull(), F.col(name)) for name in SEALED_ANEW}
+        shown = rows.withColumns(shut)
+    return shown.select(F.to_json(F.struct(*shown.columns)).alias("row"))
+
+
+def _totals(ledger: DataFrame) -> DataFrame:
+    counts = [name for name, type_ in ledger.dtypes if type_ == "bigint" and name != "batch" and "offset" not in name]
+    return ledger.groupBy("topic", "partition").agg(
+        F.min("first_offset").alias("first"),
+        F.max("last_offset").alias("last"),
+        *[F.sum(name).alias(name) for name in counts],
+    )
+
+
+def report(found: Found, **further: Any) -> dict[str, Any]:
+    return {
+        "kills": sum(found.kills.values()),
+        "killed_at": found.kills,
+        "faults": found.faults,
+        "lost": found.lost,
+        "doubled": found.doubled,
+        "differences": len(found.differences),
+        "what": found.differences[:20],
+        **further,
+    }

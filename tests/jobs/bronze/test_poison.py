@@ -1,0 +1,75 @@
+"""No message stops the streams, and each is accounted for: through a real broker into the tables."""
+
+from dataclasses import asdict
+
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+from hypothesis import given
+from hypothesis import settings as how_often
+from hypothesis import strategies as st
+from pyspark.sql import SparkSession
+
+from jobs.bronze import events as bronze_events
+from jobs.lake import job, tables
+from jobs.lake.settings import Settings
+from jobs.ledger.reconcile import reconcile
+from jobs.privacy.message import Safe, safe
+from jobs.privacy.secrets import Secrets
+from jobs.silver import events as silver_events
+from tests.poison import MIB, POISON
+
+OPTIONS = job.Options(job.moment("2018-01-01"))
+
+
+@pytest.fixture
+def topic(local_services: Settings, lake: SparkSession) -> Settings:
+    """The settings, looking at the empty lake and at a topic whose limit is raised."""
+    name = "poison"
+    admin = AdminClient({"bootstrap.servers": local_services.kafka.bootstrap})
+    limit = {"max.message.bytes": str(10 * MIB)}
+    admin.create_topics([NewTopic(name, num_partitions=1, replication_factor=1, config=limit)])[name].result(30)
+    kafka = local_services.kafka.model_copy(update={"topic": name, "partitions": 1})
+    root = local_services.lake.model_copy(update={"root": str(lake.conf.get(tables.ROOT))})
+    return local_services.model_copy(update={"kafka": kafka, "lake": root})
+
+
+def test_no_poison_stops_the_streams_and_all_is_accounted_for(lake: SparkSession, topic: Settings) -> None:
+    producer = Producer(
+        {
+            "bootstrap.servers": topic.kafka.bootstrap,
+            "message.max.bytes": 100 * MIB,
+            "compression.type": "zstd",
+            "linger.ms": 0,
+        }
+    )
+    refused = []
+    for poison in POISON:
+        told = lambda error, message: error and refused.append(error.str())  # noqa: E731
+        producer.produce(topic.kafka.topic, poison.value, poison.key, on_delivery=told)
+        assert producer.flush(60) == 0
+    assert refused == []
+
+    bronze_events.main(topic, OPTIONS)
+    silver_events.main(topic, OPTIONS)
+
+    kept = {row["offset"] for row in tables.read(lake, "silver.events").select("offset").collect()}
+    quarantined = tables.read(lake, "quarantine.events").select("offset", "reasons").collect()
+    why = {row["offset"]: "; ".join(row["reasons"]) for row in quarantined}
+    for offset, poison in enumerate(POISON):
+        if poison.reason:
+            assert poison.reason in why.get(offset, "in no quarantine"), poison.name
+        else:
+            assert offset in kept, f"{poison.name}: {why.get(offset)}"
+    assert kept.isdisjoint(why) and len(kept) + len(why) == len(POISON)
+    balance = reconcile(lake, topic)
+    assert balance.differences == []
+    account = asdict(balance.accounts[0])
+    assert (account["received"], account["unread"], account["unlanded"]) == (len(POISON), 0, 0)
+
+
+@how_often(max_examples=2_000, deadline=None)
+@given(st.binary(max_size=64) | st.text(st.characters()).map(lambda text: text.encode("utf-8", "surrogatepass")))
+def test_nothing_makes_the_way_in_raise(message: bytes) -> None:
+    made = safe(message, Safe(Secrets((b"1" * 32,), (b"k" * 32,)), "US"))
+    assert made is None or made.startswith(b"{")
