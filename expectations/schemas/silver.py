@@ -29,7 +29,11 @@ TABLES: dict[str, Table] = {
             "event_date": "date COMMENT 'the day of occurred_at'",
             "event_hash": "bigint COMMENT 'xxhash64 of event_id, by which it is kept unique'",
         },
-        properties=stats_on("event_type", "occurred_at", "partition", "offset", "received_at", "event_date"),
+        properties={
+            **stats_on("event_type", "occurred_at", "partition", "offset", "received_at", "event_date"),
+            "delta.enableTypeWidening": "true",
+        },
+        grows=("payload",),
     ),
     "silver.interactions": Table(
         grain="one row per event and item",

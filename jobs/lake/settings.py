@@ -37,6 +37,8 @@ class Settings(BaseSettings):
     mlflow: sections.Mlflow
     redis: sections.Redis
     quality: sections.Quality
+    contracts: sections.Contracts
+    registry: sections.Registry
     local: sections.Local
 
     @classmethod
@@ -90,12 +92,17 @@ def _filled(settings: Settings) -> Settings:
         path = filled(text)
         return path if ":" in path else str((settings.project / path).absolute())
 
+    def placed_if_any(text: str) -> str:
+        return placed(text) if text else ""
+
     sources, mlflow = settings.sources, settings.mlflow
     changed = {
         "lake": {"root": placed(settings.lake.root)},
         "kafka": {"bootstrap": filled(settings.kafka.bootstrap)},
         "redis": {"url": filled(settings.redis.url)},
         "sources": {"catalog": placed(sources.catalog), "crm": placed(sources.crm)},
+        "contracts": {"folder": placed_if_any(settings.contracts.folder)},
+        "registry": {"folder": placed_if_any(settings.registry.folder)},
         "mlflow": {"tracking_uri": placed(mlflow.tracking_uri), "artifacts": placed(mlflow.artifacts)},
     }
     sections = {name: getattr(settings, name).model_copy(update=update) for name, update in changed.items()}
