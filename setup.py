@@ -46,7 +46,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=["jobs", "jobs.*", "models", "models.*", "expectations", "expectations.*"]),
-    package_data={"expectations": ["contracts/*.json"]},
+    package_data={"expectations": ["*.json", "contracts/*.json"]},
     install_requires=RUNTIME,
     extras_require={"local": LOCAL, "dev": DEV},
     entry_points={"console_scripts": ["lakehouse = jobs.cli:app"]},

@@ -2,12 +2,13 @@
 
 Backward compatible, in the sense of schema registries: every message that is valid under the old version and has only
 the fields it knows is valid under the new one, and no field of it is lost. Fields may be added; a field may be renamed
-when the new one names the old in `x-aliases`, and its type may be widened (integer to number, or null allowed).
+when the new one names the old in `x-aliases`, and its type may be widened: null allowed, or an integer that its limits
+hold within 32 bits made a larger one or a number, for that the lake's column can follow without a rewrite.
 """
 
 from collections.abc import Iterator
 
-from expectations.contract import Schema, types_of
+from expectations.contract import WIDER, Schema, ddl, types_of
 
 # keyword -> whether a change from the old value (None: no limit) to the new one refuses what was taken
 TIGHTER_WHEN_MORE = ("minLength", "minimum", "minItems")
@@ -24,11 +25,17 @@ def _changes(old: Schema, new: Schema, path: str) -> Iterator[str]:
     refused = _kinds(old) - _kinds(new)
     if refused:
         yield f"{where}: {' and '.join(sorted(refused))} no longer allowed"
+    elif not {"properties", "items"} & {*old, *new} and not _is_one_column(ddl(old), ddl(new)):
+        yield f"{where}: {ddl(old)} cannot become {ddl(new)} without a rewrite of the lake"
     yield from _limits(old, new, where)
     if "properties" in old or "properties" in new:
         yield from _fields(old, new, path)
     if "items" in old and "items" in new:
         yield from _changes(old["items"], new["items"], f"{path}[]")
+
+
+def _is_one_column(old: str, new: str) -> bool:
+    return old == new or new in WIDER.get(old, ()) or old in WIDER.get(new, ())
 
 
 def _kinds(schema: Schema) -> set[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from expectations.contract import Contract, names, union
+from expectations.contract import Contract, names
 from expectations.suspects import any_of
 
 MARKS = ("@", "%40", "\\", "'")  # of an address, as itself and in a URL; of an escape; of quotes that are no JSON
@@ -52,8 +52,8 @@ def may_name_someone(text: Column, rules: Contract) -> Column:
 def _unknown(rules: Contract) -> str:
     """A pattern found in every JSON object with a name that is not known to be harmless, with many digits in words, or
     with something behind its end."""
-    envelope = rules.envelope["properties"]
-    harmless = [name for name in names({"properties": {**envelope, "payload": union(rules)}}) if kind_of(name) is None]
+    known = names(rules.envelope).union(*[names(kind.payload) for kind in rules.kinds])
+    harmless = [name for name in known if kind_of(name) is None]
     endings = {name: CODE if is_coded(name) else WORDS for name in harmless}
     behind_the_end = r"(?<=[}\]])\s*+(?:[^,}\]\s]|,\s*+[^\"{\[\s])"
     return rf'[{{,}}\]](?:(?<=[{{,])\s*+"(?!{any_of(endings)})|{behind_the_end})'
@@ -61,7 +61,7 @@ def _unknown(rules: Contract) -> str:
 
 @functools.cache
 def _listed() -> dict[str, Any]:
-    file = importlib.resources.files("expectations") / "contracts" / "identifiers.json"
+    file = importlib.resources.files("expectations") / "identifiers.json"
     listed: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return listed
 

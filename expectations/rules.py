@@ -19,8 +19,8 @@ class Rule(NamedTuple):
     reasons: tuple[Column, ...]
 
 
-def rules_of(rules: Contract, event: Column) -> Rule:
-    """All of the contract on a parsed message: the envelope's rules, and those of the payload of its type."""
+def rules_of(rules: Contract, event: Column, kind: Column) -> Rule:
+    """All of the contract on a parsed message: the envelope's rules, and those of the payload of its kind."""
     required = rules.envelope["required"]
     envelope = [
         rule
@@ -29,16 +29,30 @@ def rules_of(rules: Contract, event: Column) -> Rule:
     ]
     nobody = event["user_id"].isNull() & event["anonymous_id"].isNull()
     unknown = ~event["event_type"].isin(list(rules.payloads))
+    of_no_version = kind.isNull() & event["event_type"].isNotNull() & event["schema_version"].isNotNull()
     envelope.append(_rule([(nobody, "user_id, anonymous_id: both missing")]))
     envelope.append(_rule([(unknown, "event_type: not a known type")]))
+    envelope.append(_rule([(~unknown & of_no_version, "schema_version: not a known version of its event_type")]))
     envelope.append(_rule(list(_untimely(event))))
     is_broken, why = F.when(F.lit(False), F.lit(False)), F.when(F.lit(False), "")
-    for name, schema in rules.payloads.items():
-        of_type = _all(_rules("payload", schema, event["payload"], required=False))
-        is_broken = is_broken.when(event["event_type"] == name, of_type.is_broken)
-        why = why.when(event["event_type"] == name, lines(of_type.reasons))
+    for number, (_, _, schema) in enumerate(rules.kinds):
+        of_kind = _all(_rules("payload", schema, event["payload"], required=False))
+        is_broken = is_broken.when(kind == number, of_kind.is_broken)
+        why = why.when(kind == number, lines(of_kind.reasons))
     payload = Rule(F.coalesce(is_broken, F.lit(False)), (F.nullif(why, F.lit("")),))
     return _all([*envelope, payload])
+
+
+def kind_number(rules: Contract, event_type: Column, version: Column) -> Column:
+    """Which of the contract's kinds a message is of, by its place among them; null when of none."""
+    number = F.when(F.lit(False), F.lit(0))
+    for name in rules.payloads:
+        of_type = F.when(F.lit(False), F.lit(0))
+        for place, kind in enumerate(rules.kinds):
+            if kind.event_type == name:
+                of_type = of_type.when(version == kind.version, F.lit(place))
+        number = number.when(event_type == name, of_type)
+    return number
 
 
 def _untimely(event: Column) -> Iterator[tuple[Column, str]]:

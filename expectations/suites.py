@@ -51,7 +51,7 @@ def silver_events() -> Expectations:
         *_required("event_type", "schema_version", "occurred_at", "payload", "topic", "partition", "offset"),
         *_required("received_at", "event_date", "is_late", "event_hash"),
         _one_of("event_type", tuple(rules.payloads)),
-        _one_of("schema_version", (rules.version,)),
+        _least("schema_version", 1),
         *_since_2000("occurred_at"),
         *[_least(column, 0) for column in ("partition", "offset")],
         _row("user_id IS NOT NULL OR anonymous_id IS NOT NULL"),

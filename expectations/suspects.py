@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from expectations.contract import Contract, Schema, types_of
+from expectations.contract import Contract, Schema, fields, types_of
+from expectations.rules import kind_number
 
 KINDS = {  # JSON Schema type -> how schema_of_variant begins to name it
     "string": "STRING",
@@ -34,7 +35,7 @@ LONE_SURROGATE = (  # half a character: one parser takes it, the other does not
 )
 
 
-def surprise(message: Schema) -> str:
+def surprise(rules: Contract) -> str:
     """A pattern found in every JSON text that holds a name the contract does not know, a name with an escape in it, or
     a known one followed by a value of a wrong type; it may be found in a valid text too (a name with two meanings).
 
@@ -48,18 +49,46 @@ def surprise(message: Schema) -> str:
             first_of[name] = first_of[name] & first if name in first_of else first
             collect(inner.get("items", inner))
 
-    collect(message)
+    for schema in (rules.envelope, *[kind.payload for kind in rules.kinds]):
+        collect(schema)
     expected = {name: rf'"\s*+:\s*+[{"".join(sorted(first))}]' for name, first in first_of.items() if first}
     return rf'[{{,]\s*+"(?!{any_of(expected)})|{LONE_SURROGATE}'
 
 
-def with_a_map(rules: Contract) -> list[str]:
-    """Event types with a field of free names: a map's values are text, whatever they were in the message."""
-    return [
-        name
-        for name, schema in rules.payloads.items()
-        if any("additionalProperties" in inner for inner in schema["properties"].values())
+def is_suspect(rules: Contract, text: Column, event: Column, kind: Column) -> Column:
+    """Whether a message, parsed without complaint, may still hold what its kind does not allow or does not know."""
+    wide, kinds = fields(rules), rules.kinds
+    maps = [place for place, one in enumerate(kinds) if any(map(_is_map, one.payload["properties"].values()))]
+    found = text.rlike(surprise(rules)) | _true(kind.isin(maps)) | _true(has_foreign(rules))
+    # Where another kind's numbers made the field a double, what came as 1.0 looks like the integer 1.
+    for name, schema in wide.items():
+        whole = [n for n in kinds_with(rules, name) if types_of(kinds[n].payload["properties"][name])[0] == "integer"]
+        if types_of(schema)[0] == "number" and whole:
+            found |= _true(kind.isin(whole)) & text.rlike(rf'"{name}"\s*+:\s*+-?[0-9]++[.eE]')
+    return found
+
+
+def has_foreign(rules: Contract) -> Column:
+    """Whether the payload bears a field that another kind has and this one does not: nothing judges it."""
+    tests = [
+        f"(event.payload.`{name}` IS NOT NULL AND _kind NOT IN ({', '.join(map(str, kinds_with(rules, name)))}))"
+        for name in fields(rules)
     ]
+    return F.expr(" OR ".join(tests))
+
+
+def kinds_with(rules: Contract, name: str) -> list[int]:
+    """The kinds whose payload has the field, by their places."""
+    return [place for place, kind in enumerate(rules.kinds) if name in kind.payload["properties"]]
+
+
+def _true(condition: Column) -> Column:
+    return F.coalesce(condition, F.lit(False))
+
+
+def _is_map(schema: Schema) -> bool:
+    """A field of free names: its values are text, whatever they were in the message."""
+    return "additionalProperties" in schema
 
 
 def any_of(endings: dict[str, str]) -> str:
@@ -71,12 +100,13 @@ def any_of(endings: dict[str, str]) -> str:
 
 
 def wrong_types(rules: Contract, variant: Column) -> Column:
-    """Where a field that the message's event type has is of a wrong type; null where the message is no JSON object."""
+    """Where a field that the message's kind has is of a wrong type; null where the message is no JSON object."""
     envelope = F.array(*_wrong_types("", rules.envelope, variant))
-    event_type = F.try_variant_get(variant, "$.event_type", "string")
+    version = F.try_variant_get(variant, "$.schema_version", "bigint")
+    number = kind_number(rules, F.try_variant_get(variant, "$.event_type", "string"), version)
     payload = F.when(F.lit(False), F.array().cast("array<string>"))
-    for name, schema in rules.payloads.items():
-        payload = payload.when(event_type == name, F.array(*_wrong_types("payload", schema, variant)))
+    for place, kind in enumerate(rules.kinds):
+        payload = payload.when(number == place, F.array(*_wrong_types("payload", kind.payload, variant)))
     wrong = F.array_compact(F.concat(envelope, F.coalesce(payload, F.array().cast("array<string>"))))
     return F.when(F.schema_of_variant(variant).startswith("OBJECT"), wrong)
 

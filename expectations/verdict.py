@@ -9,53 +9,77 @@ from collections.abc import Callable
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from expectations.contract import MOST_BYTES, Contract, ddl, union
-from expectations.rules import lines, rules_of
-from expectations.suspects import surprise, with_a_map, wrong_types
+from expectations.contract import MOST_BYTES, Contract, columns_of, ddl, fields, parsed_ddl
+from expectations.rules import kind_number, lines, rules_of
+from expectations.suspects import is_suspect, wrong_types
 
 
 def with_event(rules: Contract) -> Callable[[DataFrame], DataFrame]:
     """Adds `event` (the message as a typed struct), `reasons` (every rule it breaks; empty when valid) and `extra`
-    (the fields of a valid message that the contract does not know, as JSON text by name; null when none).
+    (the fields of a valid message that its version of the contract does not know, as JSON text by name; null when
+    none). A payload field stands in `event` under the first name it had, whatever the message's version calls it.
 
     Needs `value` (binary) and `received_at` (timestamp). A reason reads `field: what is wrong` and never
     repeats a value.
     """
-    message = {**rules.envelope, "properties": {**rules.envelope["properties"], "payload": union(rules)}}
-    fields = ", ".join(f"`{name}`: {ddl(schema)}" for name, schema in message["properties"].items())
+    payload = {"type": "object", "properties": fields(rules)}
+    message = {**rules.envelope["properties"], "payload": payload}
+    struct = ", ".join(f"`{name}`: {parsed_ddl(schema)}" for name, schema in message.items())
 
     def transform(frame: DataFrame) -> DataFrame:
         text = F.when(F.octet_length("value") <= MOST_BYTES, F.col("value").cast("string"))
         strict = {"allowNonNumericNumbers": "false", "allowSingleQuotes": "false"}
         options = {"columnNameOfCorruptRecord": "_corrupt", **strict}
-        parsed = frame.withColumn("event", F.from_json(text, f"struct<{fields}, _corrupt: string>", options))
-        event = F.col("event")
-        is_suspect = event.isNull() | event["_corrupt"].isNotNull() | text.rlike(surprise(message))
-        is_suspect |= F.coalesce(event["event_type"].isin(with_a_map(rules)), F.lit(False))
-        found = rules_of(rules, event)
+        parsed = frame.withColumn("event", F.from_json(text, f"struct<{struct}, _corrupt: string>", options))
+        event, kind = F.col("event"), F.col("_kind")
+        parsed = parsed.withColumn("_kind", kind_number(rules, event["event_type"], event["schema_version"]))
+        suspect = event.isNull() | event["_corrupt"].isNotNull() | is_suspect(rules, text, event, kind)
+        found = rules_of(rules, event, kind)
         # Most messages break nothing: whether they do is asked first, in one condition, and why only of the others.
         why = F.split(lines(found.reasons), "\n")
-        told = parsed.withColumns({"_suspect": is_suspect, "_broken": found.is_broken})
+        told = parsed.withColumns({"_suspect": suspect, "_broken": found.is_broken})
         # Columns of their own, each used more than once, so that Spark works them out once a row.
         told = told.withColumn("_variant", F.when(F.col("_suspect"), F.try_parse_json(text)))
         told = told.withColumn("_wrong", wrong_types(rules, F.col("_variant")))
         quick = F.when(F.col("_broken"), why).otherwise(F.array().cast("array<string>"))
+        unknown = _unknown_fields(text, rules, kind)
         return (
             told.withColumn("reasons", F.when(F.col("_suspect"), _exact(quick)).otherwise(quick))
-            .withColumn("extra", F.when(F.col("_suspect") & (F.size("reasons") == 0), _unknown_fields(text, rules)))
-            .drop("_suspect", "_broken", "_variant", "_wrong")
+            .withColumn("extra", F.when(F.col("_suspect") & (F.size("reasons") == 0), unknown))
+            .withColumn("event", _in_columns(rules, event))
+            .drop("_kind", "_suspect", "_broken", "_variant", "_wrong")
         )
 
     return transform
 
 
-def _unknown_fields(text: Column, rules: Contract) -> Column:
-    """The fields that the message's event type does not have, by name, as JSON text; null when there is none."""
+def _in_columns(rules: Contract, event: Column) -> Column:
+    """The event with its payload's fields under the names, and in the types, that all versions share."""
+    # SQL text, because a Column of many calls takes the driver longer to build than the rows take to judge.
+    sources: dict[str, dict[str, list[int]]] = {}  # column -> the name in messages -> the kinds that have it
+    for place, one in enumerate(rules.kinds):
+        for name in one.payload["properties"]:
+            sources.setdefault(rules.column(one, name), {}).setdefault(name, []).append(place)
+    wide, columns = fields(rules), []
+    for column, schema in columns_of(rules).items():
+        cases = []
+        for name, kinds in sources[column].items():
+            typed = f"event.payload.`{name}`"
+            if parsed_ddl(wide[name]) != ddl(schema):
+                typed = f"try_cast({typed} AS {ddl(schema)})"
+            cases.append(f"WHEN _kind IN ({', '.join(map(str, kinds))}) THEN {typed}")
+        columns.append(F.expr(f"CASE {' '.join(cases)} END").alias(column))
+    envelope = [event[name].alias(name) for name in rules.envelope["properties"] if name != "payload"]
+    return F.struct(*envelope, F.struct(*columns).alias("payload"))
+
+
+def _unknown_fields(text: Column, rules: Contract, kind: Column) -> Column:
+    """The fields that the message's kind does not have, by name, as JSON text; null when there is none."""
     top = F.from_json(text, "map<string, string>")
     payload = F.from_json(top["payload"], "map<string, string>")
     known = F.when(F.lit(False), F.array().cast("array<string>"))
-    for name, schema in rules.payloads.items():
-        known = known.when(top["event_type"] == name, F.array(*map(F.lit, schema["properties"])))
+    for place, one in enumerate(rules.kinds):
+        known = known.when(kind == place, F.array(*map(F.lit, one.payload["properties"])))
     unknown = F.map_concat(
         F.map_filter(top, lambda name, _: ~name.isin(list(rules.envelope["properties"]))),
         F.transform_keys(

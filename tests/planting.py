@@ -24,9 +24,7 @@ MARKS = re.compile(
 
 
 def email(rng: Random) -> str:
-    return (
-        f"{rng.choice(('Anna', 'jan.k', 'o-x_1'))}{rng.randrange(10**6)}@{rng.choice(('Qx7ab9.example', 'mail.qx7ab9.pl'))}"
-    )
+    return f"{rng.choice(('Anna', 'jan.k', 'o-x_1'))}{rng.randrange(10**6)}@{rng.choice(('Qx7ab9.example', 'mail.qx7ab9.pl'))}"
 
 
 def phone(rng: Random) -> str:
@@ -71,7 +69,7 @@ def planted(rng: Random) -> list[bytes]:
     for event_type in PAYLOADS:
         whole = event(event_type, context={"page": "/"})
         fields = [(field,) for field in contract().envelope["properties"] if field not in ("payload", "context")]
-        fields += [("payload", field) for field in contract().payloads[event_type]["properties"]]
+        fields += [("payload", field) for field in contract().payloads[event_type][1]["properties"]]
         fields += [("context", field) for field in contract().envelope["properties"]["context"]["properties"]]
         fields += [("payload", "unknown"), ("context", "unknown"), ("unknown",)]
         for path in fields:

@@ -30,7 +30,11 @@ TABLES: dict[str, Table] = {
             "is_late": "boolean COMMENT 'it arrived streaming.late_hours or more after it occurred'",
             "event_hash": "bigint COMMENT 'xxhash64 of event_id, by which it is kept unique'",
         },
-        properties=stats_on("event_type", "occurred_at", "partition", "offset", "received_at", "event_date"),
+        properties={
+            **stats_on("event_type", "occurred_at", "partition", "offset", "received_at", "event_date"),
+            "delta.enableTypeWidening": "true",
+        },
+        grows=("payload",),
     ),
     "silver.interactions": Table(
         grain="one row per event and item",

@@ -5,13 +5,15 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Table:
-    """What must be true of one Delta table. `grain` says what one row means."""
+    """What must be true of one Delta table. `grain` says what one row means. `grows`: the columns that are structs
+    whose fields the contract's later versions add to and widen; the table's own type counts, not the one here."""
 
     grain: str
     job: str
     columns: dict[str, str]
     partition_by: tuple[str, ...] = ()
     properties: dict[str, str] = field(default_factory=dict)
+    grows: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:

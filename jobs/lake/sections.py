@@ -96,6 +96,15 @@ class Quality(Section):
     max_examples: int
 
 
+class Contracts(Section):
+    folder: str
+
+
+class Registry(Section):
+    url: str
+    folder: str
+
+
 class Local(Section):
     broker_port: int
     controller_port: int

@@ -38,6 +38,8 @@ class Settings(BaseSettings):
     redis: sections.Redis
     quality: sections.Quality
     privacy: sections.Privacy
+    contracts: sections.Contracts
+    registry: sections.Registry
     local: sections.Local
 
     @classmethod
@@ -91,6 +93,9 @@ def _filled(settings: Settings) -> Settings:
         path = filled(text)
         return path if ":" in path else str((settings.project / path).absolute())
 
+    def placed_if_any(text: str) -> str:
+        return placed(text) if text else ""
+
     sources, mlflow = settings.sources, settings.mlflow
     changed = {
         "lake": {"root": placed(settings.lake.root)},
@@ -98,6 +103,8 @@ def _filled(settings: Settings) -> Settings:
         "redis": {"url": filled(settings.redis.url)},
         "sources": {"catalog": placed(sources.catalog), "crm": placed(sources.crm)},
         "privacy": {"secrets_file": filled(settings.privacy.secrets_file)},
+        "contracts": {"folder": placed_if_any(settings.contracts.folder)},
+        "registry": {"folder": placed_if_any(settings.registry.folder)},
         "mlflow": {"tracking_uri": placed(mlflow.tracking_uri), "artifacts": placed(mlflow.artifacts)},
     }
     sections = {name: getattr(settings, name).model_copy(update=update) for name, update in changed.items()}

@@ -16,10 +16,15 @@ from jobs.lake.settings import Settings
 log = logging.getLogger(__name__)
 
 
+class SourceGrew(OperatorError):
+    """The table that a stream reads got new fields or a wider type: a stream set up anew reads on where it was."""
+
+
 def run(writer: DataStreamWriter, spark: SparkSession, name: str, settings: Settings, continuous: bool) -> None:
     """Starts the stream that feeds table `name` and waits: for all there is now, or for ever if continuous.
 
     Raises OperatorError when the stream fails; the checkpoint stays good, so running it again carries on.
+    Raises SourceGrew, which is one, when it fails because its source is a table that has new fields now.
     """
     seconds = f"{settings.streaming.trigger_seconds} seconds"
     writer = writer.trigger(processingTime=seconds) if continuous else writer.trigger(availableNow=True)
@@ -33,7 +38,8 @@ def run(writer: DataStreamWriter, spark: SparkSession, name: str, settings: Sett
                 log.info("%s: batch %d, %s rows", name, reported, f"{progress.numInputRows:,}")
     except StreamingQueryException as error:
         cause = str(error).strip().splitlines()[0]
-        raise OperatorError(f"{name} stopped: {cause:.300}; nothing is lost, run it again to carry on") from error
+        kind = SourceGrew if "[DELTA_SCHEMA_CHANGED" in str(error) else OperatorError
+        raise kind(f"{name} stopped: {cause:.300}; nothing is lost, run it again to carry on") from error
     finally:
         if query.isActive:
             query.stop()

@@ -8,12 +8,13 @@ from collections.abc import Iterable
 
 from delta.exceptions import ConcurrentAppendException
 from delta.tables import DeltaTable
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming import DataStreamWriter
 
 from expectations.schemas import TABLES, Table
 from jobs.lake.errors import OperatorError
+from jobs.lake.growth import grown
 
 ROOT = "spark.lakehouse.root"
 
@@ -55,7 +56,7 @@ def overwrite(frame: DataFrame, name: str, where: str | None = None) -> int:
 
 def append(frame: DataFrame, name: str) -> None:
     create(frame.sparkSession, name)
-    conformed(frame, name).write.format("delta").mode("append").save(_location(frame.sparkSession, name))
+    _appending(frame, name).save(_location(frame.sparkSession, name))
 
 
 def append_once(frame: DataFrame, name: str, query_id: str, batch: int) -> None:
@@ -63,8 +64,7 @@ def append_once(frame: DataFrame, name: str, query_id: str, batch: int) -> None:
 
     `query_id` is the checkpoint's, so that a new checkpoint counts its batches anew.
     """
-    writer = conformed(frame, name).write.format("delta").mode("append")
-    writer = writer.option("txnAppId", f"{query_id}/{name}/append").option("txnVersion", batch)
+    writer = _appending(frame, name).option("txnAppId", f"{query_id}/{name}/append").option("txnVersion", batch)
     writer.save(_location(frame.sparkSession, name))
 
 
@@ -119,8 +119,14 @@ def create(spark: SparkSession, *names: str) -> None:
 
 def conformed(frame: DataFrame, name: str) -> DataFrame:
     """The frame with exactly the table's columns, in order, in their types."""
-    types = {column: type_.split(" COMMENT ")[0] for column, type_ in _table(name).columns.items()}
-    return frame.select(*[F.col(column).cast(type_).alias(column) for column, type_ in types.items()])
+    table = _table(name)
+    types = {column: type_.split(" COMMENT ")[0] for column, type_ in table.columns.items()}
+    return frame.select(
+        *[
+            F.col(column) if column in table.grows else F.col(column).cast(type_).alias(column)
+            for column, type_ in types.items()
+        ]
+    )
 
 
 def exists(spark: SparkSession, name: str) -> bool:
@@ -140,6 +146,19 @@ def versions(spark: SparkSession, names: Iterable[str]) -> dict[str, int]:
 
 def checkpoint(spark: SparkSession, name: str) -> str:
     return f"{_root(spark)}/_checkpoints/{name}"
+
+
+def _appending(frame: DataFrame, name: str) -> DataFrameWriter:
+    """A writer that appends the frame, and with it makes a column that grows as wide as the frame has it.
+
+    Both are one commit, and no file that is there is written again.
+    """
+    rows, table = conformed(frame, name), _table(name)
+    if not table.grows:
+        return rows.write.format("delta").mode("append")
+    own = read(frame.sparkSession, name).schema
+    wanted = grown(own, rows.schema)
+    return rows.to(wanted).write.format("delta").mode("append").option("mergeSchema", wanted != own)
 
 
 def _table(name: str) -> Table:

@@ -10,8 +10,8 @@ import dataclasses
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from expectations.contract import contract
-from jobs.lake import tables
+from expectations.contract import Contract
+from jobs.lake import contracts, tables
 from jobs.lake.settings import Settings
 from jobs.lake.uniqueness import COORDINATES, as_taken
 from jobs.lake.writer import only_writer
@@ -44,15 +44,16 @@ def replay(spark: SparkSession, settings: Settings, choice: Choice, dry_run: boo
     """Lands the open ones among the messages meant. Raises OperatorError while silver.events is being written."""
     with only_writer(settings, events.TABLE):
         tables.create(spark, events.TABLE)
-        again = as_received_again(chosen(spark, dataclasses.replace(choice, state="open")), settings)
-        judged = events.as_judged(again, contract()).persist()
+        rules = contracts.in_force(settings.contracts)()
+        again = as_received_again(chosen(spark, dataclasses.replace(choice, state="open")), rules, settings)
+        judged = events.as_judged(again, rules).persist()
         kept = tables.read(spark, events.TABLE).select("event_id", "event_hash", *COORDINATES)
         fated = events.with_fate(judged, as_taken(events.as_ids(judged), kept)).persist()
         try:
             counts = {row["fate"]: row["count"] for row in fated.groupBy("fate").count().collect()}
             if not dry_run:
                 tables.append(events.as_events(fated, settings.streaming.late_hours), events.TABLE)
-                tables.merge(as_changes(fated), TABLE, COORDINATES, "kept.state = 'open'", CHANGED)
+                tables.merge(as_changes(fated, rules), TABLE, COORDINATES, "kept.state = 'open'", CHANGED)
         finally:
             fated.unpersist()
             judged.unpersist()
@@ -60,16 +61,16 @@ def replay(spark: SparkSession, settings: Settings, choice: Choice, dry_run: boo
     return Replayed(landed, counts.get("duplicate", 0), counts.get("quarantined", 0))
 
 
-def as_received_again(quarantined: DataFrame, settings: Settings) -> DataFrame:
+def as_received_again(quarantined: DataFrame, rules: Contract, settings: Settings) -> DataFrame:
     """The messages as bronze.events would have them today, one row for each place in Kafka."""
     how = safe_way(settings.privacy)
     columns = (*COORDINATES, "received_at", "key", "value", "sealed_by")
     kept = quarantined.select(*columns).dropDuplicates([*COORDINATES])  # of one message, where a checkpoint was lost
-    opened = kept.where("sealed_by IS NOT NULL").transform(as_opened(how)).transform(as_safe(contract(), how))
+    opened = kept.where("sealed_by IS NOT NULL").transform(as_opened(how)).transform(as_safe(rules, how))
     return kept.where("sealed_by IS NULL").unionByName(opened)
 
 
-def as_changes(fated: DataFrame) -> DataFrame:
+def as_changes(fated: DataFrame, rules: Contract) -> DataFrame:
     """What the replay says of each row of quarantine.events."""
     is_broken = F.col("fate") == "quarantined"
     return fated.select(
@@ -79,5 +80,5 @@ def as_changes(fated: DataFrame) -> DataFrame:
         "event.event_id",
         "event.event_type",
         "reasons",
-        F.lit(contract().version).alias("contract_version"),
+        F.lit(rules.version).alias("contract_version"),
     )

@@ -6,15 +6,13 @@ nothing twice: each table is appended under a transaction id of its own, and a r
 its coordinates in Kafka, is no duplicate and is not written again.
 """
 
-import functools
-
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from expectations.contract import Contract, contract
+from expectations.contract import Contract
 from expectations.rules import moment
 from expectations.verdict import with_event
-from jobs.lake import job, streams, tables
+from jobs.lake import contracts, job, streams, tables
 from jobs.lake.session import spark_for
 from jobs.lake.settings import Settings
 from jobs.lake.uniqueness import COORDINATES, as_taken, event_hash
@@ -94,16 +92,16 @@ def as_judged(received: DataFrame, rules: Contract) -> DataFrame:
     )
 
 
-def land(received: DataFrame, batch: int, late_hours: int) -> None:
+def land(received: DataFrame, batch: int, rules: Contract, late_hours: int) -> None:
     """One micro-batch of bronze.events into the three tables."""
     query = streams.query_id(received)
     kept = tables.read(received.sparkSession, TABLE).select("event_id", "event_hash", *COORDINATES)
-    judged = as_judged(received, contract()).persist()
+    judged = as_judged(received, rules).persist()
     taken = as_taken(as_ids(judged), kept).persist()
     try:
         fated = with_fate(judged, taken)
         tables.append_once(as_events(fated, late_hours), TABLE, query, batch)
-        tables.append_once(as_rejected(fated, contract()), QUARANTINE, query, batch)
+        tables.append_once(as_rejected(fated, rules), QUARANTINE, query, batch)
         tables.append_once(as_ledger(fated, batch), LEDGER, query, batch)
     finally:
         taken.unpersist()
@@ -114,8 +112,10 @@ def main(settings: Settings, options: job.Options) -> None:
     spark = spark_for(TABLE, settings)
     received = tables.stream(spark, "bronze.events", maxBytesPerTrigger=settings.streaming.max_bytes_per_trigger)
     tables.create(spark, TABLE, QUARANTINE, LEDGER)
-    landing = functools.partial(land, late_hours=settings.streaming.late_hours)
-    streams.run(received.writeStream.foreachBatch(landing), spark, TABLE, settings, options.continuous)
+    rules = contracts.in_force(settings.contracts)
+    late = settings.streaming.late_hours
+    writer = received.writeStream.foreachBatch(lambda rows, batch: land(rows, batch, rules(), late))
+    streams.run(writer, spark, TABLE, settings, options.continuous)
 
 
 if __name__ == "__main__":

@@ -4,13 +4,16 @@ Searches, page views and what names no item are not here. An order that names on
 the quantities and amounts added.
 """
 
+import logging
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from expectations.contract import contract
 from jobs.lake import job, streams, tables
 from jobs.lake.session import spark_for
 from jobs.lake.settings import Settings
+
+log = logging.getLogger(__name__)
 
 TABLE = "silver.interactions"
 OF_ONE_ITEM = ("product_view", "add_to_cart", "remove_from_cart", "add_to_wishlist", "rating")
@@ -22,8 +25,8 @@ def as_interactions(events: DataFrame) -> DataFrame:
     one = F.array(
         F.struct(
             payload["item_id"].alias("item_id"),
-            _own("quantity").cast("double").alias("quantity"),
-            _own("price").alias("amount"),
+            payload["quantity"].cast("double").alias("quantity"),
+            payload["price"].alias("amount"),
             F.lit(None).cast("double").alias("discount"),
         )
     )
@@ -38,25 +41,25 @@ def as_interactions(events: DataFrame) -> DataFrame:
             "line.*",
             "occurred_at",
             "event_date",
-            _own("order_id").alias("order_id"),
-            _own("store_id").alias("store_id"),
+            payload["order_id"].alias("order_id"),
+            payload["store_id"].alias("store_id"),
             F.col("context.source").alias("source"),
         )
     )
 
 
-def _own(field: str) -> Column:
-    """A payload field where the event's type has it: what another type's events bear under its name was not judged."""
-    types = [name for name, schema in contract().payloads.items() if field in schema["properties"]]
-    return F.when(F.col("event_type").isin(types), F.col("payload")[field])
-
-
 def main(settings: Settings, options: job.Options) -> None:
     spark = spark_for(TABLE, settings)
-    events = tables.stream(spark, "silver.events")
     tables.create(spark, TABLE)
-    rows = tables.conformed(as_interactions(events), TABLE)
-    streams.run(tables.append_stream(rows, TABLE), spark, TABLE, settings, options.continuous)
+    while True:
+        version = tables.version(spark, "silver.events")
+        rows = tables.conformed(as_interactions(tables.stream(spark, "silver.events")), TABLE)
+        try:
+            return streams.run(tables.append_stream(rows, TABLE), spark, TABLE, settings, options.continuous)
+        except streams.SourceGrew:
+            if tables.version(spark, "silver.events") == version:
+                raise
+            log.info("%s: silver.events has new fields; reading on with them", TABLE)
 
 
 def _one_per_item(lines: Column) -> Column:

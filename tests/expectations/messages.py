@@ -9,17 +9,38 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from expectations.contract import Contract, Schema, types_of
+from expectations.contract import Contract, Schema, contract, types_of
 
 JUNK: list[Any] = [
     *[None, True, False, 0, -1, 1, 2, 0.25, 1.0, 1.5, 4.2, 5e-324, 1e300, 10_001, 86_400.5, 1_000_001],
     *[2**31, 2**63 - 1, 2**63, -(2**63) - 1, 10**40],
     *["", " ", "x", "a\n", "PL", "pl", "PLN\n", "é中\u2028", "\x00", "😀", "1", "true", "2017-02-29T00:00:00Z"],
+    *[2, 3, "kg", "newest"],
     *["x" * length for length in (64, 65, 128, 129, 320, 321, 1024, 1025)],
     *[[], [0], [None], [{}], [{"item_id": "1", "quantity": 1, "amount": 1}], {}, {"item_id": "5"}, {"analytics": 1}],
 ]
-NAMES = ("item_id", "user_id", "order_id", "quantity", "lines", "price", "payload", "email", "colour", "Item_Id")
+NAMES = (
+    "item_id",
+    "user_id",
+    "order_id",
+    "quantity",
+    "text",
+    "query",
+    "unit",
+    "lines",
+    "price",
+    "payload",
+    "email",
+    "colour",
+    "Item_Id",
+)
 SCRATCHES = ("", "'", '"', "{", "}", ",", "\\", "0", " ", "NaN", "-", "\t", "\n")
+
+
+def version_1() -> Contract:
+    """The committed contract as it was before any event type had a second version."""
+    rules = contract()
+    return Contract(rules.envelope, {name: {1: versions[1]} for name, versions in rules.payloads.items()})
 
 
 def value(schema: Schema) -> st.SearchStrategy[Any]:
@@ -72,14 +93,15 @@ def moments() -> st.SearchStrategy[str]:
 @st.composite
 def events(draw: st.DrawFn, rules: Contract) -> dict[str, Any]:
     """An event that the contract allows."""
-    kind = draw(st.sampled_from(sorted(rules.payloads)))
+    kind = draw(st.sampled_from(rules.kinds))
     envelope = dict(rules.envelope["properties"])
-    del envelope["payload"], envelope["event_type"]
+    del envelope["payload"], envelope["event_type"], envelope["schema_version"]
     always = [name for name in rules.envelope["required"] if name in envelope]
     whole = draw(_object({"properties": envelope, "required": always}))
     if whole.get("user_id") is None and whole.get("anonymous_id") is None:
         whole["user_id"] = draw(value({**envelope["user_id"], "type": "string"}))
-    return {**whole, "event_type": kind, "payload": draw(value(rules.payloads[kind]))}
+    whole.update(event_type=kind.event_type, schema_version=kind.version)
+    return {**whole, "payload": draw(value(kind.payload))}
 
 
 def spoilt(event: dict[str, Any], chance: Random) -> str:

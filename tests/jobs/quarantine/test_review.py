@@ -8,6 +8,7 @@ import pytest
 from pyspark.sql import SparkSession
 from typer.testing import CliRunner
 
+from expectations.contract import contract
 from jobs.cli import app
 from jobs.lake import job, tables
 from jobs.lake.errors import OperatorError
@@ -66,7 +67,9 @@ def test_found_by_each_filter_shown_whole_and_discarded_once(filled: SparkSessio
     assert offsets(state="discarded") == [0, 1]
     assert offsets(state="") == [0, 1, 3, 4, 5]
     assert found[0]["received_at"] == "2018-01-01T00:00:00Z"
-    assert {row["contract_version"] for row in tables.read(filled, "quarantine.events").collect()} == {1}
+    assert {row["contract_version"] for row in tables.read(filled, "quarantine.events").collect()} == {
+        contract().version
+    }
 
 
 def test_an_unknown_state_names_the_known_ones() -> None:

@@ -1,0 +1,166 @@
+"""Version 2 comes while silver.events runs: no restart, no rewrite, and what was too early can be judged again."""
+
+import dataclasses
+import json
+import logging
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql.streaming import StreamingQuery
+
+from expectations.contract import contract, payload_type
+from expectations.schemas import TABLES
+from jobs.lake import contracts, job, sections, tables
+from jobs.lake.errors import OperatorError
+from jobs.lake.settings import Settings
+from jobs.silver import events as silver_events
+from jobs.silver import interactions
+from tests.events import event, received
+from tests.expectations.messages import version_1
+
+CART_1 = {"item_id": "5", "quantity": 2}
+CART_2 = {"item_id": "5", "quantity": 0.25, "unit": "kg", "list_position": 3}
+
+
+@pytest.fixture
+def first(lake: SparkSession, monkeypatch: pytest.MonkeyPatch) -> SparkSession:
+    """A lake and a program of the time when every event type had one version."""
+    then = {**TABLES["silver.events"].columns, "payload": payload_type(version_1())}
+    monkeypatch.setitem(TABLES, "silver.events", dataclasses.replace(TABLES["silver.events"], columns=then))
+    monkeypatch.setattr(contracts, "contract", version_1)
+    tables.create(lake, "bronze.events", "silver.events", "quarantine.events", "ops.ledger")
+    return lake
+
+
+def arrive(spark: SparkSession, messages: list[dict[str, Any]], at: int) -> None:
+    tables.append(received(spark, messages, first_offset=at), "bronze.events")
+
+
+def started(spark: SparkSession, folder: Path) -> StreamingQuery:
+    rules = contracts.in_force(sections.Contracts(folder=str(folder)))
+    writer = tables.stream(spark, "bronze.events").writeStream
+    writer = writer.foreachBatch(lambda rows, batch: silver_events.land(rows, batch, rules()))
+    return writer.option("checkpointLocation", tables.checkpoint(spark, "silver.events")).start()
+
+
+def files(spark: SparkSession) -> set[str]:
+    return set(tables.read(spark, "silver.events").inputFiles())
+
+
+def landed(spark: SparkSession) -> dict[str, tuple[Any, ...]]:
+    columns = ["event_id", "schema_version", "payload.query", "payload.quantity"]
+    return {row[0]: tuple(row)[1:] for row in tables.read(spark, "silver.events").select(*columns).collect()}
+
+
+def add_version_2(folder: Path) -> None:
+    for event_type in ("search", "add_to_cart"):
+        schema = contract().payloads[event_type][2]
+        (folder / f"{event_type}.v2.json").write_text(json.dumps(schema))
+    (folder / "rating.v2.json").write_text("{half written")
+
+
+def test_version_2_lands_without_a_restart(
+    first: SparkSession, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "contracts"
+    folder.mkdir()
+    second = [
+        event("search", event_id="{}-search", schema_version=2, payload={"text": "bread", "sort": "newest"}),
+        event("add_to_cart", event_id="{}-cart", schema_version=2, payload=CART_2),
+    ]
+    early, later = (
+        [{**one, "event_id": one["event_id"].format(when)} for one in second] for when in ("early", "later")
+    )
+    arrive(first, [event("search", event_id="a"), event("add_to_cart", event_id="b", payload=CART_1)], at=0)
+    query = started(first, folder)
+    try:
+        query.processAllAvailable()
+        run, of_version_1 = query.runId, files(first)
+        arrive(first, early, at=10)
+        query.processAllAvailable()
+        rejected = tables.read(first, "quarantine.events")
+        assert [row["reasons"] for row in rejected.collect()] == [
+            ["schema_version: not a known version of its event_type"]
+        ] * 2
+        with caplog.at_level(logging.INFO):
+            add_version_2(folder)
+            arrive(first, [*later, event("add_to_cart", event_id="c", payload=CART_1)], at=20)
+            query.processAllAvailable()
+        assert "contract refused: rating.v2.json is not a JSON Schema: not JSON" in caplog.text
+        assert query.isActive and query.runId == run
+    finally:
+        query.stop()
+    assert landed(first) == {
+        "a": (1, "milk", None),
+        "b": (1, None, 2.0),
+        "c": (1, None, 2.0),
+        "later-search": (2, "bread", None),
+        "later-cart": (2, None, 0.25),
+    }
+    assert of_version_1 <= files(first)
+    read = tables.read(first, "silver.events").where("event_id = 'later-cart'").selectExpr("payload.*").collect()[0]
+    assert (read["unit"], read["list_position"]) == ("kg", 3)
+    rules = contracts.in_force(sections.Contracts(folder=str(folder)))()
+    again = silver_events.as_judged(rejected, rules)
+    assert [row["reasons"] for row in again.collect()] == [[], []]
+
+
+def test_a_program_that_knows_less_writes_into_the_wider_table(lake: SparkSession) -> None:
+    tables.create(lake, "bronze.events", "silver.events", "quarantine.events", "ops.ledger")
+    arrive(lake, [event("search", event_id="a"), event("add_to_cart", event_id="b", payload=CART_1)], at=0)
+    writer = tables.stream(lake, "bronze.events").writeStream.trigger(availableNow=True)
+    writer = writer.foreachBatch(lambda rows, batch: silver_events.land(rows, batch, version_1()))
+    writer.option("checkpointLocation", tables.checkpoint(lake, "silver.events")).start().awaitTermination()
+    assert landed(lake) == {"a": (1, "milk", None), "b": (1, None, 2.0)}
+
+
+@pytest.fixture
+def reading(first: SparkSession, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Thread]:
+    """silver.interactions with --continuous, in a thread."""
+    monkeypatch.setattr(interactions, "spark_for", lambda *_: first)
+    often = settings.model_copy(update={"streaming": settings.streaming.model_copy(update={"trigger_seconds": 0})})
+    options = job.Options(job.moment("2018-01-01"), continuous=True)
+    thread = threading.Thread(target=interactions.main, args=(often, options))
+    thread.start()
+    yield thread
+    for query in first.streams.active:
+        if query.name == "silver.interactions":
+            query.stop()
+    thread.join(60)
+    assert not thread.is_alive()
+
+
+def test_the_next_table_reads_on(first: SparkSession, tmp_path: Path, reading: threading.Thread) -> None:
+    folder = tmp_path / "contracts"
+    folder.mkdir()
+    arrive(first, [event("add_to_cart", event_id="b", payload=CART_1)], at=0)
+    query = started(first, folder)
+    try:
+        query.processAllAvailable()
+        wait_for(first, {"b": 2.0}, reading)
+        add_version_2(folder)
+        arrive(first, [event("add_to_cart", event_id="c", schema_version=2, payload=CART_2)], at=1)
+        query.processAllAvailable()
+        wait_for(first, {"b": 2.0, "c": 0.25}, reading)
+    finally:
+        query.stop()
+
+
+def wait_for(spark: SparkSession, wanted: dict[str, float], reading: threading.Thread) -> None:
+    found: dict[str, float] = {}
+    for _ in range(600):
+        if tables.exists(spark, "silver.interactions"):
+            found = {row["event_id"]: row["quantity"] for row in tables.read(spark, "silver.interactions").collect()}
+        if found == wanted or not reading.is_alive():
+            break
+        threading.Event().wait(0.2)
+    assert found == wanted
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(OperatorError, match=r"nowhere \(setting contracts\.folder\)"):
+        contracts.in_force(sections.Contracts(folder=str(tmp_path / "nowhere")))
