@@ -7,7 +7,7 @@ A table `layer.name` lies at <root>/layer/name; the stream that feeds it keeps i
 from collections.abc import Iterable
 
 from delta.exceptions import ConcurrentAppendException
-from delta.tables import DeltaTable
+from delta.tables import DeltaMergeBuilder, DeltaTable
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming import DataStreamWriter
@@ -80,6 +80,12 @@ def update(spark: SparkSession, name: str, where: Column, values: dict[str, str 
         raise OperatorError(f"{name} was written to meanwhile; nothing was changed, run it again") from error
     ours = table.history().where((F.col("version") > before) & (F.col("operation") == "UPDATE"))
     return sum(int(row["operationMetrics"]["numUpdatedRows"]) for row in ours.collect())
+
+
+def merge(frame: DataFrame, name: str, on: str) -> DeltaMergeBuilder:
+    """An unstarted MERGE of the frame, called `new` in conditions, into the table, called `old`."""
+    table = DeltaTable.forPath(frame.sparkSession, _location(frame.sparkSession, name))
+    return table.alias("old").merge(frame.alias("new"), on)
 
 
 def create(spark: SparkSession, *names: str) -> None:
