@@ -24,6 +24,9 @@ def read(spark: SparkSession, source: Source, rules: SourceContract, sources: So
     with read_faults(source):
         # Without a zone a timestamp is the wall's time, whatever zone this machine is in.
         options = {"fetchsize": ROWS_AT_A_TIME, "preferTimestampNTZ": "true"}
+        if source.where.startswith("jdbc:postgresql:"):
+            # Spark writes `since` in UTC without saying so; the driver would have it read in this machine's zone.
+            options["sessionInitStatement"] = "SET TIME ZONE 'UTC'"
         frame = spark.read.format("jdbc").options(url=source.where, dbtable=source.table, **options, **login).load()
         if since is not None and source.changed in frame.columns:
             changed = F.col(source.changed)

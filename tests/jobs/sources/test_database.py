@@ -4,6 +4,7 @@ import logging
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -59,6 +60,17 @@ def test_a_table_is_landed_whole_with_its_history(lake: SparkSession, sourced: S
     ]
 
 
+@pytest.fixture
+def in_new_york(lake: SparkSession) -> Iterator[None]:
+    """The JVM's own zone is five hours behind what sessions count in; a driver takes its word for it."""
+    zones = lake._jvm.java.util.TimeZone  # type: ignore[union-attr]
+    before = zones.getDefault()
+    zones.setDefault(zones.getTimeZone("America/New_York"))
+    yield
+    zones.setDefault(before)
+
+
+@pytest.mark.usefixtures("in_new_york")
 @pytest.mark.parametrize(
     ("column", "moments"),
     [
@@ -82,14 +94,9 @@ def test_changes_only_when_incremental(
     rows = tables.read(lake, "bronze.crm").where("landing = 2").collect()
     assert {row["household_id"] for row in rows} == {"2", "3", "4"}
     customers.run("DELETE FROM customers")
+    before = tables.version(lake, "ops.landings")
     land("crm", settings, AT + 2 * DAY)
-    history.keep("crm", settings)
-    assert states(lake) == [(key, "a", True) for key in "1234"]
-    # A full landing finds what an incremental one cannot see.
-    customers.run(insert + f"(1, 'unseen', {first}), (4, 'a', {third})")
-    land("crm", sourced(crm=customers.url, crm_table="customers", max_shrink=0.5), AT + 3 * DAY)
-    history.keep("crm", settings)
-    assert [row for row in states(lake) if row[2]] == [("1", "unseen", True), ("4", "a", True)]
+    assert tables.version(lake, "ops.landings") == before
 
 
 def test_faults_are_one_line_without_a_login(
