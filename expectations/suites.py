@@ -37,11 +37,11 @@ def suite_for(name: str) -> ExpectationSuite:
 
 
 def bronze_catalog() -> Expectations:
-    return [*_grain("product_id")]
+    return [*_grain("landing", "product_id"), *_required("landed_at")]
 
 
 def bronze_crm() -> Expectations:
-    return [*_grain("household_id")]
+    return [*_grain("landing", "household_id"), *_required("landed_at")]
 
 
 def silver_events() -> Expectations:
@@ -70,6 +70,14 @@ def silver_interactions() -> Expectations:
         _row("event_date = to_date(occurred_at)"),
         _row("event_type <> 'purchase' OR (order_id IS NOT NULL AND quantity IS NOT NULL AND amount IS NOT NULL)"),
     ]
+
+
+def silver_catalog() -> Expectations:
+    return _history_of("product_id")
+
+
+def silver_crm() -> Expectations:
+    return _history_of("household_id")
 
 
 def silver_items() -> Expectations:
@@ -171,6 +179,8 @@ SUITES: dict[str, Callable[[], Expectations]] = {
     "bronze.crm": bronze_crm,
     "silver.events": silver_events,
     "silver.interactions": silver_interactions,
+    "silver.catalog": silver_catalog,
+    "silver.crm": silver_crm,
     "silver.items": silver_items,
     "silver.people": silver_people,
     "gold.ratings": gold_ratings,
@@ -190,6 +200,12 @@ def _grain(*key: str) -> Expectations:
 
 def _required(*columns: str) -> Expectations:
     return [gxe.ExpectColumnValuesToNotBeNull(column=column) for column in columns]
+
+
+def _history_of(key: str) -> Expectations:
+    # Of two rows still valid both have no valid_to.
+    one_now = ExpectKeyToBeUnique(key=[key, "valid_to"])
+    return [*_grain(key, "valid_from"), one_now, _row("valid_from < valid_to")]
 
 
 def _least(column: str, value: float) -> Expectation:

@@ -19,8 +19,10 @@ MAY_IMPORT = {
 }
 WRITTEN_BESIDE = {
     "quarantine.events",
+    "quarantine.sources",
     "ops.ledger",
     "ops.quality",
+    "ops.landings",
     "gold.person_factors",
     "gold.item_factors",
 }

@@ -1,6 +1,7 @@
 """What was received, made safe to keep."""
 
-from expectations.schemas.table import SOURCE_OF_A_MESSAGE, Table, stats_on
+from expectations.schemas.table import OF_A_LANDING, SOURCE_OF_A_MESSAGE, Table, stats_on
+from expectations.source_contract import source_contract
 
 TABLES: dict[str, Table] = {
     "bronze.events": Table(
@@ -17,30 +18,17 @@ TABLES: dict[str, Table] = {
         properties=stats_on("partition", "offset", "received_at"),
     ),
     "bronze.catalog": Table(
-        grain="one row per product of the catalogue file as last landed",
+        grain="one row per landing and product: the last landing, and those that silver.catalog has not taken in",
         job="bronze.catalog",
-        columns={
-            "product_id": "string",
-            "manufacturer_id": "string",
-            "department": "string",
-            "brand": "string",
-            "product_category": "string",
-            "product_type": "string",
-            "package_size": "string",
-        },
+        columns={**source_contract("catalog").columns, **OF_A_LANDING},
+        partition_by=("landing",),
+        properties=stats_on("landed_at"),
     ),
     "bronze.crm": Table(
-        grain="one row per customer of the CRM file as last landed",
+        grain="one row per landing and customer: the last landing, and those that silver.crm has not taken in",
         job="bronze.crm",
-        columns={
-            "household_id": "string",
-            "age": "string",
-            "income": "string",
-            "home_ownership": "string",
-            "marital_status": "string",
-            "household_size": "string",
-            "household_comp": "string",
-            "kids_count": "string",
-        },
+        columns={**source_contract("crm").columns, **OF_A_LANDING},
+        partition_by=("landing",),
+        properties=stats_on("landed_at"),
     ),
 }

@@ -1,6 +1,6 @@
 """The accounts: what became of every message, and what was found of every table."""
 
-from expectations.schemas.table import Table
+from expectations.schemas.table import OF_A_LANDING, Table
 
 TABLES: dict[str, Table] = {
     "ops.ledger": Table(
@@ -31,6 +31,23 @@ TABLES: dict[str, Table] = {
             "observed": "string",
             "unexpected": "bigint",
             "rows": "bigint",
+        },
+    ),
+    "ops.landings": Table(
+        grain="one row per bronze table and landing: what was read; and per silver table and landing: what it changed",
+        job="bronze.catalog",
+        columns={
+            "table_name": "string",
+            **OF_A_LANDING,
+            "origin": "string COMMENT 'where the source lies; never a login'",
+            "mode": "string COMMENT 'full or incremental'",
+            "rows": "bigint COMMENT 'good rows of the landing; of a silver table the rows now valid'",
+            "quarantined": "bigint",
+            "opened": "bigint COMMENT 'rows that became valid'",
+            "closed": "bigint COMMENT 'rows that ceased to be'",
+            "changed_column": "string",
+            "watermark": "string COMMENT 'greatest value of changed_column read so far, where incremental goes on'",
+            "files": "map<string, string> COMMENT 'each file read, and what tells one state of it from the next'",
         },
     ),
 }

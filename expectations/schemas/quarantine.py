@@ -1,6 +1,6 @@
 """What was rejected, and why."""
 
-from expectations.schemas.table import SOURCE_OF_A_MESSAGE, Table, stats_on
+from expectations.schemas.table import OF_A_LANDING, SOURCE_OF_A_MESSAGE, Table, stats_on
 
 TABLES: dict[str, Table] = {
     "quarantine.events": Table(
@@ -18,5 +18,22 @@ TABLES: dict[str, Table] = {
             "state": "string COMMENT 'open, replayed or discarded'",
         },
         properties=stats_on("partition", "offset", "received_at", "event_type", "state"),
+    ),
+    "quarantine.sources": Table(
+        grain="one row per rejected row of a batch source and landing",
+        job="bronze.catalog",
+        columns={
+            "table_name": "string COMMENT 'the bronze table it was meant for'",
+            **OF_A_LANDING,
+            "origin": "string COMMENT 'where the source lies'",
+            "place": "string COMMENT 'the file, or the table of a database'",
+            "row_key": "string COMMENT 'as far as it could be read'",
+            "row": "string COMMENT 'the fields as JSON; null where the row could not be parsed'",
+            "unreadable": "binary COMMENT 'the text of a row that could not be parsed'",
+            "reasons": "array<string> COMMENT 'every rule the row breaks, as field: what is wrong'",
+            "state": "string COMMENT 'open or discarded'",
+        },
+        partition_by=("table_name", "landing"),
+        properties=stats_on("landed_at", "state"),
     ),
 }

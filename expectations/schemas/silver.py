@@ -1,7 +1,8 @@
 """What is valid, unique and typed."""
 
 from expectations.contract import contract, payload_type
-from expectations.schemas.table import SOURCE_OF_A_MESSAGE, Table, stats_on
+from expectations.schemas.table import SOURCE_OF_A_MESSAGE, WHILE_VALID, Table, stats_on
+from expectations.source_contract import source_contract
 
 CONTEXT = (
     "struct<device_type: string, os: string, country: string, language: string, referrer: string, "
@@ -53,6 +54,18 @@ TABLES: dict[str, Table] = {
             "store_id": "string",
             "source": "string COMMENT 'derived for generated events, null for real ones'",
         },
+    ),
+    "silver.catalog": Table(
+        grain="one row per product and time in which the catalogue said so",
+        job="silver.catalog",
+        columns={**source_contract("catalog").columns, **WHILE_VALID},
+        properties=stats_on("valid_from", "valid_to"),
+    ),
+    "silver.crm": Table(
+        grain="one row per customer and time in which the CRM said so",
+        job="silver.crm",
+        columns={**source_contract("crm").columns, **WHILE_VALID},
+        properties=stats_on("valid_from", "valid_to"),
     ),
     "silver.items": Table(
         grain="one row per item: the catalogue, and items sold that it does not know",

@@ -31,6 +31,16 @@ SOURCE_OF_A_MESSAGE = {
     "received_at": "timestamp COMMENT 'when the broker took the message'",
 }
 
+OF_A_LANDING = {
+    "landing": "bigint COMMENT 'counts up from 1; ops.landings says what it was'",
+    "landed_at": "timestamp",
+}
+
+WHILE_VALID = {
+    "valid_from": "timestamp COMMENT 'landed_at of the landing that brought it'",
+    "valid_to": "timestamp COMMENT 'landed_at of the landing that changed or lacked it; null: still so'",
+}
+
 
 def stats_on(*columns: str) -> dict[str, str]:
     """Delta keeps least and greatest values of these columns alone: of others they help no reader, cost every write,

@@ -1,13 +1,17 @@
-"""bronze.catalog: one row per product of the catalogue file, as it stands there. Each run replaces the last."""
+"""bronze.catalog: one row per product of the catalogue and landing, as the source has it.
 
-from jobs.lake import job, source_files
+Rejected rows go to quarantine.sources.
+"""
+
+from jobs.lake import job
 from jobs.lake.settings import Settings
+from jobs.sources import landing
 
 TABLE = "bronze.catalog"
 
 
-def main(settings: Settings, _: job.Options) -> None:
-    source_files.land(TABLE, settings.sources.catalog, "sources.catalog", settings)
+def main(settings: Settings, options: job.Options) -> None:
+    landing.land("catalog", settings, options.as_of)
 
 
 if __name__ == "__main__":

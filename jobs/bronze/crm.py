@@ -1,13 +1,17 @@
-"""bronze.crm: one row per customer of the CRM file, as it stands there. Each run replaces the last."""
+"""bronze.crm: one row per customer of the CRM and landing, as the source has it.
 
-from jobs.lake import job, source_files
+Rejected rows go to quarantine.sources.
+"""
+
+from jobs.lake import job
 from jobs.lake.settings import Settings
+from jobs.sources import landing
 
 TABLE = "bronze.crm"
 
 
-def main(settings: Settings, _: job.Options) -> None:
-    source_files.land(TABLE, settings.sources.crm, "sources.crm", settings)
+def main(settings: Settings, options: job.Options) -> None:
+    landing.land("crm", settings, options.as_of)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,10 @@
 """The sections of the settings, as typed and frozen values; conf/base.toml says what each key means."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Mode = Literal["full", "incremental"]
 
 
 class Section(BaseModel):
@@ -34,7 +38,16 @@ class Streaming(Section):
 
 class Sources(Section):
     catalog: str
+    catalog_table: str
+    catalog_mode: Mode
+    catalog_changed: str
     crm: str
+    crm_table: str
+    crm_mode: Mode
+    crm_changed: str
+    user_variable: str
+    password_variable: str
+    max_shrink: float = Field(ge=0, le=1)
 
 
 class Ratings(Section):

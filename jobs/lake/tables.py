@@ -7,7 +7,7 @@ A table `layer.name` lies at <root>/layer/name; the stream that feeds it keeps i
 from collections.abc import Iterable
 
 from delta.exceptions import ConcurrentAppendException
-from delta.tables import DeltaTable
+from delta.tables import DeltaMergeBuilder, DeltaTable
 from pyspark.sql import Column, DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming import DataStreamWriter
@@ -86,20 +86,10 @@ def update(spark: SparkSession, name: str, where: Column, values: dict[str, str 
     return sum(int(row["operationMetrics"]["numUpdatedRows"]) for row in ours.collect())
 
 
-def merge(changes: DataFrame, name: str, key: tuple[str, ...], where: str, values: dict[str, str | Column]) -> None:
-    """Sets columns of the rows that `changes` has too, by `key`, where the condition holds, in one commit.
-
-    `where` and `values` are SQL; the table's row is `kept`, the other `changed`. Raises OperatorError, and changes
-    nothing, when the table was written to meanwhile.
-    """
-    spark = changes.sparkSession
-    _require(spark, name)
-    same = " AND ".join(f"kept.`{column}` = changed.`{column}`" for column in key)
-    merging = DeltaTable.forPath(spark, _location(spark, name)).alias("kept").merge(changes.alias("changed"), same)
-    try:
-        merging.whenMatchedUpdate(where, values).execute()
-    except ConcurrentAppendException as error:
-        raise OperatorError(f"{name} was written to meanwhile; nothing was changed, run it again") from error
+def merge(frame: DataFrame, name: str, on: str) -> DeltaMergeBuilder:
+    """An unstarted MERGE of the frame, called `new` in conditions, into the table, called `old`."""
+    table = DeltaTable.forPath(frame.sparkSession, _location(frame.sparkSession, name))
+    return table.alias("old").merge(frame.alias("new"), on)
 
 
 def create(spark: SparkSession, *names: str) -> None:

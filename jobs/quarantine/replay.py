@@ -7,11 +7,13 @@ that are still broken stay open, with the reasons of today.
 
 import dataclasses
 
+from delta.exceptions import ConcurrentAppendException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from expectations.contract import Contract
 from jobs.lake import contracts, tables
+from jobs.lake.errors import OperatorError
 from jobs.lake.settings import Settings
 from jobs.lake.uniqueness import COORDINATES, as_taken
 from jobs.lake.writer import only_writer
@@ -22,9 +24,9 @@ from jobs.silver import events
 
 # A message that lands keeps what it was quarantined as.
 CHANGED: dict[str, str | Column] = {
-    **{name: f"changed.{name}" for name in ("state", "event_id", "event_type", "contract_version")},
+    **{name: f"new.{name}" for name in ("state", "event_id", "event_type", "contract_version")},
     **{
-        name: f"CASE WHEN changed.state = 'open' THEN changed.{name} ELSE kept.{name} END"
+        name: f"CASE WHEN new.state = 'open' THEN new.{name} ELSE old.{name} END"
         for name in ("key", "value", "sealed_by", "reasons")
     },
 }
@@ -53,7 +55,7 @@ def replay(spark: SparkSession, settings: Settings, choice: Choice, dry_run: boo
             counts = {row["fate"]: row["count"] for row in fated.groupBy("fate").count().collect()}
             if not dry_run:
                 tables.append(events.as_events(fated, settings.streaming.late_hours), events.TABLE)
-                tables.merge(as_changes(fated, rules), TABLE, COORDINATES, "kept.state = 'open'", CHANGED)
+                settle(as_changes(fated, rules))
         finally:
             fated.unpersist()
             judged.unpersist()
@@ -82,3 +84,15 @@ def as_changes(fated: DataFrame, rules: Contract) -> DataFrame:
         "reasons",
         F.lit(rules.version).alias("contract_version"),
     )
+
+
+def settle(changes: DataFrame) -> None:
+    """Writes what the replay says into the rows that are still open, in one commit.
+
+    Raises OperatorError, and changes nothing, when quarantine.events was written to meanwhile.
+    """
+    same = " AND ".join(f"old.`{name}` = new.`{name}`" for name in COORDINATES)
+    try:
+        tables.merge(changes, TABLE, same).whenMatchedUpdate("old.state = 'open'", CHANGED).execute()
+    except ConcurrentAppendException as error:
+        raise OperatorError(f"{TABLE} was written to meanwhile; what landed is safe, run the replay again") from error

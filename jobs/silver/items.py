@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 from jobs.lake import job, tables
 from jobs.lake.session import spark_for
 from jobs.lake.settings import Settings
+from jobs.sources.history import now
 
 TABLE = "silver.items"
 
@@ -40,7 +41,7 @@ def name() -> Column:
 
 def main(settings: Settings, _: job.Options) -> None:
     spark = spark_for(TABLE, settings)
-    catalog, interactions = tables.read(spark, "bronze.catalog"), tables.read(spark, "silver.interactions")
+    catalog, interactions = now(spark, "silver.catalog"), tables.read(spark, "silver.interactions")
     tables.overwrite(as_items(catalog, interactions), TABLE)
 
 

@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 from jobs.lake import job, tables
 from jobs.lake.session import spark_for
 from jobs.lake.settings import Settings
+from jobs.sources.history import now
 
 TABLE = "silver.people"
 
@@ -26,7 +27,7 @@ def as_people(events: DataFrame, crm: DataFrame) -> DataFrame:
 
 def main(settings: Settings, _: job.Options) -> None:
     spark = spark_for(TABLE, settings)
-    tables.overwrite(as_people(tables.read(spark, "silver.events"), tables.read(spark, "bronze.crm")), TABLE)
+    tables.overwrite(as_people(tables.read(spark, "silver.events"), now(spark, "silver.crm")), TABLE)
 
 
 if __name__ == "__main__":

@@ -52,8 +52,8 @@ POINTS: dict[str, Callable[[], None]] = {
     "between quarantine and ledger": lambda: _after_table("quarantine.events"),
     "before the commit log": lambda: _set(silver_events, "land", then_die(silver_events.land)),
     "after the commit log": lambda: _set(silver_events, "main", then_die(silver_events.main)),
-    "in replay, after silver": lambda: _set(tables, "merge", die),
-    "in replay, after quarantine": lambda: _set(tables, "merge", then_die(tables.merge)),
+    "in replay, after silver": lambda: _set(replay, "settle", die),
+    "in replay, after quarantine": lambda: _set(replay, "settle", then_die(replay.settle)),
 }
 
 

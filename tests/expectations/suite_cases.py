@@ -51,9 +51,18 @@ def not_finite(column: str, *breaks: tuple[str, str], **change: Any) -> tuple[Br
     )
 
 
+def history_of(key: str) -> Case:
+    return Case(
+        {key: "900", "valid_from": AT},
+        (key,),
+        (),
+        (rule("over before it began", "valid_to", valid_to=BEFORE_2000), rule("over at once", "valid_to", valid_to=AT)),
+    )
+
+
 CASES: dict[str, Case] = {
-    "bronze.catalog": Case({"product_id": "1095275"}, ("product_id",), ()),
-    "bronze.crm": Case({"household_id": "900"}, ("household_id",), ()),
+    "bronze.catalog": Case({"product_id": "1095275", "landing": 1, "landed_at": AT}, ("product_id",), ("landed_at",)),
+    "bronze.crm": Case({"household_id": "900", "landing": 1, "landed_at": AT}, ("household_id",), ("landed_at",)),
     "silver.events": Case(
         {
             "event_id": "e",
@@ -126,6 +135,8 @@ CASES: dict[str, Case] = {
             Broken("no day", {"event_date": None}, ((NOT_NULL, "event_date"),)),
         ),
     ),
+    "silver.catalog": history_of("product_id"),
+    "silver.crm": history_of("household_id"),
     "silver.items": Case(
         {"item_id": "i", "name": "Ice, 22 lb"}, ("item_id",), ("name",), (rule("blank", "trim", name="  "),)
     ),

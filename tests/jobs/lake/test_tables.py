@@ -4,9 +4,8 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from jobs.lake import source_files, tables
+from jobs.lake import tables
 from jobs.lake.errors import OperatorError
-from jobs.lake.settings import Settings
 
 FALLBACKS = "segment_id string, rank int, item_id string, score double"
 
@@ -68,14 +67,6 @@ def test_columns_take_the_tables_types_and_order(lake: SparkSession) -> None:
         ("item_id", "string"),
         ("score", "double"),
     ]
-
-
-def test_a_source_file_that_is_missing_or_short_is_named(lake: SparkSession, settings: Settings, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    with pytest.raises(OperatorError, match=r"bronze\.crm: cannot read .*none\.csv \(setting sources\.crm\)"):
-        source_files.land("bronze.crm", str(tmp_path / "none.csv"), "sources.crm", settings)
-    (tmp_path / "short.csv").write_text("household_id,age\n1,65+\n")
-    with pytest.raises(OperatorError, match=r"lacks the columns income, home_ownership"):
-        source_files.land("bronze.crm", str(tmp_path / "short.csv"), "sources.crm", settings)
 
 
 def test_the_log_keeps_no_values_of_people(lake: SparkSession) -> None:

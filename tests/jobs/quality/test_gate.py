@@ -25,7 +25,7 @@ def build_ratings(spark: SparkSession, weight: float) -> None:
 
 
 def build_catalog(spark: SparkSession, *ids: str) -> None:
-    build(spark, "bronze.catalog", *((id_, *[None] * 6) for id_ in ids))
+    build(spark, "bronze.catalog", *((id_, *[None] * 6, 1, AT) for id_ in ids))
 
 
 def verdicts(spark: SparkSession) -> dict[tuple[str, int], tuple[int, int]]:

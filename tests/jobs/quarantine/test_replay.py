@@ -83,7 +83,7 @@ def test_a_replay_killed_between_the_tables_is_finished_by_the_next(
         raise RuntimeError("crash")
 
     with monkeypatch.context() as broken:
-        broken.setattr(tables, "merge", crash)
+        broken.setattr("jobs.quarantine.replay.settle", crash)
         with pytest.raises(RuntimeError, match="crash"):
             replay(filled, here, Choice())
     assert kept(filled) == {"a": 1, "b": 1, "c": 1} and set(states(filled).values()) == {"open"}

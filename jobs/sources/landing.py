@@ -1,0 +1,161 @@
+"""One landing of a batch source: read, judged, counted, and only then in bronze.
+
+Order: quarantine.sources, the bronze table, ops.landings. The last says that the landing is done. One that was
+killed before is not there for any reader of ops.landings, and the next run overwrites what it left.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import functions as F
+
+from expectations.source_contract import SourceContract, source_contract
+from expectations.source_rules import UNREADABLE, with_reasons
+from jobs.lake import tables
+from jobs.lake.errors import OperatorError
+from jobs.lake.session import spark_for
+from jobs.lake.settings import Settings
+from jobs.sources import bucket, database, files, landings
+from jobs.sources.landings import Landing, Past
+from jobs.sources.received import CHANGED, PLACE, Received, read_faults
+from jobs.sources.source import Source, source_of
+
+QUARANTINE = "quarantine.sources"
+log = logging.getLogger(__name__)
+
+
+def land(name: str, settings: Settings, as_of: datetime) -> None:
+    """Lands source `name` (catalog or crm) as of a moment; nothing, where it has nothing new.
+
+    Raises OperatorError when it cannot be read, is empty, or has shrunk by more than the settings allow.
+    """
+    source, rules, table = source_of(name, settings), source_contract(name), f"bronze.{name}"
+    spark = spark_for(table, settings)
+    tables.create(spark, table, QUARANTINE, landings.TABLE)
+    past = landings.past(spark, name)
+    with received(spark, source, rules, settings, past) as given, landings.alone(table):
+        if given is None:
+            log.info("%s: nothing new in %s", table, source.origin)
+            return
+        landing = past.next_one(source, as_of)
+        judged = given.rows.transform(protected).transform(with_reasons(rules))
+        judged = judged.persist(StorageLevel.MEMORY_AND_DISK)
+        try:
+            with read_faults(source):
+                counts = _counts(judged)
+            if counts["rows"] == 0 and source.is_incremental:
+                log.info("%s: nothing new in %s", table, source.origin)
+                return
+            mine = f"table_name = '{table}' AND landing = {landing.number}"
+            tables.overwrite(as_rejected(judged, source, rules, landing), QUARANTINE, mine)
+            _require_enough(source, counts, past.known_rows(), settings.sources.max_shrink)
+            done = ", ".join(["0", *[str(one.number) for one in past.pending()]])
+            tables.overwrite(as_landed(judged, landing), table, f"landing NOT IN ({done})")
+        finally:
+            judged.unpersist()
+        landings.record(
+            spark,
+            table,
+            landing,
+            origin=source.origin,
+            rows=counts["good"],
+            quarantined=counts["rows"] - counts["good"],
+            changed_column=source.changed or None,
+            watermark=counts["watermark"],
+            files=given.files,
+        )
+    bad = counts["rows"] - counts["good"]
+    log.info("%s: landing %d, %s rows, %s quarantined", table, landing.number, f"{counts['good']:,}", f"{bad:,}")
+
+
+def protected(rows: DataFrame) -> DataFrame:
+    """The place where direct identifiers become tokens: the rows have just been read, and nothing of them is kept yet.
+
+    Columns: the contract's fields by name, and `_unreadable`, the text of a row that could not be parsed and may
+    hold anything.
+    """
+    return rows
+
+
+def as_landed(judged: DataFrame, landing: Landing) -> DataFrame:
+    """The good rows in the columns of the bronze table."""
+    return _stamped(judged.where(F.size("reasons") == 0), landing)
+
+
+def as_rejected(judged: DataFrame, source: Source, rules: SourceContract, landing: Landing) -> DataFrame:
+    """The rejected rows in the columns of quarantine.sources."""
+    is_parsed = F.col(UNREADABLE).isNull()
+    return _stamped(judged.where(F.size("reasons") > 0), landing).select(
+        F.lit(f"bronze.{source.name}").alias("table_name"),
+        "landing",
+        "landed_at",
+        F.lit(source.origin).alias("origin"),
+        F.col(PLACE).alias("place"),
+        F.when(is_parsed, F.col(rules.key)).alias("row_key"),
+        F.when(is_parsed, F.to_json(F.struct(*rules.names))).alias("row"),
+        F.encode(UNREADABLE, "UTF-8").alias("unreadable"),
+        "reasons",
+        F.lit("open").alias("state"),
+    )
+
+
+@contextmanager
+def received(
+    spark: SparkSession, source: Source, rules: SourceContract, settings: Settings, past: Past
+) -> Iterator[Received | None]:
+    """What the source has to give, None where all of it was landed before. Copies of it live as long as this."""
+    if source.is_database:
+        since = past.watermark(source) if source.is_incremental else None
+        yield Received(database.read(spark, source, rules, settings.sources, since))
+        return
+    found = bucket.listed(source) if source.is_bucket else files.listed(spark, source)
+    before = {} if past.is_lost else landings.landed_files(spark, source)
+    new = {name: state for name, state in found.items() if before.get(name) != state}
+    chosen = new if source.is_incremental else found
+    if not new and (source.is_incremental or len(before) == len(found)):
+        yield None
+        return
+    kind, names = files.kind_of(sorted(chosen), source), sorted(chosen)
+    if not source.is_bucket:
+        yield Received(files.read(spark, names, kind, source, rules), chosen)
+        return
+    if not spark.sparkContext.master.startswith("local"):  # type: ignore[union-attr]
+        raise OperatorError(
+            f"{source.setting}: s3:// is copied to this machine, which executors on others cannot read;"
+            " on a cluster write s3a:// and bring its JARs"
+        )
+    with bucket.staged(names, source, settings.home / "staging" / source.name) as paths:
+        yield Received(files.read(spark, paths, kind, source, rules), chosen)
+
+
+def _counts(judged: DataFrame) -> Row:
+    counted = judged.agg(
+        F.count("*").alias("rows"),
+        F.count_if(F.size("reasons") == 0).alias("good"),
+        F.max(CHANGED).cast("string").alias("watermark"),
+    ).first()
+    assert counted is not None
+    return counted
+
+
+def _require_enough(source: Source, counts: Row, known: int | None, max_shrink: float) -> None:
+    if source.is_incremental:
+        return
+    good, bad = counts["good"], counts["rows"] - counts["good"]
+    seen = f"bronze.{source.name}: {source.origin} has {good:,} good rows"
+    rejected = f" ({bad:,} bad ones lie in {QUARANTINE})" if bad else ""
+    if good == 0:
+        raise OperatorError(f"{seen}{rejected}; an empty source is never landed: mend it (setting {source.setting})")
+    if known is not None and good < known * (1 - max_shrink):
+        raise OperatorError(
+            f"{seen}{rejected}, {known:,} were known, and sources.max_shrink is {max_shrink:g}; if that is right,"
+            f" allow it once: LAKEHOUSE_SOURCES__MAX_SHRINK=1 lakehouse run bronze.{source.name}"
+        )
+
+
+def _stamped(rows: DataFrame, landing: Landing) -> DataFrame:
+    return rows.withColumns({"landing": F.lit(landing.number), "landed_at": F.lit(landing.landed_at)})

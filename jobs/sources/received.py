@@ -1,0 +1,106 @@
+"""What every kind of source gives: the contract's fields as text, what could not be parsed, and where it stood."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from py4j.java_gateway import is_instance_of
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from expectations.source_contract import SourceContract
+from expectations.source_rules import UNREADABLE
+from jobs.lake.errors import OperatorError
+from jobs.sources.source import Source
+
+PLACE = "_place"
+CHANGED = "_changed"
+SQL_STATES = {
+    "08": "the database does not answer",
+    "28": "the database refuses the login",
+    "3D": "there is no such database",
+    "42": "there is no such table or column, or the login may not read it",
+}
+"""The first two signs of an SQLSTATE. A database's own words may repeat values, so they are never shown."""
+
+
+@dataclass(frozen=True)
+class Received:
+    """`rows`: the contract's fields as text, `_unreadable`, `_place` (file or table), and `_changed`
+    (in its own type; null where the settings name no such column).
+
+    `files`: each file read, and what tells one state of it from the next. Empty for a database.
+    """
+
+    rows: DataFrame
+    files: dict[str, str] = field(default_factory=dict)
+
+
+def as_received(frame: DataFrame, source: Source, rules: SourceContract, place: Column) -> DataFrame:
+    """Raises OperatorError when a column of the contract is missing, or is of a type that is no plain text."""
+    missing = [name for name in rules.names if name not in frame.columns]
+    if missing:
+        raise OperatorError(f"{source.setting}: {source.origin} lacks the columns {', '.join(missing)}")
+    if source.changed and source.changed not in frame.columns:
+        raise OperatorError(f"{source.setting}_changed: {source.origin} has no column {source.changed}")
+    for name in rules.names:
+        kind = frame.schema[name].dataType
+        if not (_names_a_row(kind) if name == rules.key else _is_plain(kind)):
+            raise OperatorError(
+                f"{source.setting}: column {name} of {source.origin} is {kind.simpleString()}, which has no one text;"
+                " give it as text or as a whole number"
+            )
+    unreadable = F.col(UNREADABLE) if UNREADABLE in frame.columns else F.lit(None).cast("string")
+    changed = F.col(source.changed) if source.changed else F.lit(None).cast("string")
+    return frame.select(
+        *[F.col(name).cast("string").alias(name) for name in rules.names],
+        unreadable.alias(UNREADABLE),
+        place.alias(PLACE),
+        changed.alias(CHANGED),
+    )
+
+
+@contextmanager
+def read_faults(source: Source) -> Iterator[None]:
+    """Turns what Spark or a driver raises while the source is read into one line that repeats no value.
+
+    Spark's own log is silent meanwhile: it would print what a database says of a row.
+    """
+    context = SparkSession.getActiveSession().sparkContext  # type: ignore[union-attr]
+    context.setLogLevel("OFF")
+    try:
+        yield
+    except (PySparkException, Py4JJavaError) as error:
+        raise OperatorError(f"cannot read {source.origin} (setting {source.setting}): {_why(error)}") from None
+    finally:
+        context.setLogLevel("ERROR")
+
+
+def _is_plain(kind: T.DataType) -> bool:
+    return isinstance(kind, T.AtomicType) and not isinstance(kind, T.BinaryType)
+
+
+def _names_a_row(kind: T.DataType) -> bool:
+    """Text or a whole number: 5.0 and 5 would be two persons."""
+    whole = isinstance(kind, T.IntegralType) or (isinstance(kind, T.DecimalType) and kind.scale == 0)
+    return whole or isinstance(kind, T.StringType)
+
+
+def _why(error: PySparkException | Py4JJavaError) -> str:
+    cause: Any = error.java_exception if isinstance(error, Py4JJavaError) else getattr(error, "_origin", None)
+    gateway = SparkSession.getActiveSession().sparkContext._gateway  # type: ignore[union-attr]
+    last, told = "", ""
+    while cause is not None:
+        if is_instance_of(gateway, cause, "java.sql.SQLException"):
+            state = str(cause.getSQLState())
+            return f"{SQL_STATES.get(state[:2], 'the database failed')} (SQLSTATE {state})"
+        if not told and is_instance_of(gateway, cause, "org.apache.spark.SparkThrowable") and cause.getCondition():
+            path = cause.getMessageParameters().get("path")
+            told = f"{cause.getCondition()}" + (f", {str(path).strip('`').rsplit('/', 1)[-1]}" if path else "")
+        last = str(cause.getClass().getSimpleName())
+        cause = cause.getCause()
+    return f"{told} ({last})" if told else last or type(error).__name__
