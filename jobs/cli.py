@@ -19,6 +19,7 @@ from expectations.gate import GateFailed
 from jobs.flags import AsOf, Env, Json
 from jobs.lake import job, settings
 from jobs.lake.errors import OperatorError
+from jobs.maintenance.commands import maintain
 from jobs.quarantine.commands import app as quarantine
 from models.errors import ModelError
 
@@ -189,6 +190,7 @@ def reconcile(env: Env = "local", as_json: Json = False) -> None:
 contract = typer.Typer(no_args_is_help=True, help="The event contract: expectations/contracts/.")
 app.add_typer(contract, name="contract")
 app.add_typer(quarantine, name="quarantine")
+app.command()(maintain)
 
 
 @contract.command()

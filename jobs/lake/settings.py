@@ -37,6 +37,7 @@ class Settings(BaseSettings):
     mlflow: sections.Mlflow
     redis: sections.Redis
     quality: sections.Quality
+    maintenance: sections.Maintenance
     local: sections.Local
 
     @classmethod
