@@ -19,6 +19,7 @@ from expectations.gate import GateFailed
 from jobs.flags import AsOf, Env, Json
 from jobs.lake import job, settings
 from jobs.lake.errors import OperatorError
+from jobs.maintenance.commands import maintain
 from jobs.privacy.commands import app as keys
 from jobs.quarantine.commands import app as quarantine
 from models.errors import ModelError
@@ -191,6 +192,7 @@ contract = typer.Typer(no_args_is_help=True, help="The event contract: expectati
 app.add_typer(contract, name="contract")
 app.add_typer(quarantine, name="quarantine")
 app.add_typer(keys, name="keys")
+app.command()(maintain)
 
 
 @contract.command()

@@ -118,6 +118,22 @@ class Registry(Section):
     folder: str
 
 
+class Upkeep(Section):
+    """How one table is kept; what is not given is as for the other tables."""
+
+    target_file_mb: float | None = None
+    keep_hours: float | None = None
+    log_days: float | None = None
+
+
+class Maintenance(Section):
+    target_file_mb: float
+    keep_hours: float
+    log_days: float
+    exclude: tuple[str, ...]
+    tables: dict[str, Upkeep]
+
+
 class Local(Section):
     broker_port: int
     controller_port: int

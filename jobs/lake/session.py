@@ -54,6 +54,11 @@ def _properties(settings: Settings) -> dict[str, str]:
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         tables.ROOT: settings.lake.root,
+        # What a new table is made with; `lakehouse maintain` brings older ones up to it.
+        **{
+            f"spark.databricks.delta.properties.defaults.{key.removeprefix('delta.')}": value
+            for key, value in tables.retention(settings.maintenance.keep_hours, settings.maintenance.log_days).items()
+        },
         "spark.executor.extraJavaOptions": DEEP_STACK,
         **{f"spark.executorEnv.{name}": value for name, value in ONE_BLAS_THREAD.items()},
     }

@@ -40,6 +40,7 @@ class Settings(BaseSettings):
     privacy: sections.Privacy
     contracts: sections.Contracts
     registry: sections.Registry
+    maintenance: sections.Maintenance
     local: sections.Local
 
     @classmethod

@@ -4,9 +4,18 @@ A table `layer.name` lies at <root>/layer/name; the stream that feeds it keeps i
 <root>/_checkpoints/layer.name.
 """
 
-from collections.abc import Iterable
+import logging
+import time
+from collections.abc import Callable, Iterable
 
-from delta.exceptions import ConcurrentAppendException
+from delta.exceptions import (
+    ConcurrentAppendException,
+    ConcurrentDeleteDeleteException,
+    ConcurrentDeleteReadException,
+    ConcurrentTransactionException,
+    ConcurrentWriteException,
+    MetadataChangedException,
+)
 from delta.tables import DeltaMergeBuilder, DeltaTable
 from pyspark.sql import Column, DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
@@ -16,7 +25,18 @@ from expectations.schemas import TABLES, Table
 from jobs.lake.errors import OperatorError
 from jobs.lake.growth import grown
 
+log = logging.getLogger(__name__)
+
 ROOT = "spark.lakehouse.root"
+# Another's commit came first. Delta's own classes have no base of their own in Python.
+CONFLICTS = (
+    ConcurrentAppendException,
+    ConcurrentDeleteDeleteException,
+    ConcurrentDeleteReadException,
+    ConcurrentTransactionException,
+    ConcurrentWriteException,
+    MetadataChangedException,
+)
 
 
 def register(spark: SparkSession) -> None:
@@ -79,8 +99,8 @@ def update(spark: SparkSession, name: str, where: Column, values: dict[str, str 
     table = DeltaTable.forPath(spark, _location(spark, name))
     before = version(spark, name)
     try:
-        table.update(where, values)
-    except ConcurrentAppendException as error:
+        again_on_conflict(lambda: table.update(where, values))
+    except CONFLICTS as error:
         raise OperatorError(f"{name} was written to meanwhile; nothing was changed, run it again") from error
     ours = table.history().where((F.col("version") > before) & (F.col("operation") == "UPDATE"))
     return sum(int(row["operationMetrics"]["numUpdatedRows"]) for row in ours.collect())
@@ -132,6 +152,36 @@ def version(spark: SparkSession, name: str) -> int:
 
 def versions(spark: SparkSession, names: Iterable[str]) -> dict[str, int]:
     return {name: version(spark, name) for name in names}
+
+
+def again_on_conflict(work: Callable[[], object], tries: int = 4) -> None:
+    """Does the work, and again after a growing pause when another's commit came first; raises the last conflict.
+
+    Nothing of a try that met one was committed. Files that upkeep joined conflict with an UPDATE of rows in them, and
+    the other way round; the work itself is as good as before.
+    """
+    for number in range(1, tries):
+        try:
+            work()
+            return
+        except CONFLICTS as conflict:
+            log.info("another's commit came first (%s), try %d of %d", type(conflict).__name__, number, tries)
+            time.sleep(2 ** (number - 1))
+    work()
+
+
+def delta(spark: SparkSession, name: str) -> DeltaTable:
+    """The table for what only Delta can do to it. Raises OperatorError when it is not built yet."""
+    _require(spark, name)
+    return DeltaTable.forPath(spark, _location(spark, name))
+
+
+def retention(keep_hours: float, log_days: float) -> dict[str, str]:
+    """Delta's table properties for them: files that no version needs stay `keep_hours`, the log `log_days`."""
+    return {
+        "delta.deletedFileRetentionDuration": f"interval {round(keep_hours * 3600)} seconds",
+        "delta.logRetentionDuration": f"interval {round(log_days * 86_400)} seconds",
+    }
 
 
 def checkpoint(spark: SparkSession, name: str) -> str:

@@ -7,7 +7,6 @@ that are still broken stay open, with the reasons of today.
 
 import dataclasses
 
-from delta.exceptions import ConcurrentAppendException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -93,6 +92,8 @@ def settle(changes: DataFrame) -> None:
     """
     same = " AND ".join(f"old.`{name}` = new.`{name}`" for name in COORDINATES)
     try:
-        tables.merge(changes, TABLE, same).whenMatchedUpdate("old.state = 'open'", CHANGED).execute()
-    except ConcurrentAppendException as error:
+        tables.again_on_conflict(
+            lambda: tables.merge(changes, TABLE, same).whenMatchedUpdate("old.state = 'open'", CHANGED).execute()
+        )
+    except tables.CONFLICTS as error:
         raise OperatorError(f"{TABLE} was written to meanwhile; what landed is safe, run the replay again") from error

@@ -14,7 +14,7 @@ import psutil
 from jobs.lake.session import spark_for
 from jobs.lake.settings import Settings, load
 from jobs.local import services
-from tests.bench import export, ingest, learning
+from tests.bench import export, ingest, learning, upkeep
 from tests.conftest import free_port
 
 CASES: dict[str, Callable[[Settings], dict[str, Any]]] = {
@@ -22,6 +22,7 @@ CASES: dict[str, Callable[[Settings], dict[str, Any]]] = {
     "als_fit": learning.als_fit,
     "topn": learning.topn,
     "export": export.case,
+    "maintain_files": upkeep.case,
 }
 
 

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.airflow
 DAGS = Path(__file__).parents[2] / "dags"
 # What starts it; each step with those it waits for.
 EXPECTED = {
+    "maintain_lake": ("0 2 * * *", {"ops.maintain": []}),
     "validate_lake": ("0 3 * * *", {"quality.gate": []}),
     "retrain_models": (
         ["silver_validated"],

@@ -18,6 +18,7 @@ import pytest
 from jobs.lake.errors import OperatorError
 from jobs.lake.settings import Settings
 from jobs.local import scheduler
+from tests.dags.test_dags import EXPECTED
 
 pytestmark = pytest.mark.airflow
 
@@ -90,10 +91,10 @@ def test_it_starts_says_where_to_look_and_when_a_part_dies_ends_with_everything(
     assert listening == {("127.0.0.1", port)}
 
     ends = time.monotonic() + 60
-    while asked(port, "dags")["total_entries"] < 3 and time.monotonic() < ends:
+    while asked(port, "dags")["total_entries"] < len(EXPECTED) and time.monotonic() < ends:
         time.sleep(1)
     dags = {dag["dag_id"]: dag["is_paused"] for dag in asked(port, "dags")["dags"]}
-    assert dags == dict.fromkeys(["validate_lake", "retrain_models", "publish_recommendations"], False)
+    assert dags == dict.fromkeys(EXPECTED, False)
     pools = {pool["name"]: pool["slots"] for pool in asked(port, "pools")["pools"]}
     assert pools.pop("default_pool") and pools == {"spark": 1, "redis_export": 1}
     assert asked(port, "dags/~/dagRuns")["total_entries"] == 0

@@ -1,4 +1,4 @@
-"""One real run of every DAG: Airflow submits, the project's Spark works, the lake and Redis move on."""
+"""One real run of every DAG of the models' way: Airflow submits, the project's Spark works, lake and Redis move on."""
 
 import json
 import sqlite3

@@ -1,0 +1,211 @@
+"""Keeping one Delta table: its small files joined, its old files and old log entries removed.
+
+Beside the streams: joining changes no row, so appends go on and a stream that reads the table sees nothing of it.
+An UPDATE or DELETE of rows in the files being joined wins; joining is then tried again, and left for the next time
+after a few tries. Files are removed only when no version of the last `keep_hours` needs them, and when they are as
+old themselves: a reader of a version so recent, or a stream that lags so far, keeps its files.
+
+Killed at any instant: joined files count from one commit on, before it they are waste that a later run removes.
+"""
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from expectations.schemas import TABLES
+from jobs.lake import tables
+from jobs.lake.errors import OperatorError
+from jobs.lake.sections import Maintenance
+
+log = logging.getLogger(__name__)
+
+SAFE_HOURS = 168  # Delta's own least: a week, so that a stream may stand still over a long weekend
+TRIES = 4
+MIB = 1 << 20
+DELTA = "spark.databricks.delta"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a table is kept: files joined up to `target_file_mb`, the unneeded removed after `keep_hours`."""
+
+    target_file_mb: float
+    keep_hours: float
+    log_days: float
+
+    @property
+    def properties(self) -> dict[str, str]:
+        return tables.retention(self.keep_hours, self.log_days)
+
+    @property
+    def small(self) -> int:
+        """Bytes under which a file is joined. Half of the target: what is nearly full is not rewritten every day."""
+        return round(self.target_file_mb * MIB / 2)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What was done to a table. `files`, `bytes`: of its newest version, before and after; `removed`, `removed_bytes`:
+    files deleted from storage. `joined` is false where another's commits came first every time."""
+
+    table: str
+    files_before: int
+    files_after: int
+    bytes_before: int
+    bytes_after: int
+    removed: int
+    removed_bytes: int
+    joined: bool
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Due:
+    """What would be done to a table: `small` of its `files` joined as far as they have neighbours, `removable` files
+    deleted from storage, and `properties` set."""
+
+    table: str
+    files: int
+    bytes: int
+    small: int
+    removable: int
+    properties: dict[str, str]
+
+
+def plan(maintenance: Maintenance, name: str) -> Plan:
+    """The settings of that table: its own where it has them, else everybody's."""
+    common = maintenance.model_dump(include={"target_file_mb", "keep_hours", "log_days"})
+    own = maintenance.tables[name].model_dump(exclude_none=True) if name in maintenance.tables else {}
+    return Plan(**{**common, **own})
+
+
+def require_safe(maintenance: Maintenance) -> None:
+    """Raises OperatorError where a retention is under a week."""
+    for name in TABLES:
+        kept = plan(maintenance, name)
+        for setting, hours in (("keep_hours", kept.keep_hours), ("log_days", kept.log_days * 24)):
+            if hours < SAFE_HOURS:
+                where = f"maintenance.{setting}" if name not in maintenance.tables else f"maintenance.tables, {name}"
+                raise OperatorError(
+                    f"{setting} of {name} is {hours:g} hours, under the {SAFE_HOURS} that a stream may lag (setting"
+                    f" {where}); raise it, or give --allow-short when nothing reads or writes the table"
+                )
+
+
+def chosen(spark: SparkSession, maintenance: Maintenance, names: Sequence[str] = ()) -> list[str]:
+    """The tables named; without names, all that are built and not excluded.
+
+    Raises OperatorError for a named table that is not built or excluded, for a name in the settings that is no
+    table's, and where nothing is built.
+    """
+    unknown = [name for name in (*maintenance.exclude, *maintenance.tables) if name not in TABLES]
+    if unknown:
+        raise OperatorError(f"no table {unknown[0]} (section maintenance); the tables are: {', '.join(TABLES)}")
+    excluded = [name for name in names if name in maintenance.exclude]
+    if excluded:
+        raise OperatorError(f"{', '.join(excluded)} is to be left alone (setting maintenance.exclude)")
+    for name in names:
+        tables.delta(spark, name)
+    found = list(dict.fromkeys(names)) or [
+        name for name in TABLES if name not in maintenance.exclude and tables.exists(spark, name)
+    ]
+    if not found:
+        raise OperatorError("no table to keep is built yet; build one with: lakehouse run bronze.catalog")
+    return found
+
+
+def due(spark: SparkSession, name: str, kept: Plan) -> Due:
+    """What `keep` would do now; nothing is changed."""
+    detail = tables.delta(spark, name).detail().collect()[0]
+    meta = tables.read(spark, name).select("_metadata.file_path", "_metadata.file_size").distinct()
+    with _with(spark, {f"{DELTA}.retentionDurationCheck.enabled": "false"}):
+        vacuum = f"VACUUM delta.`{detail['location']}` RETAIN {kept.keep_hours:f} HOURS DRY RUN"
+        removable = spark.sql(vacuum).count()
+    small = meta.where(F.col("file_size") < kept.small).count()
+    return Due(name, detail["numFiles"], detail["sizeInBytes"], small, removable, _to_set(detail["properties"], kept))
+
+
+def keep(spark: SparkSession, name: str, kept: Plan, tries: int = TRIES) -> Kept:
+    """Joins the table's small files and removes what is past its time; says so in the log. Safe to repeat."""
+    started = time.monotonic()
+    table = tables.delta(spark, name)
+    before = table.detail().collect()[0]
+    _set(spark, before["location"], _to_set(before["properties"], kept))
+    joined = _joined(spark, name, kept, tries)
+    removed, removed_bytes = _vacuumed(spark, name)
+    after = table.detail().collect()[0]
+    done = Kept(
+        table=name,
+        files_before=before["numFiles"],
+        files_after=after["numFiles"],
+        bytes_before=before["sizeInBytes"],
+        bytes_after=after["sizeInBytes"],
+        removed=removed,
+        removed_bytes=removed_bytes,
+        joined=joined,
+        seconds=round(time.monotonic() - started, 2),
+    )
+    log.info(
+        "%s: %s files of %s bytes, before %s of %s; %s removed, %.1f s",
+        name,
+        *(f"{n:,}" for n in (done.files_after, done.bytes_after, done.files_before, done.bytes_before, removed)),
+        done.seconds,
+    )
+    return done
+
+
+def _to_set(properties: dict[str, str], kept: Plan) -> dict[str, str]:
+    return {key: value for key, value in kept.properties.items() if properties.get(key) != value}
+
+
+def _set(spark: SparkSession, location: str, properties: dict[str, str]) -> None:
+    # Only where they differ: a stream that commits at that instant stops, and must be started again.
+    if properties:
+        listed = ", ".join(f"'{key}' = '{value}'" for key, value in properties.items())
+        spark.sql(f"ALTER TABLE delta.`{location}` SET TBLPROPERTIES ({listed})")
+
+
+def _joined(spark: SparkSession, name: str, kept: Plan, tries: int) -> bool:
+    sizes = {
+        f"{DELTA}.optimize.maxFileSize": str(round(kept.target_file_mb * MIB)),
+        f"{DELTA}.optimize.minFileSize": str(kept.small),
+    }
+    try:
+        with _with(spark, sizes):
+            tables.again_on_conflict(lambda: tables.delta(spark, name).optimize().executeCompaction(), tries)
+    except tables.CONFLICTS:
+        log.warning("%s: its files could not be joined, rows in them kept changing; the next run will join them", name)
+        return False
+    return True
+
+
+def _vacuumed(spark: SparkSession, name: str) -> tuple[int, int]:
+    """Files and bytes removed. The table's own property says how long they stay."""
+    table = tables.delta(spark, name)
+    before = tables.version(spark, name)
+    options = {
+        f"{DELTA}.vacuum.logging.enabled": "true",  # by default not on S3: the numbers come from there
+        f"{DELTA}.vacuum.parallelDelete.enabled": "true",
+    }
+    with _with(spark, options):
+        table.vacuum()
+    ours = table.history(tables.version(spark, name) - before).where(F.col("operation").startswith("VACUUM"))
+    metrics = {key: int(value) for row in ours.collect() for key, value in row["operationMetrics"].items()}
+    return metrics["numDeletedFiles"], metrics["sizeOfDataToDelete"]
+
+
+@contextmanager
+def _with(spark: SparkSession, changed: dict[str, str]) -> Iterator[None]:
+    former = {key: spark.conf.get(key, None) for key in changed}
+    for key, value in changed.items():
+        spark.conf.set(key, value)
+    try:
+        yield
+    finally:
+        for key, earlier in former.items():
+            spark.conf.unset(key) if earlier is None else spark.conf.set(key, earlier)
