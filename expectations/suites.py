@@ -15,6 +15,7 @@ from expectations.contract import EARLIEST, LATEST_AFTER_ARRIVAL, contract
 from expectations.custom_expectations import ExpectColumnsToBe, ExpectKeyToBeUnique, ExpectRowsToSatisfy
 from expectations.gate import MissingSuite
 from expectations.schemas import TABLES
+from expectations.schemas.silver import PURPOSES
 
 Expectations = list[Expectation]
 
@@ -69,6 +70,18 @@ def silver_interactions() -> Expectations:
         *[_least(column, 0) for column in ("quantity", "amount", "discount")],
         _row("event_date = to_date(occurred_at)"),
         _row("event_type <> 'purchase' OR (order_id IS NOT NULL AND quantity IS NOT NULL AND amount IS NOT NULL)"),
+    ]
+
+
+def silver_consents() -> Expectations:
+    return [
+        *_grain("event_id", "purpose"),
+        *_required("person_id", "is_granted", "said_by", "valid_from", "recorded_at"),
+        _one_of("purpose", PURPOSES),
+        _one_of("said_by", ("person", "client")),
+        *_since_2000("valid_from"),
+        _row(f"valid_from <= recorded_at + INTERVAL {LATEST_AFTER_ARRIVAL}"),
+        _row("said_by = 'person' OR (source IS NULL AND text_version IS NULL)"),
     ]
 
 
@@ -171,6 +184,7 @@ SUITES: dict[str, Callable[[], Expectations]] = {
     "bronze.crm": bronze_crm,
     "silver.events": silver_events,
     "silver.interactions": silver_interactions,
+    "silver.consents": silver_consents,
     "silver.items": silver_items,
     "silver.people": silver_people,
     "gold.ratings": gold_ratings,

@@ -36,6 +36,16 @@ class Sources(Section):
     crm: str
 
 
+class Consent(Section):
+    analytics: bool
+    personalisation: bool
+    marketing: bool
+
+
+class Live(Section):
+    trigger_seconds: int
+
+
 class Ratings(Section):
     half_life_days: float
     purchase: float

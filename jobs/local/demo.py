@@ -33,7 +33,7 @@ AS_OF = datetime(2018, 1, 1, 4, 2, tzinfo=UTC)
 MARKER = "demo.json"
 LOCAL_STATE = ("lake", "kafka", "redis", "sources", "mlflow.db", "mlartifacts")
 LAND = ("bronze.events", "bronze.catalog", "bronze.crm")
-CLEAN = ("silver.events", "silver.interactions", "silver.items", "silver.people")
+CLEAN = ("silver.events", "silver.interactions", "silver.items", "silver.people", "silver.consents")
 KNOW = ("gold.ratings", "gold.features")
 LEARN = ("train.als", "train.personas")
 DECIDE = ("gold.segments", "gold.profiles", "gold.recommendations", "gold.fallbacks")
