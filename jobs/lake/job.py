@@ -14,7 +14,7 @@ from expectations.gate import GateFailed
 from jobs.lake.errors import OperatorError
 from jobs.lake.settings import Settings, load
 
-LAYERS = ("bronze", "silver", "gold", "train", "quality", "publish", "ledger")
+LAYERS = ("bronze", "silver", "gold", "train", "quality", "publish", "live", "ledger")
 
 
 @dataclass(frozen=True)
