@@ -82,6 +82,12 @@ def update(spark: SparkSession, name: str, where: Column, values: dict[str, str 
     return sum(int(row["operationMetrics"]["numUpdatedRows"]) for row in ours.collect())
 
 
+def remove(frame: DataFrame, name: str, key: str) -> None:
+    """Deletes the table's rows whose `key` is in the frame, in one commit."""
+    table = DeltaTable.forPath(frame.sparkSession, _location(frame.sparkSession, name)).alias("held")
+    table.merge(frame.select(key).alias("named"), f"held.{key} = named.{key}").whenMatchedDelete().execute()
+
+
 def create(spark: SparkSession, *names: str) -> None:
     """Makes the tables that are not there yet, empty, and opens them by name."""
     for name in names:
