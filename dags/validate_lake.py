@@ -3,7 +3,7 @@
 from airflow.sdk import DAG
 from lakehouse_job import DAG_ARGUMENTS, SILVER_VALIDATED, submit
 
-SILVER = ("silver.events", "silver.interactions", "silver.items", "silver.people")
+SILVER = ("silver.events", "silver.interactions", "silver.items", "silver.people", "silver.consents")
 
 with DAG("validate_lake", schedule="0 3 * * *", description=__doc__, **DAG_ARGUMENTS):
     submit("quality.gate", tables=SILVER, outlets=[SILVER_VALIDATED])

@@ -15,6 +15,7 @@ from expectations.contract import EARLIEST, LATEST_AFTER_ARRIVAL, contract
 from expectations.custom_expectations import ExpectColumnsToBe, ExpectKeyToBeUnique, ExpectRowsToSatisfy
 from expectations.gate import MissingSuite
 from expectations.schemas import TABLES
+from expectations.schemas.silver import PURPOSES
 
 Expectations = list[Expectation]
 
@@ -78,6 +79,18 @@ def silver_catalog() -> Expectations:
 
 def silver_crm() -> Expectations:
     return _history_of("household_id")
+
+
+def silver_consents() -> Expectations:
+    return [
+        *_grain("event_id", "purpose"),
+        *_required("person_id", "is_granted", "said_by", "valid_from", "recorded_at"),
+        _one_of("purpose", PURPOSES),
+        _one_of("said_by", ("person", "client")),
+        *_since_2000("valid_from"),
+        _row(f"valid_from <= recorded_at + INTERVAL {LATEST_AFTER_ARRIVAL}"),
+        _row("said_by = 'person' OR (source IS NULL AND text_version IS NULL)"),
+    ]
 
 
 def silver_items() -> Expectations:
@@ -181,6 +194,7 @@ SUITES: dict[str, Callable[[], Expectations]] = {
     "silver.interactions": silver_interactions,
     "silver.catalog": silver_catalog,
     "silver.crm": silver_crm,
+    "silver.consents": silver_consents,
     "silver.items": silver_items,
     "silver.people": silver_people,
     "gold.ratings": gold_ratings,

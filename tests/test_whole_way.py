@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from redis import Redis
 from typer.testing import CliRunner
 
+from expectations.schemas import TABLES
 from jobs.cli import app
 from jobs.lake import tables, topic, tracking
 from jobs.local import demo
@@ -23,11 +24,21 @@ from tests.jobs.local.shop import shop_oracle
 from tests.planting import found_in
 
 HOUSEHOLDS = 50
+OF_PERSONS = [name for name, table in TABLES.items() if name.startswith("gold.") and "person_id" in table.columns]
 
 
 @pytest.fixture(scope="module")
 def truth() -> shop_oracle.Expected:
     return shop_oracle.expected(HOUSEHOLDS)
+
+
+@pytest.fixture(scope="module")
+def consenting(small_lake: SmallLake, truth: shop_oracle.Expected) -> set[str]:
+    """Who is recommended to: all others must be in no table of gold and in no key of Redis."""
+    sent = journey.messages(HOUSEHOLDS, small_lake.settings.local.seed)
+    people = shop_oracle.consenting(message.value for message in sent) & truth.people
+    assert 0.8 * len(truth.people) < len(people) < len(truth.people)
+    return people
 
 
 def test_interactions_are_the_shops_lines(small_lake: SmallLake, spark: SparkSession) -> None:
@@ -52,19 +63,34 @@ def test_interactions_are_the_shops_lines(small_lake: SmallLake, spark: SparkSes
     assert rows(ours) == rows(theirs)
 
 
-def test_counts_by_table(small_lake: SmallLake, spark: SparkSession, truth: shop_oracle.Expected) -> None:
+def test_counts_by_table(
+    small_lake: SmallLake, spark: SparkSession, truth: shop_oracle.Expected, consenting: set[str]
+) -> None:
     report = small_lake.report
     assert (report["purchase_lines"], report["baskets"]) == (truth.lines, truth.baskets)
     assert report["tables"]["bronze.catalog"] == truth.catalog
     assert report["tables"]["bronze.crm"] == truth.crm
     bought = tables.read(spark, "gold.ratings").where("purchases > 0")
-    assert bought.count() == truth.person_item_pairs
-    assert tables.read(spark, "gold.features").count() == len(truth.people)
+    lines = shop_oracle.interactions(HOUSEHOLDS)
+    pairs = lines[lines["person_id"].isin(consenting)][["person_id", "item_id"]].drop_duplicates()
+    assert bought.count() == len(pairs)
+    assert tables.read(spark, "gold.features").count() == len(consenting)
 
 
-def test_features_are_what_people_did(small_lake: SmallLake, spark: SparkSession) -> None:
+@pytest.mark.parametrize(
+    "name", [name for name, table in TABLES.items() if name.startswith("gold.") and "person_id" in table.columns]
+)
+def test_gold_knows_those_alone_who_allow_it(
+    small_lake: SmallLake, spark: SparkSession, consenting: set[str], name: str
+) -> None:
+    found = {row["person_id"] for row in tables.read(spark, name).select("person_id").distinct().collect()}
+    bought = found & shop_oracle.expected(HOUSEHOLDS).people
+    assert found and bought <= consenting
+
+
+def test_features_are_what_people_did(small_lake: SmallLake, spark: SparkSession, consenting: set[str]) -> None:
     ours = tables.read(spark, "gold.features").select("person_id", "baskets", "lines", "spend").toPandas()
-    theirs = shop_oracle.by_person(HOUSEHOLDS)
+    theirs = shop_oracle.by_person(HOUSEHOLDS).loc[sorted(consenting)]
     joined = ours.set_index("person_id").join(theirs, rsuffix="_true", how="outer")
     assert (joined["baskets"] == joined["baskets_true"]).all()
     assert (joined["lines"] == joined["lines_true"]).all()
@@ -127,15 +153,16 @@ def test_discover_is_new_and_again_is_not(small_lake: SmallLake, spark: SparkSes
     assert [row["count"] for row in sizes] == [small_lake.settings.recommendations.discover]
 
 
-def test_redis_holds_everyone_who_bought(
-    small_lake: SmallLake, spark: SparkSession, truth: shop_oracle.Expected
+def test_redis_holds_everyone_who_bought_and_allows_it(
+    small_lake: SmallLake, spark: SparkSession, truth: shop_oracle.Expected, consenting: set[str]
 ) -> None:
     client: Redis = page.connect(small_lake.settings.redis)
     version = client.get("rec:current")
     assert version == tables.read(spark, "gold.recommendations").first()["version"]
     first = tables.read(spark, "gold.recommendations").where("rank = 1 AND slot = 'again'").collect()
     best = {row["person_id"]: row["item_id"] for row in first}
-    for person in truth.people:
+    assert not [who for who in truth.people - consenting if client.exists(f"rec:{version}:person:{who}")]
+    for person in consenting:
         lists = json.loads(str(client.get(f"rec:{version}:person:{person}")))
         assert lists["again"][0][0] == best[person]
     assert 0 < int(client.ttl(f"rec:{version}:person:{person}")) <= 7 * 86_400
@@ -160,10 +187,12 @@ def test_the_demo_again_changes_nothing(small_lake: SmallLake, spark: SparkSessi
     assert again["quarantined"] == small_lake.report["quarantined"]
 
 
-def test_recommend_prints_names_prices_and_version(small_lake: SmallLake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recommend_prints_names_prices_and_version(
+    small_lake: SmallLake, consenting: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name, value in small_lake.environment.items():
         monkeypatch.setenv(name, value)
-    person = sorted(shop_oracle.expected(HOUSEHOLDS).people)[0]
+    person = min(consenting)
     said = CliRunner().invoke(app, ["recommend", person, "--json"])
     assert said.exit_code == 0, said.output
     found = json.loads(said.stdout)

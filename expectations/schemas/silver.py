@@ -9,6 +9,9 @@ CONTEXT = (
     "campaign: string, page: string, ip: string, ip_network: string, user_agent: string, source: string>"
 )
 
+PURPOSES = ("analytics", "personalisation", "marketing")
+"""What the contract lets a person allow."""
+
 TABLES: dict[str, Table] = {
     "silver.events": Table(
         grain="one row per valid event, by event_id",
@@ -66,6 +69,22 @@ TABLES: dict[str, Table] = {
         job="silver.crm",
         columns={**source_contract("crm").columns, **WHILE_VALID},
         properties=stats_on("valid_from", "valid_to"),
+    ),
+    "silver.consents": Table(
+        grain="one row per event and purpose on which it says something",
+        job="silver.consents",
+        columns={
+            "person_id": "string COMMENT 'user_id, or anonymous_id before the visitor is known'",
+            "purpose": "string COMMENT 'analytics, personalisation or marketing'",
+            "is_granted": "boolean",
+            "said_by": "string COMMENT 'person: in a consent event; client: its copy, sent with another event'",
+            "valid_from": "timestamp COMMENT 'when it was said'",
+            "recorded_at": "timestamp COMMENT 'when the broker took it'",
+            "source": "string COMMENT 'where the person said it, such as banner'",
+            "text_version": "string COMMENT 'of the text that the person was shown'",
+            "event_id": "string",
+        },
+        properties=stats_on("purpose", "said_by", "valid_from", "recorded_at"),
     ),
     "silver.items": Table(
         grain="one row per item: the catalogue, and items sold that it does not know",

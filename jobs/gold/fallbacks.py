@@ -1,12 +1,15 @@
 """gold.fallbacks: one row per segment and rank: what to show a visitor who has no list of their own.
 
-Segment `everyone` holds what is popular with all. Popular is the sum of gold.ratings' weights, so it fades with age.
+Segment `everyone` holds what is popular with all who allow analytics, personalised to or not. Popular is the sum
+of weights as in gold.ratings, so it fades with age.
 """
 
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from jobs.gold.ratings import as_ratings
 from jobs.lake import job, tables
+from jobs.lake.consent import consented
 from jobs.lake.session import spark_for
 from jobs.lake.settings import Settings
 
@@ -29,9 +32,11 @@ def as_fallbacks(ratings: DataFrame, segments: DataFrame, n: int) -> DataFrame:
     )
 
 
-def main(settings: Settings, _: job.Options) -> None:
+def main(settings: Settings, options: job.Options) -> None:
     spark = spark_for(TABLE, settings)
-    ratings, segments = tables.read(spark, "gold.ratings"), tables.read(spark, "gold.segments")
+    interactions = consented(tables.read(spark, "silver.interactions"), "analytics", options.as_of)
+    ratings = as_ratings(interactions, settings.ratings, options.as_of)
+    segments = tables.read(spark, "gold.segments")
     tables.overwrite(as_fallbacks(ratings, segments, settings.recommendations.discover), TABLE)
 
 

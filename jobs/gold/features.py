@@ -1,4 +1,4 @@
-"""gold.features: one row per person with a purchase: how they shop. All values are 0 or more."""
+"""gold.features: one row per person with a purchase, if they allow personalisation: how they shop. All 0 or more."""
 
 from datetime import datetime
 
@@ -6,6 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.lake import job, tables
+from jobs.lake.consent import consented
 from jobs.lake.session import spark_for
 from jobs.lake.settings import Settings
 
@@ -49,8 +50,8 @@ def as_features(interactions: DataFrame, items: DataFrame, as_of: datetime) -> D
 
 def main(settings: Settings, options: job.Options) -> None:
     spark = spark_for(TABLE, settings)
-    interactions, items = tables.read(spark, "silver.interactions"), tables.read(spark, "silver.items")
-    tables.overwrite(as_features(interactions, items, options.as_of), TABLE)
+    interactions = consented(tables.read(spark, "silver.interactions"), "personalisation", options.as_of)
+    tables.overwrite(as_features(interactions, tables.read(spark, "silver.items"), options.as_of), TABLE)
 
 
 if __name__ == "__main__":

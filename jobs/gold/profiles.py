@@ -1,9 +1,10 @@
-"""gold.profiles: one row per person: what is known, how they shop, which persona they are."""
+"""gold.profiles: one row per person who allows personalisation: what is known, how they shop, their persona."""
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.lake import job, tables
+from jobs.lake.consent import consented
 from jobs.lake.session import spark_for
 from jobs.lake.settings import Settings
 
@@ -24,9 +25,10 @@ def as_profiles(people: DataFrame, features: DataFrame, segments: DataFrame) -> 
     return people.join(shopping, "person_id", "left").join(personas, "person_id", "left")
 
 
-def main(settings: Settings, _: job.Options) -> None:
+def main(settings: Settings, options: job.Options) -> None:
     spark = spark_for(TABLE, settings)
-    people, features, segments = (tables.read(spark, n) for n in ("silver.people", "gold.features", "gold.segments"))
+    people = consented(tables.read(spark, "silver.people"), "personalisation", options.as_of)
+    features, segments = tables.read(spark, "gold.features"), tables.read(spark, "gold.segments")
     tables.overwrite(as_profiles(people, features, segments), TABLE)
 
 

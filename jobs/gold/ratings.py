@@ -1,4 +1,4 @@
-"""gold.ratings: one row per person and item: how much the person's events speak for the item.
+"""gold.ratings: one row per person who allows personalisation and item: how much the person's events speak for it.
 
 weight = sum over the pair's events of w(event type) * 0.5 ^ (age / half-life). Free of quantity: buying six of
 one thing at once is one purchase. Generated events count as the rest do; evaluation leaves them out itself.
@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.lake import job, tables
+from jobs.lake.consent import consented
 from jobs.lake.sections import Ratings
 from jobs.lake.session import spark_for
 from jobs.lake.settings import Settings
@@ -44,7 +45,7 @@ def as_ratings(interactions: DataFrame, weights: Ratings, as_of: datetime) -> Da
 
 def main(settings: Settings, options: job.Options) -> None:
     spark = spark_for(TABLE, settings)
-    interactions = tables.read(spark, "silver.interactions")
+    interactions = consented(tables.read(spark, "silver.interactions"), "personalisation", options.as_of)
     tables.overwrite(as_ratings(interactions, settings.ratings, options.as_of), TABLE)
 
 

@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.lake import job, tables, tracking
+from jobs.lake.consent import consented
 from jobs.lake.sections import Recommendations
 from jobs.lake.session import spark_for
 from jobs.lake.settings import Settings
@@ -70,7 +71,7 @@ def main(settings: Settings, options: job.Options) -> None:
         of_run = F.col("run_id") == champion.run_id
         model = AlsModel(*(tables.read(spark, f"gold.{of}_factors").where(of_run) for of in ("person", "item")))
         model_name = f"als{champion.version}"
-    ratings = tables.read(spark, "gold.ratings")
+    ratings = consented(tables.read(spark, "gold.ratings"), "personalisation", options.as_of)
     version = version_name(options.as_of, model_name)
     tables.overwrite(as_recommendations(ratings, settings.recommendations, version, model, model_name), TABLE)
 

@@ -4,6 +4,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.lake import job, tables, tracking
+from jobs.lake.consent import consented
 from jobs.lake.session import spark_for
 from jobs.lake.settings import Settings
 from jobs.train.personas import as_numbers
@@ -20,11 +21,12 @@ def as_segments(numbers: DataFrame, model: PersonasModel, version: str) -> DataF
     return assigned.withColumn("name", names[F.col("segment_id")]).withColumn("model_version", F.lit(version))
 
 
-def main(settings: Settings, _: job.Options) -> None:
+def main(settings: Settings, options: job.Options) -> None:
     spark = spark_for(TABLE, settings)
     version = tracking.champion(settings, "personas")
     manifest = registry.manifest(tracking.registry_of(settings), version)
-    numbers = as_numbers(tables.read(spark, "gold.features"), manifest["departments"])
+    features = consented(tables.read(spark, "gold.features"), "personalisation", options.as_of)
+    numbers = as_numbers(features, manifest["departments"])
     tables.overwrite(as_segments(numbers, personas.from_values(manifest["model"]), version.version), TABLE)
 
 

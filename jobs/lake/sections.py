@@ -50,6 +50,16 @@ class Sources(Section):
     max_shrink: float = Field(ge=0, le=1)
 
 
+class Consent(Section):
+    analytics: bool
+    personalisation: bool
+    marketing: bool
+
+
+class Live(Section):
+    trigger_seconds: int
+
+
 class Ratings(Section):
     half_life_days: float
     purchase: float

@@ -5,7 +5,9 @@ import sys
 
 from pyspark.sql import SparkSession
 
+from expectations.schemas.silver import PURPOSES
 from jobs.lake import tables
+from jobs.lake.consent import DEFAULT
 from jobs.lake.settings import Settings
 
 # A fit of ALS is one lineage as deep as its iterations; the default stack (1 MiB) overflowed at fifteen.
@@ -59,6 +61,7 @@ def _properties(settings: Settings) -> dict[str, str]:
             f"spark.databricks.delta.properties.defaults.{key.removeprefix('delta.')}": value
             for key, value in tables.retention(settings.maintenance.keep_hours, settings.maintenance.log_days).items()
         },
+        **{f"{DEFAULT}{purpose}": str(getattr(settings.consent, purpose)).lower() for purpose in PURPOSES},
         "spark.executor.extraJavaOptions": DEEP_STACK,
         **{f"spark.executorEnv.{name}": value for name, value in ONE_BLAS_THREAD.items()},
     }

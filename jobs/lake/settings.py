@@ -29,6 +29,8 @@ class Settings(BaseSettings):
     kafka: sections.Kafka
     streaming: sections.Streaming
     sources: sections.Sources
+    consent: sections.Consent
+    live: sections.Live
     ratings: sections.Ratings
     als: sections.Als
     personas: sections.Personas

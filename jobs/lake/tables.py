@@ -112,6 +112,11 @@ def merge(frame: DataFrame, name: str, on: str) -> DeltaMergeBuilder:
     return table.alias("old").merge(frame.alias("new"), on)
 
 
+def remove(frame: DataFrame, name: str, key: str) -> None:
+    """Deletes the table's rows whose `key` is in the frame, in one commit."""
+    merge(frame.select(key), name, f"old.{key} = new.{key}").whenMatchedDelete().execute()
+
+
 def create(spark: SparkSession, *names: str) -> None:
     """Makes the tables that are not there yet, empty, and opens them by name."""
     for name in names:

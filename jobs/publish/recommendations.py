@@ -7,8 +7,10 @@ Keys, with the prefix of the settings (`rec`) and a version v:
   rec:v:segment:<id>     {"popular": [[item, "popular"], ...]}; segment `everyone` is for visitors nothing is known of
   rec:v:items            a hash: item -> {"name": ..., "price": median price paid}
   rec:v:manifest         {"version", "people", "segments", "items", "bytes", "published_at"}
-Every key of a version expires after redis.ttl_days. A run that dies half-way is invisible, and running it again
-writes the same keys.
+Who refuses personalisation is left out twice: by silver.consents as it is now, and by rec:suppressed, which
+live.consents keeps and which may be ahead of the lake: their lists are deleted before the flip and, for who withdrew
+in that moment, after it. Every key of a version expires after redis.ttl_days. A run that dies half-way is invisible,
+and running it again writes the same keys.
 """
 
 import json
@@ -19,8 +21,10 @@ from typing import Any
 
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
+from redis import Redis
 
 from jobs.lake import job, tables
+from jobs.lake.consent import consented
 from jobs.lake.errors import OperatorError
 from jobs.lake.sections import Redis as RedisSettings
 from jobs.lake.session import spark_for
@@ -85,10 +89,24 @@ def verify(sample: list[Row], people: int, base: str, redis: RedisSettings, writ
     """Raises OperatorError unless as many lists were written as there are people, and a sample reads back equal."""
     if written != people:
         raise OperatorError(f"publish: {people} people but {written} lists written; version not made current")
-    found = page.connect(redis).mget([f"{base}:{row['suffix']}" for row in sample])
-    wrong = [row["suffix"] for row, value in zip(sample, found, strict=True) if value != row["value"]]
+    client = page.connect(redis)
+    found = client.mget([f"{base}:{row['suffix']}" for row in sample])
+    differing = [row["suffix"] for row, value in zip(sample, found, strict=True) if value != row["value"]]
+    # live.consents may have deleted a list since; one that it did not is wrong.
+    wrong = [suffix for suffix in differing if not page.is_suppressed(client, redis, suffix.removeprefix("person:"))]
     if wrong:
         raise OperatorError(f"publish: {len(wrong)} of {len(sample)} lists read back differ; version not made current")
+
+
+def withhold(client: Redis, redis: RedisSettings, version: str) -> int:
+    """Deletes the version's lists of persons in rec:suppressed. Returns how many there were."""
+    gone, cursor = 0, -1
+    while cursor != 0:
+        found: Any = client.sscan(f"{redis.prefix}:suppressed", max(cursor, 0), count=redis.batch)
+        cursor, people = found
+        keys = [f"{redis.prefix}:{version}:person:{person}" for person in people]
+        gone += int(client.unlink(*keys)) if keys else 0
+    return gone
 
 
 def main(settings: Settings, options: job.Options) -> None:
@@ -96,8 +114,9 @@ def main(settings: Settings, options: job.Options) -> None:
     client = page.connect(redis)
     page.require(client, redis)
     spark = spark_for("publish.recommendations", settings)
-    names = ("gold.recommendations", "gold.fallbacks", "silver.items", "silver.interactions")
-    recommendations, fallbacks, items, interactions = (tables.read(spark, name) for name in names)
+    recommendations = consented(tables.read(spark, "gold.recommendations"), "personalisation", options.as_of)
+    interactions = consented(tables.read(spark, "silver.interactions"), "analytics", options.as_of)
+    fallbacks, items = tables.read(spark, "gold.fallbacks"), tables.read(spark, "silver.items")
     version, people = _version_and_people(recommendations)
     base = f"{redis.prefix}:{version}"
     lists = as_lists(recommendations).persist()
@@ -113,9 +132,11 @@ def main(settings: Settings, options: job.Options) -> None:
         verify(lists.limit(SAMPLE).collect(), people, base, redis, written)
     finally:
         lists.unpersist()
+    people -= withhold(client, redis, version)
     manifest = _manifest(version, people, segments, len(labels), size, options.as_of)
     client.set(f"{base}:manifest", json.dumps(manifest), ex=page.seconds_to_live(redis))
     page.flip(client, redis, version)
+    withhold(client, redis, version)
     log.info("publish.recommendations: version %s is current, %s people", version, f"{people:,}")
 
 

@@ -30,7 +30,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Page:
-    """`whose`: person:<id>, segment:<id> or segment:everyone, the first that has a list."""
+    """`whose`: person:<id>, segment:<id> or segment:everyone, the first that has a list; the last for who refused."""
 
     version: str
     whose: str
@@ -87,6 +87,11 @@ def flip(client: "Redis", settings: RedisSettings, version: str) -> None:
             pipeline.set(f"{settings.prefix}:previous", before)
         pipeline.set(pointer, version)
         pipeline.execute()
+
+
+def is_suppressed(client: "Redis", settings: RedisSettings, person_id: str) -> bool:
+    """Whether the person denied personalisation, as live.consents heard."""
+    return bool(client.sismember(f"{settings.prefix}:suppressed", person_id))
 
 
 def seconds_to_live(settings: RedisSettings) -> int:

@@ -10,6 +10,7 @@ only the baselines.
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import datetime
 from functools import partial
 
 from pyspark.sql import DataFrame, SparkSession
@@ -17,6 +18,7 @@ from pyspark.sql import functions as F
 
 from jobs.gold.ratings import as_ratings
 from jobs.lake import job, tables, tracking
+from jobs.lake.consent import consented
 from jobs.lake.session import spark_for
 from jobs.lake.settings import Settings
 from models import als, evaluation, frequency, popularity, promotion, registry
@@ -26,7 +28,7 @@ from models.promotion import Decision, Metrics
 
 NAME = "als"
 BASELINES = ("popularity", "frequency")
-LEARNED_FROM = ("silver.interactions", "gold.ratings")
+LEARNED_FROM = ("silver.interactions", "silver.consents", "gold.ratings")
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +52,7 @@ def judge(
 
     `champion` is among the models only when its recipe differs from the candidate's.
     """
-    interactions = tables.read(spark, "silver.interactions")
+    interactions = consented(tables.read(spark, "silver.interactions"), "personalisation", options.as_of)
     parts = evaluation.split(interactions, options.as_of, settings.evaluation.holdout_days)
     recipes = {NAME: params_of(settings)}
     if champion is not None and champion != recipes[NAME]:
@@ -86,10 +88,12 @@ def main(settings: Settings, options: job.Options) -> None:
             registry.log_metrics(run, judged[name])
             registry.register(run, name, {"run_id": run.run_id})
     params = params_of(settings)
+    ratings = consented(tables.read(spark, "gold.ratings"), "personalisation", options.as_of)
     with registry.started(where, NAME, asdict(params), origin) as run:
         registry.log_metrics(run, judged[NAME])
-        manifest = _saved(als.fit(tables.read(spark, "gold.ratings"), params), run.run_id)
+        manifest = _saved(als.fit(ratings, params), run.run_id)
         version = registry.register(run, NAME, manifest)
+    _forget_who_refuses(spark, options.as_of)
     decision = decide(judged, settings)
     registry.set_tags(where, version, {"gate": "\n".join(decision.reasons), "promoted": str(decision.promoted)})
     if decision.promoted:
@@ -102,6 +106,13 @@ def _recipe(version: registry.Version) -> AlsParams:
     """The parameters a version was fitted with, from the text MLflow keeps."""
     kinds = {name: type(value) for name, value in asdict(AlsParams()).items()}
     return AlsParams(**{name: kind(version.params[name]) for name, kind in kinds.items() if name in version.params})
+
+
+def _forget_who_refuses(spark: SparkSession, as_of: datetime) -> None:
+    """Drops the factors, of this run and of all before, of persons who do not allow personalisation."""
+    people = tables.read(spark, "gold.person_factors").select("person_id").distinct()
+    refusing = people.join(consented(people, "personalisation", as_of), on="person_id", how="left_anti")
+    tables.remove(refusing, "gold.person_factors", "person_id")
 
 
 def _saved(model: als.AlsModel, run_id: str) -> dict[str, object]:

@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.lake import job, tables, tracking
+from jobs.lake.consent import consented
 from jobs.lake.session import spark_for
 from jobs.lake.settings import Settings
 from models import personas, registry
@@ -40,7 +41,7 @@ def largest_departments(features: DataFrame) -> list[str]:
 
 def main(settings: Settings, options: job.Options) -> None:
     spark = spark_for("train.personas", settings)
-    features = tables.read(spark, "gold.features")
+    features = consented(tables.read(spark, "gold.features"), "personalisation", options.as_of)
     departments = largest_departments(features)
     params = PersonasParams(**settings.personas.model_dump())
     where = tracking.registry_of(settings)

@@ -137,6 +137,29 @@ CASES: dict[str, Case] = {
     ),
     "silver.catalog": history_of("product_id"),
     "silver.crm": history_of("household_id"),
+    "silver.consents": Case(
+        {
+            "person_id": "900",
+            "purpose": "marketing",
+            "is_granted": False,
+            "said_by": "person",
+            "valid_from": AT,
+            "recorded_at": AT,
+            "source": "banner",
+            "text_version": "7",
+            "event_id": "e",
+        },
+        ("event_id",),
+        ("person_id", "is_granted", "recorded_at", "purpose", "said_by"),
+        (
+            Broken("unknown purpose", {"purpose": "resale"}, ((IN_SET, "purpose"),)),
+            Broken("said by nobody", {"said_by": "shop", "source": None, "text_version": None}, ((IN_SET, "said_by"),)),
+            Broken("before 2000", {"valid_from": BEFORE_2000}, ((BETWEEN, "valid_from"),)),
+            Broken("no time", {"valid_from": None}, ((NOT_NULL, "valid_from"),)),
+            rule("an hour ahead of arrival", "recorded_at", valid_from=LATER),
+            rule("a copy that has a source", "text_version", said_by="client"),
+        ),
+    ),
     "silver.items": Case(
         {"item_id": "i", "name": "Ice, 22 lb"}, ("item_id",), ("name",), (rule("blank", "trim", name="  "),)
     ),

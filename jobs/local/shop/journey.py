@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from jobs.lake.errors import OperatorError
-from jobs.local.shop import breakage, browsing
+from jobs.local.shop import breakage, browsing, joining
 from jobs.local.shop.message import Message
 
 SEED = 2017
@@ -60,6 +60,7 @@ def messages(households: int | None = None, seed: int = SEED) -> list[Message]:
     shelf = browsing.shelf(source.lines, source.products)
     members = set(source.demographics["household_id"].tolist())
     good = [
+        *joining.answers(lines, redemptions, seed),
         *purchases(lines),
         *coupon_redemptions(redemptions),
         *browsing.derived(lines, shelf, members, seed),

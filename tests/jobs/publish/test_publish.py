@@ -77,3 +77,30 @@ def test_everything_of_a_version_expires(small_lake: SmallLake, redis: Any) -> N
     assert all(0 < client.ttl(key) <= page.seconds_to_live(redis) for key in keys)
     manifest = json.loads(str(client.get(f"test:{version}:manifest")))
     assert manifest["people"] == len([key for key in keys if ":person:" in key])
+
+
+def test_who_is_suppressed_is_not_published_and_not_shown(
+    small_lake: SmallLake, spark: SparkSession, redis: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """live.consents may be ahead of the lake: before the run, and between its check and its flip."""
+    client = page.connect(redis)
+    everyone = sorted(row["person_id"] for row in tables.read(spark, "gold.recommendations").distinct().collect())
+    early, late, other = list(dict.fromkeys(everyone))[:3]
+    client.sadd("test:suppressed", early)
+    flip = page.flip
+
+    def as_one_withdraws(*of: Any) -> None:
+        client.sadd("test:suppressed", late)
+        flip(*of)
+
+    monkeypatch.setattr(page, "flip", as_one_withdraws)
+    run(small_lake, redis)
+    version = client.get("test:current")
+    assert client.exists(*[f"test:{version}:person:{person}" for person in (early, late)]) == 0
+    assert [page.recommended(redis, person, "persona-1").whose for person in (early, late, other)] == [
+        "segment:everyone",
+        "segment:everyone",
+        f"person:{other}",
+    ]
+    manifest = json.loads(str(client.get(f"test:{version}:manifest")))
+    assert manifest["people"] == len(set(everyone)) - 1

@@ -5,6 +5,8 @@ are not known here: every figure is about real events, and is to be compared wit
 null.
 """
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -81,6 +83,20 @@ def by_person(households: int | None = None) -> pd.DataFrame:
         first=("occurred_at", "min"),
         last=("occurred_at", "max"),
     )
+
+
+def consenting(values: Iterable[bytes], purpose: str = "personalisation") -> set[str]:
+    """The persons whose last word on the purpose, by time, is yes. `values`: messages as sent, broken ones too."""
+    last: dict[str, tuple[str, bool]] = {}
+    for value in values:
+        try:
+            event = json.loads(value)
+            said = event["payload"]["purposes"].get(purpose)
+            if event["event_type"] == "consent" and said is not None and not event["event_id"].startswith("broken-"):
+                last[event["user_id"]] = max(last.get(event["user_id"], ("", True)), (event["occurred_at"], said))
+        except (ValueError, KeyError, TypeError):
+            continue  # no JSON, or nothing said
+    return {person for person, (_, said) in last.items() if said}
 
 
 def _lines(households: int | None) -> pd.DataFrame:

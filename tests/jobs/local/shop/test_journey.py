@@ -38,7 +38,8 @@ def events(good: list[Message]) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def derived(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [event for event in events if event["event_type"] in DERIVED]
+    """What was browsed: all that is derived but the answers at joining."""
+    return [event for event in events if event["event_type"] in DERIVED and "session_id" in event]
 
 
 def test_the_whole_year_is_there() -> None:
@@ -70,6 +71,7 @@ def test_the_whole_year_is_there() -> None:
     assert sum(broken.values()) == pytest.approx((len(year) - sum(broken.values())) / 200, abs=1)
     assert max(broken.values()) - min(broken.values()) <= 1
     browsed = sum(found[kind] for kind in DERIVED)
+    browsed -= sum(message.value.startswith(b'{"event_id":"joined-') for message in year)
     assert 3 <= browsed / 11_841 <= 6, "derived events for each basket of the window"
 
 
@@ -172,6 +174,22 @@ def test_derived_events_say_so_and_real_ones_do_not(events: list[dict[str, Any]]
     for event in events:
         source = event.get("context", {}).get("source")
         assert source == ("derived" if event["event_type"] in DERIVED else None)
+
+
+def test_most_households_agree_before_anything_else_and_some_withdraw(events: list[dict[str, Any]]) -> None:
+    first: dict[str, dict[str, Any]] = {}
+    for event in events:
+        if "user_id" in event:
+            first.setdefault(event["user_id"], event)
+    joined = [event for event in first.values() if event["event_id"].startswith("joined-")]
+    assert 0.88 < len(joined) / len(first) < 0.99, "nineteen in twenty; 200 are asked"
+    assert len(joined) == sum(event["event_id"].startswith("joined-") for event in events), "none joins later"
+    assert all(event["payload"]["purposes"]["personalisation"] for event in joined)
+    agreed = {event["user_id"] for event in joined}
+    now = shop_oracle.consenting(json.dumps(event).encode() for event in events)
+    assert agreed - now, "some withdraw"
+    assert now - agreed, "some agree late"
+    assert set(first) - agreed - now, "some never say a word, or no"
 
 
 def test_derived_events_stay_in_the_window(derived: list[dict[str, Any]]) -> None:
