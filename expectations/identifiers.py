@@ -49,6 +49,12 @@ def may_name_someone(text: Column, rules: Contract) -> Column:
     return ~F.coalesce(is_object, F.lit(False)) | marks | has_prefix | text.rlike(_unknown(rules))
 
 
+def may_name_in_words(text: Column) -> Column:
+    """Whether a plain text may hold an e-mail address, a phone number or a card number; never false where it does."""
+    found = text.contains("@") | text.contains("%40") | text.contains("+") | text.rlike(r"(?:\d\D{0,3}){7}")
+    return F.coalesce(found, F.lit(False))
+
+
 def _unknown(rules: Contract) -> str:
     """A pattern found in every JSON object with a name that is not known to be harmless, with many digits in words, or
     with something behind its end."""

@@ -8,10 +8,9 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from expectations.contract import MOST_BYTES, Contract
-from expectations.identifiers import kind_of, may_name_someone
-from jobs.privacy.message import Safe, safe, safe_key
+from expectations.identifiers import kind_of, may_name_in_words, may_name_someone
+from jobs.privacy.message import Safe, safe, safe_key, safe_text
 from jobs.privacy.seal import opened, sealed
-from jobs.privacy.tokens import token
 
 KEPT = "struct<key: binary, value: binary, sealed_by: int>"
 
@@ -50,13 +49,25 @@ def as_opened(how: Safe) -> Callable[[DataFrame], DataFrame]:
 
 
 def tokenised(how: Safe) -> Callable[[DataFrame], DataFrame]:
-    """Replaces the columns whose names are direct identifiers by tokens, of text; other columns stay as they are."""
+    """Replaces the text columns whose names are direct identifiers by tokens, and takes out of the others what names
+    somebody, as of the fields of a message. Columns whose names begin with _ stay as they are."""
 
     def transform(rows: DataFrame) -> DataFrame:
-        kinds = {name: kind for name in rows.columns if (kind := kind_of(name)) is not None}
-        return rows.withColumns({name: _tokens(kind, how)(F.col(name).cast("string")) for name, kind in kinds.items()})
+        names = [name for name, type_ in rows.dtypes if type_ == "string" and not name.startswith("_")]
+        return rows.withColumns({name: _nameless(name, how) for name in names})
 
     return transform
+
+
+def with_sealed(name: str, how: Safe) -> Callable[[DataFrame], DataFrame]:
+    """Replaces a text column by its UTF-8 bytes, encrypted with the newest key; null stays null."""
+
+    def shut(texts: pa.Array) -> pa.Array:
+        return pa.array(
+            [None if text is None else sealed(text.encode(), how.secrets) for text in texts.to_pylist()], pa.binary()
+        )
+
+    return lambda rows: rows.withColumn(name, F.arrow_udf(shut, T.BinaryType())(F.col(name)))  # type: ignore[call-overload]
 
 
 def _either(is_changed: Column, changed: Column) -> dict[str, Column]:
@@ -99,15 +110,17 @@ def _opened(how: Safe) -> Callable[..., Column]:
     return F.arrow_udf(read, "struct<key: binary, value: binary>")  # type: ignore[call-overload]
 
 
-def _tokens(kind: str, how: Safe) -> Callable[..., Column]:
-    def made(values: pa.Array) -> pa.Array:
-        texts = [
-            token(kind, value, how.secrets, how.region) if value is not None and value.strip() else value
-            for value in values.to_pylist()
-        ]
-        return pa.array(texts, pa.string())
+def _nameless(name: str, how: Safe) -> Column:
+    def made(texts: pa.Array) -> pa.Array:
+        return pa.array(
+            [None if text is None else safe_text(name, text, how) for text in texts.to_pylist()], pa.string()
+        )
 
-    return F.arrow_udf(made, T.StringType())  # type: ignore[call-overload]
+    text = F.col(name)
+    if kind_of(name) is not None:
+        return F.arrow_udf(made, T.StringType())(text)  # type: ignore[call-overload]
+    told = may_name_in_words(text)
+    return F.when(told, F.arrow_udf(made, T.StringType())(F.when(told, text))).otherwise(text)  # type: ignore[call-overload]
 
 
 ARROW_OPENED = pa.struct({"key": pa.binary(), "value": pa.binary()})

@@ -55,6 +55,11 @@ def safe_key(key: bytes, how: Safe) -> bytes | None:
         return None
 
 
+def safe_text(name: str, text: str, how: Safe) -> str:
+    """The text of a field of that name as it may be kept."""
+    return str(_value(name, text, how, kind_of(name)))
+
+
 def _refused(constant: str) -> Any:
     raise ValueError(f"{constant} is not JSON")
 

@@ -5,7 +5,7 @@ killed before is not there for any reader of ops.landings, and the next run over
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -19,6 +19,8 @@ from jobs.lake import tables
 from jobs.lake.errors import OperatorError
 from jobs.lake.session import spark_for
 from jobs.lake.settings import Settings
+from jobs.privacy.columns import tokenised, with_sealed
+from jobs.privacy.message import Safe, safe_way
 from jobs.sources import bucket, database, files, landings
 from jobs.sources.landings import Landing, Past
 from jobs.sources.received import CHANGED, PLACE, Received, read_faults
@@ -33,6 +35,7 @@ def land(name: str, settings: Settings, as_of: datetime) -> None:
 
     Raises OperatorError when it cannot be read, is empty, or has shrunk by more than the settings allow.
     """
+    how = safe_way(settings.privacy)
     source, rules, table = source_of(name, settings), source_contract(name), f"bronze.{name}"
     spark = spark_for(table, settings)
     tables.create(spark, table, QUARANTINE, landings.TABLE)
@@ -42,7 +45,7 @@ def land(name: str, settings: Settings, as_of: datetime) -> None:
             log.info("%s: nothing new in %s", table, source.origin)
             return
         landing = past.next_one(source, as_of)
-        judged = given.rows.transform(protected).transform(with_reasons(rules))
+        judged = given.rows.transform(protected(how)).transform(with_reasons(rules))
         judged = judged.persist(StorageLevel.MEMORY_AND_DISK)
         try:
             with read_faults(source):
@@ -51,7 +54,8 @@ def land(name: str, settings: Settings, as_of: datetime) -> None:
                 log.info("%s: nothing new in %s", table, source.origin)
                 return
             mine = f"table_name = '{table}' AND landing = {landing.number}"
-            tables.overwrite(as_rejected(judged, source, rules, landing), QUARANTINE, mine)
+            rejected = as_rejected(judged, source, rules, landing, len(how.secrets.payloads))
+            tables.overwrite(rejected, QUARANTINE, mine)
             _require_enough(source, counts, past.known_rows(), settings.sources.max_shrink)
             done = ", ".join(["0", *[str(one.number) for one in past.pending()]])
             tables.overwrite(as_landed(judged, landing), table, f"landing NOT IN ({done})")
@@ -72,13 +76,16 @@ def land(name: str, settings: Settings, as_of: datetime) -> None:
     log.info("%s: landing %d, %s rows, %s quarantined", table, landing.number, f"{counts['good']:,}", f"{bad:,}")
 
 
-def protected(rows: DataFrame) -> DataFrame:
-    """The place where direct identifiers become tokens: the rows have just been read, and nothing of them is kept yet.
+def protected(how: Safe) -> Callable[[DataFrame], DataFrame]:
+    """Direct identifiers become tokens: the rows have just been read, and nothing of them is kept yet.
 
-    Columns: the contract's fields by name, and `_unreadable`, the text of a row that could not be parsed and may
-    hold anything.
+    The text of a row that could not be parsed may hold anything, and is encrypted.
     """
-    return rows
+
+    def transform(rows: DataFrame) -> DataFrame:
+        return rows.transform(with_sealed(UNREADABLE, how)).transform(tokenised(how))
+
+    return transform
 
 
 def as_landed(judged: DataFrame, landing: Landing) -> DataFrame:
@@ -86,7 +93,9 @@ def as_landed(judged: DataFrame, landing: Landing) -> DataFrame:
     return _stamped(judged.where(F.size("reasons") == 0), landing)
 
 
-def as_rejected(judged: DataFrame, source: Source, rules: SourceContract, landing: Landing) -> DataFrame:
+def as_rejected(
+    judged: DataFrame, source: Source, rules: SourceContract, landing: Landing, key_version: int
+) -> DataFrame:
     """The rejected rows in the columns of quarantine.sources."""
     is_parsed = F.col(UNREADABLE).isNull()
     return _stamped(judged.where(F.size("reasons") > 0), landing).select(
@@ -97,7 +106,8 @@ def as_rejected(judged: DataFrame, source: Source, rules: SourceContract, landin
         F.col(PLACE).alias("place"),
         F.when(is_parsed, F.col(rules.key)).alias("row_key"),
         F.when(is_parsed, F.to_json(F.struct(*rules.names))).alias("row"),
-        F.encode(UNREADABLE, "UTF-8").alias("unreadable"),
+        F.col(UNREADABLE).alias("unreadable"),
+        F.when(~is_parsed, F.lit(key_version)).alias("sealed_by"),
         "reasons",
         F.lit("open").alias("state"),
     )

@@ -9,7 +9,7 @@ is left out; amounts are rounded to cents, which is what they are.
 import os
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import pandas as pd
 
 from jobs.lake.errors import OperatorError
 from jobs.local.shop import breakage, browsing, joining
+from jobs.local.shop.contacts import contact
 from jobs.local.shop.message import Message
 
 SEED = 2017
@@ -78,7 +79,7 @@ def write_sources(catalog: Path, crm: Path, households: int | None = None) -> No
     source = read()
     known = source.demographics["household_id"].isin(chosen(source, households))
     _write_whole(catalog, _csv(source.products))
-    _write_whole(crm, _csv(source.demographics[known]))
+    _write_whole(crm, _csv(_with_contacts(source.demographics[known])))
 
 
 def read() -> Source:
@@ -169,6 +170,11 @@ def _purchases_of(lines: pd.DataFrame, starts: list[int], ends: list[int]) -> It
             f'"lines":[{",".join(texts[start:end])}]}}}}'
         )
         yield Message(str(person).encode(), value.encode(), at * 1000, "purchase")
+
+
+def _with_contacts(people: pd.DataFrame) -> pd.DataFrame:
+    invented = [asdict(contact(household)) for household in people["household_id"].tolist()]
+    return pd.concat([people.reset_index(drop=True), pd.DataFrame(invented)], axis=1)
 
 
 def _table(name: str, columns: list[str] | None = None) -> pd.DataFrame:
