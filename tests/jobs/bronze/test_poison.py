@@ -15,7 +15,7 @@ from jobs.lake import job, tables
 from jobs.lake.settings import Settings
 from jobs.ledger.reconcile import reconcile
 from jobs.privacy.message import Safe, safe
-from jobs.privacy.secrets import Secrets
+from jobs.privacy.keys import Secrets
 from jobs.silver import events as silver_events
 from tests.poison import MIB, POISON
 
