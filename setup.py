@@ -5,10 +5,16 @@ from setuptools import find_packages, setup
 # What runs. Exact where stack-facts proved one version only; conf/constraints.txt pins everything.
 RUNTIME = [
     "boto3==1.44.5",
+    # authlib, cachetools and httpx2 are what confluent-kafka's client of a schema registry wants: its extra of that
+    # name also wants a certifi that is not out yet.
+    "authlib>=1.8.0",
+    "cachetools>=5.5.0",
     "confluent-kafka==2.16.1",
     "cryptography",
     "delta-spark==4.4.0",
+    "fastavro==1.13.1",
     "great-expectations==1.24.1",
+    "httpx2>=2.0",
     "importlib_metadata<=8.7.1",
     "jsonschema==4.26.0",
     "mlflow==3.17.2",

@@ -19,7 +19,8 @@ def with_event(rules: Contract) -> Callable[[DataFrame], DataFrame]:
     (the fields of a valid message that its version of the contract does not know, as JSON text by name; null when
     none). A payload field stands in `event` under the first name it had, whatever the message's version calls it.
 
-    Needs `value` (binary) and `received_at` (timestamp). A reason reads `field: what is wrong` and never
+    Needs `value` (binary) and `received_at` (timestamp). Where there is a column `refusal`, a message that has one is
+    refused for that alone: its value was not made plain JSON. A reason reads `field: what is wrong` and never
     repeats a value.
     """
     payload = {"type": "object", "properties": fields(rules)}
@@ -43,8 +44,11 @@ def with_event(rules: Contract) -> Callable[[DataFrame], DataFrame]:
         told = told.withColumn("_wrong", wrong_types(rules, F.col("_variant")))
         quick = F.when(F.col("_broken"), why).otherwise(F.array().cast("array<string>"))
         unknown = _unknown_fields(text, rules, kind)
+        reasons = F.when(F.col("_suspect"), _exact(quick)).otherwise(quick)
+        if "refusal" in frame.columns:
+            reasons = F.when(F.col("refusal").isNotNull(), F.array("refusal")).otherwise(reasons)
         return (
-            told.withColumn("reasons", F.when(F.col("_suspect"), _exact(quick)).otherwise(quick))
+            told.withColumn("reasons", reasons)
             .withColumn("extra", F.when(F.col("_suspect") & (F.size("reasons") == 0), unknown))
             .withColumn("event", _in_columns(rules, event))
             .drop("_kind", "_suspect", "_broken", "_variant", "_wrong")

@@ -55,6 +55,7 @@ def received(spark: SparkSession, messages: list[Any], first_offset: int = 0) ->
     return frame.selectExpr(
         "*",
         "CAST(NULL AS int) AS sealed_by",
+        "CAST(NULL AS string) AS refusal",
         "timestamp '2018-01-01 00:00:00' AS received_at",
         "date '2018-01-01' AS received_date",
     )

@@ -12,6 +12,7 @@ TABLES: dict[str, Table] = {
             "key": "binary",
             "value": "binary COMMENT 'the message, direct identifiers replaced by tokens'",
             "sealed_by": "int COMMENT 'version of the key that key and value are encrypted with; null: they are not'",
+            "refusal": "string COMMENT 'why a framed message could not be made plain JSON; null: it is'",
             "received_date": "date",
         },
         partition_by=("received_date",),

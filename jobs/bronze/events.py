@@ -7,12 +7,14 @@ is judged and nothing is dropped here: what the message is worth is silver.event
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from expectations.contract import contract
+from expectations.contract import Contract, contract
+from jobs.framing import registry
+from jobs.framing.plain import Lookup, with_plain_value
 from jobs.lake import job, streams, tables
 from jobs.lake.session import spark_for
 from jobs.lake.settings import Settings
 from jobs.privacy.columns import as_safe
-from jobs.privacy.message import safe_way
+from jobs.privacy.message import Safe, safe_way
 
 TABLE = "bronze.events"
 
@@ -32,14 +34,35 @@ def from_kafka(spark: SparkSession, settings: Settings) -> DataFrame:
     return spark.readStream.format("kafka").options(**options).load()
 
 
+def as_safe_messages(messages: DataFrame, rules: Contract, framed: Lookup | None, how: Safe) -> DataFrame:
+    """Messages as they may be kept: out of a schema registry's frame first, where there is a registry."""
+    plain = messages.withColumn("refusal", F.lit(None).cast("string"))
+    if framed is not None:
+        plain = with_plain_value(messages, framed)
+    return plain.transform(as_safe(rules, how))
+
+
+def land(messages: DataFrame, batch: int, framed: Lookup | None, how: Safe) -> None:
+    """One micro-batch of the topic into the table, once."""
+    query = streams.query_id(messages)
+    # Asked for the ids in it before it is written, a batch would be read from Kafka more than once.
+    received = messages if framed is None else messages.persist()
+    try:
+        safe = as_safe_messages(received, contract(), framed, how)
+        tables.append_once(as_received(safe), TABLE, query, batch)
+    finally:
+        received.unpersist()
+
+
 def main(settings: Settings, options: job.Options) -> None:
     how = safe_way(settings.privacy)
+    framed = registry.lookup(settings.registry)
     streams.require_topic(settings)
     spark = spark_for(TABLE, settings)
     tables.create(spark, TABLE)
-    safe = from_kafka(spark, settings).transform(as_safe(contract(), how))
-    landed = tables.conformed(as_received(safe), TABLE)
-    streams.run(tables.append_stream(landed, TABLE), spark, TABLE, settings, options.continuous)
+    messages = from_kafka(spark, settings)
+    writer = messages.writeStream.foreachBatch(lambda rows, batch: land(rows, batch, framed, how))
+    streams.run(writer, spark, TABLE, settings, options.continuous)
 
 
 if __name__ == "__main__":

@@ -11,12 +11,14 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from expectations.contract import Contract
+from jobs.bronze.events import as_safe_messages
+from jobs.framing import registry
 from jobs.lake import contracts, tables
 from jobs.lake.errors import OperatorError
 from jobs.lake.settings import Settings
 from jobs.lake.uniqueness import COORDINATES, as_taken
 from jobs.lake.writer import only_writer
-from jobs.privacy.columns import as_opened, as_safe
+from jobs.privacy.columns import as_opened
 from jobs.privacy.message import safe_way
 from jobs.quarantine.review import TABLE, Choice, chosen
 from jobs.silver import events
@@ -67,8 +69,9 @@ def as_received_again(quarantined: DataFrame, rules: Contract, settings: Setting
     how = safe_way(settings.privacy)
     columns = (*COORDINATES, "received_at", "key", "value", "sealed_by")
     kept = quarantined.select(*columns).dropDuplicates([*COORDINATES])  # of one message, where a checkpoint was lost
-    opened = kept.where("sealed_by IS NOT NULL").transform(as_opened(how)).transform(as_safe(rules, how))
-    return kept.where("sealed_by IS NULL").unionByName(opened)
+    opened = kept.where("sealed_by IS NOT NULL").transform(as_opened(how))
+    safe = as_safe_messages(opened, rules, registry.lookup(settings.registry), how)
+    return kept.where("sealed_by IS NULL").unionByName(safe, allowMissingColumns=True)
 
 
 def as_changes(fated: DataFrame, rules: Contract) -> DataFrame:

@@ -13,9 +13,9 @@ from jobs.lake.settings import Settings
 from jobs.lake.writer import only_writer
 from jobs.privacy import keys
 from jobs.privacy.columns import as_safe
+from jobs.privacy.keys import secrets_of
 from jobs.privacy.message import safe_way
 from jobs.privacy.rotate import rotate
-from jobs.privacy.keys import secrets_of
 from jobs.privacy.tokens import token
 from jobs.silver import events as silver_events
 from tests.events import event, received

@@ -9,8 +9,8 @@ import pytest
 from jobs.lake.errors import OperatorError
 from jobs.lake.sections import Privacy
 from jobs.privacy import keys
-from jobs.privacy.seal import opened, sealed
 from jobs.privacy.keys import Secrets, secrets_of
+from jobs.privacy.seal import opened, sealed
 from jobs.privacy.tokens import TOKEN, network, rotated, token
 
 FIRST = Secrets((b"1" * 32,), (b"k" * 32,))
