@@ -82,12 +82,11 @@ def _csv(spark: SparkSession, paths: list[str], source: Source, rules: SourceCon
 
 
 def _json(spark: SparkSession, paths: list[str], source: Source, rules: SourceContract) -> DataFrame:
-    wanted = [*rules.names, *([source.changed] if source.changed else [])]
     keys = F.json_object_keys("value")
-    present = [F.coalesce(F.max(F.array_contains(keys, name)), F.lit(False)).alias(name) for name in wanted]
+    present = [F.coalesce(F.max(F.array_contains(keys, name)), F.lit(False)).alias(name) for name in rules.names]
     found = spark.read.text(paths).agg(*present).first()
     # Without inference a name that no line has would be a column of nulls, and everyone would lose that field.
-    schema = [f"`{name}` string" for name in wanted if found is not None and found[name]]
+    schema = [f"`{name}` string" for name in rules.names if found is not None and found[name]]
     return spark.read.json(
         paths, schema=", ".join([*schema, f"{UNREADABLE} string"]), columnNameOfCorruptRecord=UNREADABLE
     )

@@ -146,7 +146,7 @@ def _counts(judged: DataFrame) -> Row:
     counted = judged.agg(
         F.count("*").alias("rows"),
         F.count_if(F.size("reasons") == 0).alias("good"),
-        F.max(CHANGED).cast("string").alias("watermark"),
+        F.max(CHANGED).alias("watermark"),
     ).first()
     assert counted is not None
     return counted

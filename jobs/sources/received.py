@@ -31,7 +31,7 @@ SQL_STATES = {
 @dataclass(frozen=True)
 class Received:
     """`rows`: the contract's fields as text, `_unreadable`, `_place` (file or table), and `_changed`
-    (in its own type; null where the settings name no such column).
+    (as text, the greatest of all rows; null where there is no such column).
 
     `files`: each file read, and what tells one state of it from the next. Empty for a database.
     """
@@ -45,8 +45,6 @@ def as_received(frame: DataFrame, source: Source, rules: SourceContract, place: 
     missing = [name for name in rules.names if name not in frame.columns]
     if missing:
         raise OperatorError(f"{source.setting}: {source.origin} lacks the columns {', '.join(missing)}")
-    if source.changed and source.changed not in frame.columns:
-        raise OperatorError(f"{source.setting}_changed: {source.origin} has no column {source.changed}")
     for name in rules.names:
         kind = frame.schema[name].dataType
         if not (_names_a_row(kind) if name == rules.key else _is_plain(kind)):
@@ -55,7 +53,7 @@ def as_received(frame: DataFrame, source: Source, rules: SourceContract, place: 
                 " give it as text or as a whole number"
             )
     unreadable = F.col(UNREADABLE) if UNREADABLE in frame.columns else F.lit(None).cast("string")
-    changed = F.col(source.changed) if source.changed else F.lit(None).cast("string")
+    changed = F.col(CHANGED) if CHANGED in frame.columns else F.lit(None).cast("string")
     return frame.select(
         *[F.col(name).cast("string").alias(name) for name in rules.names],
         unreadable.alias(UNREADABLE),

@@ -15,7 +15,7 @@ class Source:
     """One source of the settings.
 
     `name`: catalog or crm. `where`: a file, a folder, s3://bucket/prefix or jdbc:...; never with a login in it.
-    `table`: of a database. `changed`: the column that grows with every change of a row, or empty.
+    `table`: of a database. `changed`: its column that grows with every change of a row, or empty.
     """
 
     name: str

@@ -94,8 +94,12 @@ def test_changes_only_when_incremental(
     rows = tables.read(lake, "bronze.crm").where("landing = 2").collect()
     assert {row["household_id"] for row in rows} == {"2", "3", "4"}
     customers.run("DELETE FROM customers")
-    before = tables.version(lake, "ops.landings")
+    customers.run("INSERT INTO customers (household_id, age) VALUES (5, 'without a mark')")
     land("crm", settings, AT + 2 * DAY)
+    assert {row["household_id"] for row in tables.read(lake, "bronze.crm").where("landing = 3").collect()} == {"5"}
+    customers.run("DELETE FROM customers")
+    before = tables.version(lake, "ops.landings")
+    land("crm", settings, AT + 3 * DAY)
     assert tables.version(lake, "ops.landings") == before
 
 
@@ -112,7 +116,7 @@ def test_faults_are_one_line_without_a_login(
         assert "\n" not in str(raised.value)
         return str(raised.value)
 
-    with caplog.at_level(logging.DEBUG):
+    with caplog.at_level(logging.INFO):
         assert "no such table or column, or the login may not read it (SQLSTATE 42P01)" in fault(table="nobody")
         assert "there is no such database (SQLSTATE 3D000)" in fault(url=customers.url.replace("shop", "shoe"))
         assert "the database does not answer (SQLSTATE 08001)" in fault(url="jdbc:postgresql://127.0.0.1:9/shop")
