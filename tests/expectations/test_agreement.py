@@ -95,5 +95,5 @@ def test_rules_and_jsonschema_agree(spark: SparkSession) -> None:
     assert 0.2 < sum(valid for _, valid in verdicts) / len(texts) < 0.8
     good = [DECODER.raw_decode(text.lstrip())[0] for text, valid in verdicts if valid]
     kinds = Counter((event["event_type"], event["schema_version"]) for event in good)
-    assert min(kinds[kind[:2]] for kind in rules.kinds) > 200
+    assert min(kinds[kind[:2]] for kind in rules.kinds) > 100
     assert not differing, "\n".join(map(str, differing[:10]))
