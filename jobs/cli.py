@@ -21,6 +21,7 @@ from jobs.lake import job, settings
 from jobs.lake.errors import OperatorError
 from jobs.maintenance.commands import maintain
 from jobs.quarantine.commands import app as quarantine
+from jobs.watch.commands import app as quality
 from models.errors import ModelError
 
 console = Console()
@@ -190,6 +191,7 @@ def reconcile(env: Env = "local", as_json: Json = False) -> None:
 contract = typer.Typer(no_args_is_help=True, help="The event contract: expectations/contracts/.")
 app.add_typer(contract, name="contract")
 app.add_typer(quarantine, name="quarantine")
+app.add_typer(quality, name="quality")
 app.command()(maintain)
 
 

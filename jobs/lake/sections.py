@@ -1,6 +1,6 @@
 """The sections of the settings, as typed and frozen values; conf/base.toml says what each key means."""
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SecretStr
 
 
 class Section(BaseModel):
@@ -93,6 +93,24 @@ class Redis(Section):
 
 class Quality(Section):
     max_examples: int
+
+
+class Watch(Section):
+    reference_days: int
+    min_rows: int
+    weeks: int
+    least_weeks: int
+    z: float
+    tolerance: float
+    psi: float
+    rejected_share: float
+    catch_up_days: int
+
+
+class Alerts(Section):
+    webhook: SecretStr
+    timeout_seconds: float
+    tries: int
 
 
 class Upkeep(Section):

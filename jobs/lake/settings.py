@@ -38,6 +38,8 @@ class Settings(BaseSettings):
     redis: sections.Redis
     quality: sections.Quality
     maintenance: sections.Maintenance
+    watch: sections.Watch
+    alerts: sections.Alerts
     local: sections.Local
 
     @classmethod
