@@ -48,7 +48,7 @@ class Outcome:
 
 def names() -> tuple[str, ...]:
     """The tables that have a suite, in the order of the layers."""
-    _prepare()
+    prepare()
     from expectations.suites import SUITES
 
     return tuple(SUITES)
@@ -59,7 +59,7 @@ def check(frame: DataFrame, name: str, max_examples: int) -> list[Outcome]:
 
     At most `max_examples` failing values of an expectation are quoted in `observed`; 0 quotes none.
     """
-    _prepare()
+    prepare()
     from expectations.suites import suite_for
 
     suite = {_key(expectation.configuration): expectation for expectation in suite_for(name).expectations}
@@ -72,6 +72,19 @@ def check(frame: DataFrame, name: str, max_examples: int) -> list[Outcome]:
         details = _results(batch, name, failed, form) if len(failed) > 0 else {}
     rows = frame.count()  # Delta answers from its log
     return [_outcome(e, passed.get(key), details.get(key), rows, max_examples) for key, e in suite.items()]
+
+
+def prepare() -> None:
+    """Before the import of Great Expectations, which takes seconds: a job that checks nothing must not pay for it."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    # Its import tells of each function that it does not document, and of metrics that it declares twice.
+    for name in ("_docs_decorators", "expectations.registry"):
+        logging.getLogger(f"great_expectations.{name}").setLevel(logging.ERROR)
+
+
+def label(kwargs: dict[str, Any]) -> str | None:
+    """What an expectation with these arguments is about, as its outcome's `column` says it."""
+    return kwargs.get("column") or kwargs.get("rule") or ", ".join(kwargs.get("key", [])) or None
 
 
 def failure(outcomes: Sequence[Outcome], name: str) -> str | None:
@@ -89,14 +102,6 @@ def require(outcomes: Sequence[Outcome], name: str) -> None:
     line = failure(outcomes, name)
     if line is not None:
         raise GateFailed(line)
-
-
-def _prepare() -> None:
-    """Before the import of Great Expectations, which takes seconds: a job that checks nothing must not pay for it."""
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    # Its import tells of each function that it does not document, and of metrics that it declares twice.
-    for name in ("_docs_decorators", "expectations.registry"):
-        logging.getLogger(f"great_expectations.{name}").setLevel(logging.ERROR)
 
 
 @contextlib.contextmanager
@@ -153,7 +158,7 @@ def _succeeded(result: Any) -> bool:
 
 def _outcome(expectation: "Expectation", passed: Any, details: Any, rows: int, max_examples: int) -> Outcome:
     kwargs = expectation.configuration.kwargs
-    column = kwargs.get("column") or kwargs.get("rule") or ", ".join(kwargs.get("key", [])) or None
+    column = label(kwargs)
     success = _succeeded(passed)
     if success:
         is_about_rows = column is not None and "unique_value_count" not in expectation.expectation_type

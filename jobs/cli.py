@@ -22,6 +22,7 @@ from jobs.lake.errors import OperatorError
 from jobs.maintenance.commands import maintain
 from jobs.privacy.commands import app as keys
 from jobs.quarantine.commands import app as quarantine
+from jobs.watch.commands import app as quality
 from models.errors import ModelError
 
 console = Console()
@@ -192,6 +193,7 @@ contract = typer.Typer(no_args_is_help=True, help="The event contract: expectati
 app.add_typer(contract, name="contract")
 app.add_typer(quarantine, name="quarantine")
 app.add_typer(keys, name="keys")
+app.add_typer(quality, name="quality")
 app.command()(maintain)
 
 

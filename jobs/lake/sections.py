@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 Mode = Literal["full", "incremental"]
 
@@ -126,6 +126,24 @@ class Contracts(Section):
 class Registry(Section):
     url: str
     folder: str
+
+
+class Watch(Section):
+    reference_days: int
+    min_rows: int
+    weeks: int
+    least_weeks: int
+    z: float
+    tolerance: float
+    psi: float
+    rejected_share: float
+    catch_up_days: int
+
+
+class Alerts(Section):
+    webhook: SecretStr
+    timeout_seconds: float
+    tries: int
 
 
 class Upkeep(Section):

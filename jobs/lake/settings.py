@@ -43,6 +43,8 @@ class Settings(BaseSettings):
     contracts: sections.Contracts
     registry: sections.Registry
     maintenance: sections.Maintenance
+    watch: sections.Watch
+    alerts: sections.Alerts
     local: sections.Local
 
     @classmethod

@@ -46,7 +46,7 @@ def _chosen(spark: SparkSession, names: Sequence[str]) -> list[str]:
     chosen = list(dict.fromkeys(names)) or [name for name in known if tables.exists(spark, name)]
     without = [name for name in chosen if name in TABLES and name not in known]
     if len(without) > 0:
-        raise MissingSuite(f"gate {', '.join(without)}: no suite in expectations/suites.py")
+        raise MissingSuite(f"gate {', '.join(without)}: no suite in expectations/suites/")
     if len(chosen) == 0:
         raise OperatorError("no table to check is built yet; build one with: lakehouse run bronze.catalog")
     return chosen

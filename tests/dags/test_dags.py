@@ -15,6 +15,7 @@ DAGS = Path(__file__).parents[2] / "dags"
 # What starts it; each step with those it waits for.
 EXPECTED = {
     "maintain_lake": ("0 2 * * *", {"ops.maintain": []}),
+    "watch_quality": ("0 4 * * *", {"ops.daily_quality": [], "ops.alerts": ["ops.daily_quality"], "quality.gate": []}),
     "validate_lake": ("0 3 * * *", {"quality.gate": []}),
     "retrain_models": (
         ["silver_validated"],

@@ -1,0 +1,20 @@
+"""Suites of what was received."""
+
+from expectations.suites.parts import Expectations, grain, least, required, row
+
+
+def bronze_events() -> Expectations:
+    return [
+        *grain("topic", "partition", "offset"),
+        *required("received_at", "received_date"),
+        *[least(column, 0) for column in ("partition", "offset")],
+        row("received_date = to_date(received_at)"),
+    ]
+
+
+def bronze_catalog() -> Expectations:
+    return [*grain("landing", "product_id"), *required("landed_at")]
+
+
+def bronze_crm() -> Expectations:
+    return [*grain("landing", "household_id"), *required("landed_at")]

@@ -1,0 +1,102 @@
+"""Suites of what is known of each person, and what each should see next."""
+
+import great_expectations.expectations as gxe
+
+from expectations.custom_expectations import ExpectKeyToBeUnique
+from expectations.suites.parts import (
+    LARGEST,
+    Expectations,
+    above,
+    finite,
+    grain,
+    least,
+    one_of,
+    required,
+    row,
+    since_2000,
+)
+
+SLOTS = ("again", "discover")
+ROUNDING = "1e-6"  # sums of doubles added in another order differ in the last digits
+
+
+def gold_ratings() -> Expectations:
+    return [
+        *grain("person_id", "item_id"),
+        *required("weight", "purchases", "last_at"),
+        above("weight", 0),
+        least("purchases", 0),
+        *since_2000("last_at"),
+    ]
+
+
+def gold_features() -> Expectations:
+    amounts = ("recency_days", "spend", "mean_basket")
+    counts = ("baskets", "lines", "items")
+    return [
+        *grain("person_id"),
+        *required(*amounts, *counts, "discount_share", "departments"),
+        *[least(column, 0) for column in amounts],
+        *[least(column, 1) for column in counts],
+        gxe.ExpectColumnValuesToBeBetween(column="discount_share", min_value=0, max_value=1),
+        row("baskets <= lines AND items <= lines"),
+        row(f"abs(mean_basket * baskets - spend) <= {ROUNDING} * (1 + spend)"),
+        row(f"forall(map_values(departments), share -> share >= 0 AND share <= 1 + {ROUNDING})"),
+        row(f"spend = 0 OR abs(aggregate(map_values(departments), 0D, (sum, share) -> sum + share) - 1) <= {ROUNDING}"),
+    ]
+
+
+def gold_segments() -> Expectations:
+    return [
+        *grain("person_id", "segment_id"),
+        *required("name", "distance", "model_version"),
+        least("distance", 0),
+    ]
+
+
+def gold_profiles() -> Expectations:
+    return [
+        *grain("person_id"),
+        *required("events"),
+        *[least(column, 0) for column in ("events", "baskets", "spend", "recency_days")],
+        *since_2000("first_seen", "last_seen"),
+        row("first_seen <= last_seen"),
+        row("baskets <= events"),
+        row("(segment_id IS NULL) = (segment IS NULL)"),
+    ]
+
+
+def gold_person_factors() -> Expectations:
+    return _factors_of("person_id")
+
+
+def gold_item_factors() -> Expectations:
+    return _factors_of("item_id")
+
+
+def gold_recommendations() -> Expectations:
+    return [
+        *grain("version", "person_id", "slot", "rank"),
+        # An item is either new to the person or not: it stands in one slot only.
+        ExpectKeyToBeUnique(key=["version", "person_id", "item_id"]),
+        *required("item_id", "score", "reason", "model"),
+        one_of("slot", SLOTS),
+        least("rank", 1),
+        finite("score"),
+        gxe.ExpectColumnUniqueValueCountToBeBetween(column="version", max_value=1),
+    ]
+
+
+def gold_fallbacks() -> Expectations:
+    return [
+        *grain("segment_id", "rank"),
+        ExpectKeyToBeUnique(key=["segment_id", "item_id"]),
+        *required("item_id", "score"),
+        least("rank", 1),
+        finite("score"),
+    ]
+
+
+def _factors_of(owner: str) -> Expectations:
+    finite = f"size(factors) > 0 AND forall(factors, x -> x IS NOT NULL AND abs(x) <= {LARGEST}D)"
+    return [*grain("run_id", owner), *required("factors"), row(finite)]

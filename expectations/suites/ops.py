@@ -1,0 +1,40 @@
+"""Suites of the accounts."""
+
+from expectations.suites.parts import Expectations, finite, grain, least, one_of, required, row
+
+COUNTS = ("received", "kept", "quarantined", "duplicate")
+MEASURES = ("volume", "rejected", "rejected_share", "null_share", "distinct", "psi")
+RULES = ("unusual", "drift", "limit")
+STATES = ("unsent", "sent", "recorded")
+
+
+def ops_ledger() -> Expectations:
+    return [
+        *grain("topic", "partition", "first_offset", "batch"),
+        *required("last_offset", *COUNTS),
+        *[least(column, 0) for column in ("partition", "first_offset", *COUNTS)],
+        row("received = kept + quarantined + duplicate"),
+        row("received BETWEEN 1 AND last_offset - first_offset + 1"),
+    ]
+
+
+def ops_daily_quality() -> Expectations:
+    return [
+        *grain("day", "event_type", "measure", "column_name"),
+        *required("value", "events", "measured_at"),
+        one_of("measure", MEASURES),
+        *[least(column, 0) for column in ("value", "events")],
+        row("measure NOT LIKE '%_share' OR value <= 1"),
+    ]
+
+
+def ops_alerts() -> Expectations:
+    return [
+        *grain("alert_id"),
+        *required("day", "event_type", "measure", "column_name", "rule", "value", "expected", "score"),
+        *required("state", "raised_at"),
+        one_of("rule", RULES),
+        one_of("state", STATES),
+        *[finite(column) for column in ("value", "expected", "score")],
+        row("(state = 'sent') = (sent_at IS NOT NULL)"),
+    ]

@@ -1,0 +1,47 @@
+"""What suites are made of: expectations that several tables share."""
+
+import sys
+from datetime import UTC, datetime
+
+import great_expectations.expectations as gxe
+from great_expectations.expectations.expectation import Expectation
+
+from expectations.contract import EARLIEST
+from expectations.custom_expectations import ExpectKeyToBeUnique, ExpectRowsToSatisfy
+
+Expectations = list[Expectation]
+
+FIRST_DAY = datetime.fromisoformat(EARLIEST).replace(tzinfo=UTC)
+LARGEST = sys.float_info.max  # Spark orders infinity and NaN above it, so a maximum also refuses those two
+
+
+def grain(*key: str) -> Expectations:
+    return [ExpectKeyToBeUnique(key=list(key)), *required(*key)]
+
+
+def required(*columns: str) -> Expectations:
+    return [gxe.ExpectColumnValuesToNotBeNull(column=column) for column in columns]
+
+
+def least(column: str, value: float) -> Expectation:
+    return gxe.ExpectColumnValuesToBeBetween(column=column, min_value=value, max_value=LARGEST)
+
+
+def above(column: str, value: float) -> Expectation:
+    return gxe.ExpectColumnValuesToBeBetween(column=column, min_value=value, strict_min=True, max_value=LARGEST)
+
+
+def finite(column: str) -> Expectation:
+    return gxe.ExpectColumnValuesToBeBetween(column=column, min_value=-LARGEST, max_value=LARGEST)
+
+
+def since_2000(*columns: str) -> Expectations:
+    return [gxe.ExpectColumnValuesToBeBetween(column=column, min_value=FIRST_DAY) for column in columns]
+
+
+def one_of(column: str, values: tuple[str | int, ...]) -> Expectation:
+    return gxe.ExpectColumnValuesToBeInSet(column=column, value_set=list(values))
+
+
+def row(rule: str) -> Expectation:
+    return ExpectRowsToSatisfy(rule=rule)

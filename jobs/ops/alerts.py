@@ -1,0 +1,89 @@
+"""ops.alerts: one row per finding in ops.daily_quality; each is told to the webhook once.
+
+A finding has the same alert_id in every run, so a day judged again raises nothing twice. An alert that the webhook did
+not take stays `unsent` and goes with the next run's. Without a webhook it is `recorded` only.
+"""
+
+import hashlib
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pyspark.sql import Column, Row, SparkSession
+from pyspark.sql import functions as F
+
+from jobs.lake import job, tables
+from jobs.lake.errors import OperatorError
+from jobs.lake.session import spark_for
+from jobs.lake.settings import Settings
+from jobs.watch import webhook
+from jobs.watch.judgement import KEY, as_findings
+
+TABLE = "ops.alerts"
+AT_A_TIME = 200
+log = logging.getLogger(__name__)
+
+
+def raise_alerts(spark: SparkSession, settings: Settings, as_of: datetime) -> int:
+    """Judges the days measured in the last `watch.catch_up_days` before `as_of`; returns how many alerts are new."""
+    last = as_of.astimezone(UTC).date()
+    first = last - timedelta(days=settings.watch.catch_up_days)
+    found = as_findings(tables.read(spark, "ops.daily_quality"), first, last, settings.watch)
+    tables.create(spark, TABLE)
+    new = found.join(tables.read(spark, TABLE).select("alert_id"), on="alert_id", how="left_anti")
+    state = "unsent" if settings.alerts.webhook.get_secret_value() else "recorded"
+    stamps = {"state": F.lit(state), "raised_at": F.lit(datetime.now(UTC)), "sent_at": F.lit(None)}
+    before = tables.read(spark, TABLE).count()
+    tables.append(new.withColumns(stamps), TABLE)
+    return tables.read(spark, TABLE).count() - before
+
+
+def send(spark: SparkSession, settings: Settings) -> int:
+    """Tells the webhook of every unsent alert, the oldest day first, and marks them; returns how many.
+
+    Killed between the two, it tells them again, under the same idempotency key. Raises OperatorError when the webhook
+    does not take them.
+    """
+    sent = 0
+    while unsent := _unsent(spark):
+        ids = [row["alert_id"] for row in unsent]
+        key = hashlib.sha256("".join(sorted(ids)).encode()).hexdigest()
+        url, to = settings.alerts.webhook.get_secret_value(), settings.alerts
+        try:
+            webhook.post(url, message(unsent), key, to.timeout_seconds, to.tries)
+        except OperatorError as error:
+            raise OperatorError(f"{error}; alerts stay unsent, the next run of {TABLE} sends them") from None
+        values: dict[str, str | Column] = {"state": F.lit("sent"), "sent_at": F.lit(datetime.now(UTC))}
+        sent += tables.update(spark, TABLE, F.col("alert_id").isin(*ids), values)
+    return sent
+
+
+def message(alerts: list[Row]) -> dict[str, Any]:
+    """What the webhook is told: `text` for people, `alerts` for programs. Types, columns and numbers; no event."""
+    told = [{name: row[name] for name in ("alert_id", *KEY, "rule", "value", "expected", "score")} for row in alerts]
+    listed = [{"day": row["day"].isoformat(), **one} for row, one in zip(alerts, told, strict=True)]
+    lines = [
+        f"{one['day']} {one['event_type']}: {one['measure']} {one['column_name']} {one['rule']},"
+        f" {one['value']:.4g} against {one['expected']:.4g}"
+        for one in listed
+    ]
+    return {"text": "\n".join([f"{len(lines)} quality alerts", *lines]), "alerts": listed}
+
+
+def main(settings: Settings, options: job.Options) -> None:
+    url = settings.alerts.webhook.get_secret_value()
+    if url:
+        webhook.require(url)
+    spark = spark_for(TABLE, settings)
+    log.info("%s: %d new", TABLE, raise_alerts(spark, settings, options.as_of))
+    if url:
+        log.info("%s: %d sent", TABLE, send(spark, settings))
+
+
+def _unsent(spark: SparkSession) -> list[Row]:
+    waiting = tables.read(spark, TABLE).where("state = 'unsent'")
+    return waiting.orderBy("day", "alert_id").limit(AT_A_TIME).collect()
+
+
+if __name__ == "__main__":
+    job.submit(main)

@@ -1,0 +1,51 @@
+"""ops.daily_quality: one row per day, event type, measure and column: jobs/watch/measures.py and drift.py say which.
+
+A day is measured once it is over, and days that were missed are made up for. Measuring a day again replaces it, as
+when silver was behind: a message that is cleaned late still counts on the day it was received.
+"""
+
+import logging
+from datetime import UTC, date, datetime, timedelta
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from jobs.lake import job, tables
+from jobs.lake.sections import Watch
+from jobs.lake.session import spark_for
+from jobs.lake.settings import Settings
+from jobs.watch.drift import as_psi
+from jobs.watch.measures import as_measures
+
+TABLE = "ops.daily_quality"
+log = logging.getLogger(__name__)
+
+
+def measure(spark: SparkSession, day: date, watch: Watch) -> None:
+    """Measures that day, in place of what was measured of it before. Raises OperatorError when silver is not built."""
+    events, rejected = tables.read(spark, "silver.events"), tables.read(spark, "quarantine.events")
+    measured = as_measures(events, rejected, day).unionByName(as_psi(events, day, watch.reference_days, watch.min_rows))
+    stamped = measured.withColumns({"day": F.lit(day), "measured_at": F.lit(datetime.now(UTC))})
+    tables.overwrite(stamped, TABLE, where=f"day = '{day}'")
+    log.info("%s: %s measured", TABLE, day)
+
+
+def due(spark: SparkSession, as_of: datetime, watch: Watch) -> list[date]:
+    """The day before `as_of`, after those since the last measured one, at most `watch.catch_up_days` in all."""
+    yesterday = as_of.astimezone(UTC).date() - timedelta(days=1)
+    first = yesterday
+    if tables.exists(spark, TABLE):
+        last = tables.read(spark, TABLE).where(F.col("day") < yesterday).agg(F.max("day")).collect()[0][0]
+        if last is not None:
+            first = max(last + timedelta(days=1), yesterday - timedelta(days=watch.catch_up_days - 1))
+    return [first + timedelta(days=n) for n in range((yesterday - first).days + 1)]
+
+
+def main(settings: Settings, options: job.Options) -> None:
+    spark = spark_for(TABLE, settings)
+    for day in due(spark, options.as_of, settings.watch):
+        measure(spark, day, settings.watch)
+
+
+if __name__ == "__main__":
+    job.submit(main)
