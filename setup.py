@@ -12,6 +12,7 @@ RUNTIME = [
     "confluent-kafka==2.16.1",
     "cryptography",
     "delta-spark==4.4.0",
+    "deltalake==1.6.6",
     "fastavro==1.13.1",
     "great-expectations==1.24.1",
     "httpx2>=2.0",
