@@ -21,7 +21,7 @@ def keep(spark: SparkSession, views: int) -> None:
     rows = [event("product_view", at(DAY), price=float(n)) for n in range(views)]
     empty = spark.createDataFrame([], TABLES["silver.events"].ddl)
     views_only = events(spark, rows).withColumn("payload", F.col("payload").dropFields("lines"))
-    tables.append(views_only.unionByName(empty, allowMissingColumns=True), "silver.events")
+    tables.append(empty.unionByName(views_only, allowMissingColumns=True), "silver.events")
 
 
 def volumes(spark: SparkSession) -> dict[tuple[date, str], float]:
