@@ -50,10 +50,10 @@ def as_interactions(events: DataFrame) -> DataFrame:
 
 def main(settings: Settings, options: job.Options) -> None:
     spark = spark_for(TABLE, settings)
-    tables.create(spark, TABLE)
     while True:
         version = tables.version(spark, "silver.events")
         rows = tables.conformed(as_interactions(tables.stream(spark, "silver.events")), TABLE)
+        tables.create(spark, TABLE)
         try:
             return streams.run(tables.append_stream(rows, TABLE), spark, TABLE, settings, options.continuous)
         except streams.SourceGrew:
