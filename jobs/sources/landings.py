@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from delta.exceptions import DeltaConcurrentModificationException
+from delta import exceptions as conflicts
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
@@ -15,6 +15,15 @@ from jobs.lake.errors import OperatorError
 from jobs.sources.source import Source
 
 TABLE = "ops.landings"
+# One by one: the class that is named as their common one is not.
+CONFLICTS = (
+    conflicts.DeltaConcurrentModificationException,
+    conflicts.ConcurrentAppendException,
+    conflicts.ConcurrentDeleteDeleteException,
+    conflicts.ConcurrentDeleteReadException,
+    conflicts.ConcurrentTransactionException,
+    conflicts.ConcurrentWriteException,
+)
 
 
 @dataclass(frozen=True)
@@ -101,7 +110,7 @@ def alone(table: str) -> Iterator[None]:
     """Says so in one line when another run writes to the table meanwhile; Delta then keeps what that one wrote."""
     try:
         yield
-    except DeltaConcurrentModificationException:
+    except CONFLICTS:
         raise OperatorError(f"another run wrote to {table} meanwhile; wait for its end and run this again") from None
 
 
