@@ -40,6 +40,7 @@ class Consent(Section):
     analytics: bool
     personalisation: bool
     marketing: bool
+    behaviour: tuple[str, ...]
 
 
 class Live(Section):

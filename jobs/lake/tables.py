@@ -5,6 +5,7 @@ A table `layer.name` lies at <root>/layer/name; the stream that feeds it keeps i
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from delta.exceptions import ConcurrentAppendException
 from delta.tables import DeltaTable
@@ -122,6 +123,13 @@ def version(spark: SparkSession, name: str) -> int:
 
 def versions(spark: SparkSession, names: Iterable[str]) -> dict[str, int]:
     return {name: version(spark, name) for name in names}
+
+
+def version_at(spark: SparkSession, name: str, at: datetime) -> int | None:
+    """The newest version committed at `at` or before; None when the table is younger."""
+    history = DeltaTable.forPath(spark, _location(spark, name)).history()
+    found = history.where(F.col("timestamp") <= F.lit(at)).agg(F.max("version").alias("version")).collect()
+    return None if found[0]["version"] is None else int(found[0]["version"])
 
 
 def checkpoint(spark: SparkSession, name: str) -> str:
