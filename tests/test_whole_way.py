@@ -119,7 +119,7 @@ def test_the_ledger_balances_with_the_topic(small_lake: SmallLake, spark: SparkS
     rows = parts.collect()
     assert len(rows) == topic.partitions(small_lake.settings)
     assert all(row["received"] == row["last"] + 1 for row in rows)
-    assert ledger.where("received != kept + quarantined + duplicate").count() == 0
+    assert ledger.where("received != kept + quarantined + duplicate + refused").count() == 0
 
 
 def test_events_are_unique_and_derived_ones_are_marked(small_lake: SmallLake, spark: SparkSession) -> None:

@@ -16,6 +16,7 @@ TABLES: dict[str, Table] = {
             "quarantined": "bigint",
             "duplicate": "bigint",
             "batch": "bigint",
+            "refused": "bigint COMMENT 'behaviour that the person does not allow to be counted'",
         },
     ),
     "ops.daily_quality": Table(

@@ -2,7 +2,7 @@
 
 from expectations.suites.parts import Expectations, finite, grain, least, one_of, required, row
 
-COUNTS = ("received", "kept", "quarantined", "duplicate")
+COUNTS = ("received", "kept", "quarantined", "duplicate", "refused")
 MEASURES = ("volume", "rejected", "rejected_share", "null_share", "distinct", "psi")
 RULES = ("unusual", "drift", "limit")
 STATES = ("unsent", "sent", "recorded")
@@ -13,7 +13,7 @@ def ops_ledger() -> Expectations:
         *grain("topic", "partition", "first_offset", "batch"),
         *required("last_offset", *COUNTS),
         *[least(column, 0) for column in ("partition", "first_offset", *COUNTS)],
-        row("received = kept + quarantined + duplicate"),
+        row("received = kept + quarantined + duplicate + refused"),
         row("received BETWEEN 1 AND last_offset - first_offset + 1"),
     ]
 

@@ -54,6 +54,7 @@ class Consent(Section):
     analytics: bool
     personalisation: bool
     marketing: bool
+    behaviour: tuple[str, ...]
 
 
 class Live(Section):

@@ -7,6 +7,7 @@ A table `layer.name` lies at <root>/layer/name; the stream that feeds it keeps i
 import logging
 import time
 from collections.abc import Callable, Iterable
+from datetime import datetime
 
 from delta.exceptions import (
     ConcurrentAppendException,
@@ -197,6 +198,13 @@ def place(root: str, name: str) -> str:
 def lock(root: str, job: str) -> str:
     """The file that says who runs a job, of the lake at `root`."""
     return f"{root.rstrip('/')}/_locks/{job}.lock"
+
+
+def version_at(spark: SparkSession, name: str, at: datetime) -> int | None:
+    """The newest version committed at `at` or before; None when the table is younger."""
+    history = DeltaTable.forPath(spark, _location(spark, name)).history()
+    found = history.where(F.col("timestamp") <= F.lit(at)).agg(F.max("version").alias("version")).collect()
+    return None if found[0]["version"] is None else int(found[0]["version"])
 
 
 def checkpoint(spark: SparkSession, name: str) -> str:

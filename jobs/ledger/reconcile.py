@@ -1,9 +1,10 @@
 """ledger.reconcile: is every offset accounted for? Counted anew from Kafka and the tables; the ledger is not believed.
 
 What each row of ops.ledger claims is counted again: received in bronze.events, quarantined in quarantine.events, kept
-in silver.events but for what came there by a replay; what was received and is in neither was a duplicate. Besides,
-ranges that are counted twice or not at all, and messages that Kafka keeps and bronze lacks or has twice. Of the tables
-only coordinates are read. Safe beside the streams: what lies behind the ledger's end is under way.
+in silver.events but for what came there by a replay; what was received and is in neither was a duplicate or was refused
+by consent: their sum is counted again, which of the two it was only the ledger says. Besides, ranges that are counted
+twice or not at all, and messages that Kafka keeps and bronze lacks or has twice. Of the tables only coordinates are
+read. Safe beside the streams: what lies behind the ledger's end is under way.
 """
 
 import dataclasses
@@ -55,6 +56,7 @@ class Account:
     quarantined: int = 0
     replayed: int = 0
     duplicate: int = 0
+    refused: int = 0
     unread: int = 0
     unlanded: int = 0
 
@@ -76,7 +78,7 @@ def reconcile(spark: SparkSession, settings: Settings) -> Balance:
     counted = as_counted(ledger, held).collect()
     landed = as_landed(held["received"]).collect()
     differences = [*_misstated(claimed, counted), *_overlapping(claimed), *_doubled(landed)]
-    accounts = _accounts(counted)
+    accounts = _accounts(counted, claimed)
     for row in replayed.groupBy("topic", "partition").count().collect():
         key = (row["topic"], row["partition"])
         accounts.setdefault(key, Account(*key)).replayed = row["count"]
@@ -153,7 +155,7 @@ def _block(offset: str) -> Column:
     return F.expr(f"`{offset}` div {BLOCK}")
 
 
-def _accounts(counted: Iterable[Row]) -> dict[tuple[str, int], Account]:
+def _accounts(counted: Iterable[Row], claimed: Iterable[Row]) -> dict[tuple[str, int], Account]:
     accounts: dict[tuple[str, int], Account] = {}
     for row in counted:
         key = (row["topic"], row["partition"])
@@ -165,6 +167,10 @@ def _accounts(counted: Iterable[Row]) -> dict[tuple[str, int], Account]:
         account.kept += row["kept"]
         account.quarantined += row["quarantined"]
         account.duplicate += row["received"] - row["kept"] - row["quarantined"]
+    for claim in claimed:
+        account = accounts.setdefault((claim["topic"], claim["partition"]), Account(claim["topic"], claim["partition"]))
+        account.refused += claim["refused"]
+        account.duplicate -= claim["refused"]
     return accounts
 
 
@@ -178,8 +184,9 @@ def _misstated(claimed: Sequence[Row], counted: Iterable[Row]) -> Iterator[Diffe
             if holds[fate] != claim[fate]:
                 yield Difference(*at, f"ops.ledger says {claim[fate]:,} {fate}, {table} holds {holds[fate]:,}")
         left = holds["received"] - holds["kept"] - holds["quarantined"]
-        if left != claim["duplicate"]:
-            yield Difference(*at, f"ops.ledger says {claim['duplicate']:,} duplicate, {left:,} are in no table")
+        if left != claim["duplicate"] + claim["refused"]:
+            said = f"{claim['duplicate']:,} duplicate and {claim['refused']:,} refused"
+            yield Difference(*at, f"ops.ledger says {said}, {left:,} are in no table")
     ranges = {(*_range(claim), claim["batch"]) for claim in claimed}
     for row in [row for at, row in found.items() if at not in ranges]:
         rows = ", ".join(f"{row[fate]:,} of {table}" for fate, table in HELD_IN.items() if row[fate])

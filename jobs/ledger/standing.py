@@ -9,7 +9,7 @@ from deltalake import DeltaTable
 from jobs.lake import tables
 from jobs.lake.settings import Settings
 
-COUNTS = ("received", "kept", "quarantined", "duplicate")
+COUNTS = ("received", "kept", "quarantined", "duplicate", "refused")
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Standing:
     kept: int
     quarantined: int
     duplicate: int
+    refused: int
     open: int
     replayed: int
     discarded: int

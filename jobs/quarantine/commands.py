@@ -123,7 +123,8 @@ def replay(
         return
     would = "would land" if dry_run else "landed"
     console.print(
-        f"{found.kept:,} {would}, {found.duplicate:,} are duplicates of others, {found.quarantined:,} are still broken"
+        f"{found.kept:,} {would}, {found.duplicate:,} are duplicates of others, {found.quarantined:,} are still broken,"
+        f" {found.refused:,} are refused by consent"
     )
 
 

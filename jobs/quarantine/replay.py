@@ -1,6 +1,7 @@
 """Quarantined messages judged again, by the contract and the code as they are now.
 
-They go the way of the first time: made safe, judged, compared with what silver.events has, landed. A replay may be
+They go the way of the first time: made safe, judged, compared with what silver.events has, landed. What its person
+does not allow to be counted is discarded. A replay may be
 killed and run again: a row that landed is known by its coordinates in Kafka, and only its state is mended. Messages
 that are still broken stay open, with the reasons of today.
 """
@@ -22,6 +23,7 @@ from jobs.privacy.columns import as_opened
 from jobs.privacy.message import safe_way
 from jobs.quarantine.review import TABLE, Choice, chosen
 from jobs.silver import events
+from jobs.silver.refusal import record_now, with_refusal
 
 # A message that lands keeps what it was quarantined as.
 CHANGED: dict[str, str | Column] = {
@@ -36,11 +38,12 @@ CHANGED: dict[str, str | Column] = {
 @dataclasses.dataclass(frozen=True)
 class Replayed:
     """How many messages were judged again: those that are in silver.events now, those whose event_id another message
-    has, and those that are still broken."""
+    has, those that their person does not allow to be counted, and those that are still broken."""
 
     kept: int
     duplicate: int
     quarantined: int
+    refused: int = 0
 
 
 def replay(spark: SparkSession, settings: Settings, choice: Choice, dry_run: bool = False) -> Replayed:
@@ -49,7 +52,7 @@ def replay(spark: SparkSession, settings: Settings, choice: Choice, dry_run: boo
         tables.create(spark, events.TABLE)
         rules = contracts.in_force(settings.contracts)()
         again = as_received_again(chosen(spark, dataclasses.replace(choice, state="open")), rules, settings)
-        judged = events.as_judged(again, rules).persist()
+        judged = with_refusal(events.as_judged(again, rules), record_now(spark), settings.consent).persist()
         kept = tables.read(spark, events.TABLE).select("event_id", "event_hash", *COORDINATES)
         fated = events.with_fate(judged, as_taken(events.as_ids(judged), kept)).persist()
         try:
@@ -61,7 +64,7 @@ def replay(spark: SparkSession, settings: Settings, choice: Choice, dry_run: boo
             fated.unpersist()
             judged.unpersist()
     landed = counts.get("kept", 0) + counts.get("landed", 0)
-    return Replayed(landed, counts.get("duplicate", 0), counts.get("quarantined", 0))
+    return Replayed(landed, *[counts.get(fate, 0) for fate in ("duplicate", "quarantined", "refused")])
 
 
 def as_received_again(quarantined: DataFrame, rules: Contract, settings: Settings) -> DataFrame:
@@ -76,10 +79,10 @@ def as_received_again(quarantined: DataFrame, rules: Contract, settings: Setting
 
 def as_changes(fated: DataFrame, rules: Contract) -> DataFrame:
     """What the replay says of each row of quarantine.events."""
-    is_broken = F.col("fate") == "quarantined"
+    is_broken, is_refused = (F.col("fate") == fate for fate in ("quarantined", "refused"))
     return fated.select(
         *COORDINATES,
-        F.when(is_broken, "open").otherwise("replayed").alias("state"),
+        F.when(is_broken, "open").when(is_refused, "discarded").otherwise("replayed").alias("state"),
         *("key", "value", "sealed_by"),
         "event.event_id",
         "event.event_type",

@@ -1,7 +1,8 @@
 """silver.events: one row per valid event, by event_id. Rejected messages go to quarantine.events with every reason.
 
 Of messages with one event_id the first received is kept, whether the others come in the same micro-batch or
-later. What became of every offset is counted in ops.ledger. A batch that is run again after a crash writes
+later. Behaviour that the person does not allow to be counted is refused (see refusal). What became of every offset is
+counted in ops.ledger. A batch that is run again after a crash writes
 nothing twice: each table is appended under a transaction id of its own, and a row that the table has already, by
 its coordinates in Kafka, is no duplicate and is not written again.
 """
@@ -16,6 +17,7 @@ from jobs.lake import contracts, job, streams, tables
 from jobs.lake.session import spark_for
 from jobs.lake.settings import Settings
 from jobs.lake.uniqueness import COORDINATES, as_taken, event_hash
+from jobs.silver.refusal import record_before, with_refusal
 
 TABLE = "silver.events"
 QUARANTINE = "quarantine.events"
@@ -23,18 +25,18 @@ LEDGER = "ops.ledger"
 
 
 def with_fate(judged: DataFrame, taken: DataFrame) -> DataFrame:
-    """Adds `fate` (kept, landed, quarantined or duplicate) to rows with `event` and `reasons`.
+    """Adds `fate` (kept, landed, quarantined, refused or duplicate) to rows with `event`, `reasons`, `is_refused`.
 
     `taken`: coordinates and fate of valid rows whose event_id is taken.
     """
     marked = judged.join(F.broadcast(taken), on=list(COORDINATES), how="left")
-    otherwise = F.when(F.size("reasons") == 0, "kept").otherwise("quarantined")
+    otherwise = F.when(F.size("reasons") > 0, "quarantined").when(F.col("is_refused"), "refused").otherwise("kept")
     return marked.withColumn("fate", F.coalesce("fate", otherwise))
 
 
 def as_ids(judged: DataFrame) -> DataFrame:
-    """What the valid rows are compared by."""
-    valid = judged.where(F.size("reasons") == 0)
+    """What the valid rows are compared by; one that is refused takes no id."""
+    valid = judged.where((F.size("reasons") == 0) & ~F.col("is_refused"))
     return valid.select("event.event_id", event_hash(F.col("event.event_id")), "received_at", *COORDINATES)
 
 
@@ -72,7 +74,7 @@ def as_ledger(judged: DataFrame, batch: int) -> DataFrame:
         F.max("offset").alias("last_offset"),
         F.count("*").alias("received"),
         F.count_if(F.col("fate").isin("kept", "landed")).alias("kept"),
-        *[F.count_if(F.col("fate") == fate).alias(fate) for fate in ("quarantined", "duplicate")],
+        *[F.count_if(F.col("fate") == fate).alias(fate) for fate in ("quarantined", "duplicate", "refused")],
         F.lit(batch).alias("batch"),
     )
 
@@ -92,15 +94,15 @@ def as_judged(received: DataFrame, rules: Contract) -> DataFrame:
     )
 
 
-def land(received: DataFrame, batch: int, rules: Contract, late_hours: int) -> None:
+def land(received: DataFrame, batch: int, rules: Contract, settings: Settings) -> None:
     """One micro-batch of bronze.events into the three tables."""
     query = streams.query_id(received)
     kept = tables.read(received.sparkSession, TABLE).select("event_id", "event_hash", *COORDINATES)
-    judged = as_judged(received, rules).persist()
+    judged = with_refusal(as_judged(received, rules), record_before(received), settings.consent).persist()
     taken = as_taken(as_ids(judged), kept).persist()
     try:
         fated = with_fate(judged, taken)
-        tables.append_once(as_events(fated, late_hours), TABLE, query, batch)
+        tables.append_once(as_events(fated, settings.streaming.late_hours), TABLE, query, batch)
         tables.append_once(as_rejected(fated, rules), QUARANTINE, query, batch)
         tables.append_once(as_ledger(fated, batch), LEDGER, query, batch)
     finally:
@@ -113,8 +115,7 @@ def main(settings: Settings, options: job.Options) -> None:
     received = tables.stream(spark, "bronze.events", maxBytesPerTrigger=settings.streaming.max_bytes_per_trigger)
     tables.create(spark, TABLE, QUARANTINE, LEDGER)
     rules = contracts.in_force(settings.contracts)
-    late = settings.streaming.late_hours
-    writer = received.writeStream.foreachBatch(lambda rows, batch: land(rows, batch, rules(), late))
+    writer = received.writeStream.foreachBatch(lambda rows, batch: land(rows, batch, rules(), settings))
     streams.run(writer, spark, TABLE, settings, options.continuous)
 
 

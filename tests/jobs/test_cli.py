@@ -79,7 +79,9 @@ def test_status_says_what_answers(small_lake: SmallLake, monkeypatch: pytest.Mon
     assert all(service["answers"] for service in told["services"])
     messages, quarantined = told["messages"], small_lake.report["tables"]["quarantine.events"]
     assert messages["quarantined"] == messages["open"] == quarantined > 0
-    assert messages["received"] == messages["kept"] + messages["quarantined"] + messages["duplicate"]
+    assert (
+        messages["received"] == messages["kept"] + messages["quarantined"] + messages["duplicate"] + messages["refused"]
+    )
     assert f"{quarantined:,}" in lakehouse("status").stdout
 
 

@@ -87,7 +87,7 @@ DAMAGES = [
         "DELETE FROM {} WHERE offset = 1",
         {
             (0, 5, "ops.ledger says 4 kept, silver.events holds 3"),
-            (0, 5, "ops.ledger says 1 duplicate, 2 are in no table"),
+            (0, 5, "ops.ledger says 1 duplicate and 0 refused, 2 are in no table"),
         },
     ),
     Damage(
@@ -95,7 +95,7 @@ DAMAGES = [
         "INSERT INTO {0} SELECT * FROM {0} WHERE offset = 2",
         {
             (0, 5, "ops.ledger says 1 quarantined, quarantine.events holds 2"),
-            (0, 5, "ops.ledger says 1 duplicate, 0 are in no table"),
+            (0, 5, "ops.ledger says 1 duplicate and 0 refused, 0 are in no table"),
         },
     ),
     Damage(
@@ -103,7 +103,7 @@ DAMAGES = [
         "DELETE FROM {} WHERE offset IN (1, 2)",
         {
             (0, 5, "ops.ledger says 6 received, bronze.events holds 4"),
-            (0, 5, "ops.ledger says 1 duplicate, -1 are in no table"),
+            (0, 5, "ops.ledger says 1 duplicate and 0 refused, -1 are in no table"),
             (1, 2, "2 in Kafka are not in bronze.events"),
         },
     ),
@@ -112,7 +112,7 @@ DAMAGES = [
         "INSERT INTO {0} SELECT * FROM {0} WHERE offset = 5",
         {
             (0, 5, "ops.ledger says 6 received, bronze.events holds 7"),
-            (0, 5, "ops.ledger says 1 duplicate, 2 are in no table"),
+            (0, 5, "ops.ledger says 1 duplicate and 0 refused, 2 are in no table"),
             (0, 5, "1 rows too many in bronze.events"),
         },
     ),
@@ -124,7 +124,7 @@ DAMAGES = [
             (0, 5, "ops.ledger says 6 received, bronze.events holds 12"),
             (0, 5, "ops.ledger says 4 kept, silver.events holds 8"),
             (0, 5, "ops.ledger says 1 quarantined, quarantine.events holds 2"),
-            (0, 5, "ops.ledger says 1 duplicate, 2 are in no table"),
+            (0, 5, "ops.ledger says 1 duplicate and 0 refused, 2 are in no table"),
         },
     ),
     Damage(
@@ -147,6 +147,17 @@ def test_every_kind_of_difference_is_found(lake: SparkSession, topic: Settings) 
         assert set(found) == {Difference(topic.kafka.topic, 0, *difference) for difference in damage.differences}
         lake.sql(f"RESTORE TABLE {place} TO VERSION AS OF {sound}")
     assert reconcile(lake, topic).differences == []
+
+
+def test_what_consent_refused_is_accounted_for(lake: SparkSession, topic: Settings) -> None:
+    send(topic, event(event_id="a"), event(event_id="a"), event(event_id="b", consent={"analytics": False}))
+    land(topic)
+    ledger = tables.read(lake, "ops.ledger").collect()[0]
+    assert [ledger[fate] for fate in ("received", "kept", "duplicate", "refused")] == [3, 1, 1, 1]
+    balance = reconcile(lake, topic)
+    assert balance.differences == []
+    assert totals(balance) == (3, 1, 0, 1, 0, 0)
+    assert balance.accounts[0].refused == 1
 
 
 def test_what_is_under_way_is_no_difference(lake: SparkSession, topic: Settings) -> None:

@@ -56,7 +56,7 @@ def rows(frame: DataFrame, *columns: str) -> list[tuple[Any, ...]]:
 
 def test_the_purposes_are_the_contracts() -> None:
     assert tuple(contract().envelope["properties"]["consent"]["properties"]) == PURPOSES
-    assert tuple(contract().payloads["consent"]["properties"]["purposes"]["properties"]) == PURPOSES
+    assert tuple(contract().payloads["consent"][1]["properties"]["purposes"]["properties"]) == PURPOSES
 
 
 def test_one_row_per_event_and_purpose(lake: SparkSession, settings: Settings) -> None:

@@ -16,7 +16,7 @@ from expectations.contract import contract, payload_type
 from expectations.schemas import TABLES
 from jobs.lake import contracts, job, sections, tables
 from jobs.lake.errors import OperatorError
-from jobs.lake.settings import Settings
+from jobs.lake.settings import Settings, load
 from jobs.silver import events as silver_events
 from jobs.silver import interactions
 from tests.events import event, received
@@ -43,7 +43,7 @@ def arrive(spark: SparkSession, messages: list[dict[str, Any]], at: int) -> None
 def started(spark: SparkSession, folder: Path) -> StreamingQuery:
     rules = contracts.in_force(sections.Contracts(folder=str(folder)))
     writer = tables.stream(spark, "bronze.events").writeStream
-    writer = writer.foreachBatch(lambda rows, batch: silver_events.land(rows, batch, rules(), late_hours=24))
+    writer = writer.foreachBatch(lambda rows, batch: silver_events.land(rows, batch, rules(), load()))
     return writer.option("checkpointLocation", tables.checkpoint(spark, "silver.events")).start()
 
 
@@ -113,7 +113,7 @@ def test_a_program_that_knows_less_writes_into_the_wider_table(lake: SparkSessio
     tables.create(lake, "bronze.events", "silver.events", "quarantine.events", "ops.ledger")
     arrive(lake, [event("search", event_id="a"), event("add_to_cart", event_id="b", payload=CART_1)], at=0)
     writer = tables.stream(lake, "bronze.events").writeStream.trigger(availableNow=True)
-    writer = writer.foreachBatch(lambda rows, batch: silver_events.land(rows, batch, version_1(), late_hours=24))
+    writer = writer.foreachBatch(lambda rows, batch: silver_events.land(rows, batch, version_1(), load()))
     writer.option("checkpointLocation", tables.checkpoint(lake, "silver.events")).start().awaitTermination()
     assert landed(lake) == {"a": (1, "milk", None), "b": (1, None, 2.0)}
 

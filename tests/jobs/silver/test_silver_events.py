@@ -21,7 +21,7 @@ def judged(spark: SparkSession, messages: list[Any], kept: tuple[tuple[str, int]
         [(event_id, "events", 0, offset) for event_id, offset in kept],
         "event_id string, topic string, partition int, offset long",
     )
-    frame = silver_events.as_judged(received(spark, messages), contract())
+    frame = silver_events.as_judged(received(spark, messages), contract()).withColumn("is_refused", F.lit(False))
     known = known.withColumn("event_hash", event_hash(F.col("event_id")))
     return silver_events.with_fate(frame, as_taken(silver_events.as_ids(frame), known))
 
@@ -58,7 +58,7 @@ def test_the_ledger_counts_every_offset_once(spark: SparkSession) -> None:
     frame = judged(spark, [event(event_id="a"), event(event_id="a"), "{", event(event_id="b")])
     row = silver_events.as_ledger(frame, 3).collect()[0]
     assert (row["first_offset"], row["last_offset"], row["received"]) == (0, 3, 4)
-    assert (row["kept"], row["quarantined"], row["duplicate"], row["batch"]) == (2, 1, 1, 3)
+    assert (row["kept"], row["quarantined"], row["duplicate"], row["refused"], row["batch"]) == (2, 1, 1, 0, 3)
 
 
 def run(settings: Settings, lake: SparkSession) -> None:
