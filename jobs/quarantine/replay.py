@@ -1,9 +1,8 @@
 """Quarantined messages judged again, by the contract and the code as they are now.
 
-They go the way of the first time: made safe, judged, compared with what silver.events has, landed. What its person
-does not allow to be counted is discarded. A replay may be
+They go the way of the first time: made safe, judged, compared with what silver.events has, landed. A replay may be
 killed and run again: a row that landed is known by its coordinates in Kafka, and only its state is mended. Messages
-that are still broken stay open, with the reasons of today.
+that are still broken stay open, with the reasons of today; what its person does not allow to be counted is discarded.
 """
 
 import dataclasses

@@ -151,7 +151,7 @@ def test_live_and_lake_agree(lake: SparkSession, own: Settings) -> None:
     tables.create(lake, "silver.events")
     for part in (messages[:150], messages[150:]):
         valid = silver_events.as_judged(received(lake, part), contract()).where("size(reasons) = 0")
-        tables.append(silver_events.as_events(valid.withColumn("fate", F.lit("kept"))), "silver.events")
+        tables.append(silver_events.as_events(valid.withColumn("fate", F.lit("kept")), late_hours=24), "silver.events")
         batch.main(own, job.Options(AS_OF))
     put = live.take_up(own.redis)
     rng.shuffle(messages)

@@ -41,7 +41,7 @@ def record(lake: SparkSession, settings: Settings, *batches: list[Any]) -> None:
         if messages:
             judged = silver_events.as_judged(received(lake, messages), contract()).withColumn("fate", F.lit("kept"))
             assert judged.where("size(reasons) > 0").isEmpty()
-            tables.append(silver_events.as_events(judged), "silver.events")
+            tables.append(silver_events.as_events(judged, late_hours=24), "silver.events")
         consents.main(settings, job.Options(DAY))
 
 
