@@ -122,9 +122,9 @@ def test_kept_twice_changes_nothing(lake: SparkSession, shop: Shop) -> None:
 
 def test_a_row_that_is_there_but_broken_keeps_its_state(lake: SparkSession, shop: Shop) -> None:
     shop.land(0, "1,a", "2,a", "3,a")
-    shop.land(1, "1,b", "1,c", f"2,{'x' * 300}")
+    shop.land(1, "1,b", "1,c", f"2,{'x' * 300}", "4,a")
     shop.keep()
-    assert states(lake) == [("1", "a", 0, None), ("2", "a", 0, None), ("3", "a", 0, 1)]
+    assert states(lake) == [("1", "a", 0, None), ("2", "a", 0, None), ("3", "a", 0, 1), ("4", "a", 1, None)]
 
 
 def test_what_an_incremental_landing_lacks_goes_on(lake: SparkSession, sourced: Sourced, tmp_path: Path) -> None:
