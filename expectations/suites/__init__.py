@@ -15,7 +15,7 @@ from expectations.suites import bronze, gold, ops, silver
 from expectations.suites.parts import Expectations
 
 # Nothing rejected and nothing to tell are good news.
-MAY_BE_EMPTY = ("quarantine.events", "ops.alerts")
+MAY_BE_EMPTY = ("quarantine.events", "quarantine.sources", "ops.alerts")
 
 
 def suite_for(name: str) -> ExpectationSuite:
@@ -39,6 +39,7 @@ SUITES: dict[str, Callable[[], Expectations]] = {
     "silver.items": silver.silver_items,
     "silver.people": silver.silver_people,
     "quarantine.events": silver.quarantine_events,
+    "quarantine.sources": silver.quarantine_sources,
     "gold.ratings": gold.gold_ratings,
     "gold.features": gold.gold_features,
     "gold.segments": gold.gold_segments,
@@ -48,6 +49,7 @@ SUITES: dict[str, Callable[[], Expectations]] = {
     "gold.recommendations": gold.gold_recommendations,
     "gold.fallbacks": gold.gold_fallbacks,
     "ops.ledger": ops.ops_ledger,
+    "ops.landings": ops.ops_landings,
     "ops.daily_quality": ops.ops_daily_quality,
     "ops.alerts": ops.ops_alerts,
 }

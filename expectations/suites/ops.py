@@ -18,6 +18,15 @@ def ops_ledger() -> Expectations:
     ]
 
 
+def ops_landings() -> Expectations:
+    return [
+        *grain("table_name", "landing"),
+        *required("landed_at", "rows"),
+        *[least(column, 0) for column in ("rows", "quarantined", "opened", "closed")],
+        row("mode IN ('full', 'incremental')"),
+    ]
+
+
 def ops_daily_quality() -> Expectations:
     return [
         *grain("day", "event_type", "measure", "column_name"),

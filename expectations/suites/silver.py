@@ -81,6 +81,15 @@ def quarantine_events() -> Expectations:
     ]
 
 
+def quarantine_sources() -> Expectations:
+    return [
+        *required("table_name", "landing", "landed_at", "place", "reasons", "state"),
+        one_of("state", ("open", "discarded")),
+        row("size(reasons) > 0 AND forall(reasons, reason -> reason IS NOT NULL)"),
+        row("(unreadable IS NULL) = (sealed_by IS NULL)"),
+    ]
+
+
 def _history_of(key: str) -> Expectations:
     # Of two rows still valid both have no valid_to.
     one_now = ExpectKeyToBeUnique(key=[key, "valid_to"])
