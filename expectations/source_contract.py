@@ -23,6 +23,11 @@ class SourceContract:
         return tuple(self.fields)
 
     @property
+    def required(self) -> tuple[str, ...]:
+        """The fields that a source must have, if only empty; the others are null where it lacks them."""
+        return tuple(name for name, schema in self.fields.items() if not schema.get("x-optional"))
+
+    @property
     def columns(self) -> dict[str, str]:
         """The fields as columns of a table."""
         return dict.fromkeys(self.fields, "string")

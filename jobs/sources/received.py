@@ -42,10 +42,11 @@ class Received:
 
 def as_received(frame: DataFrame, source: Source, rules: SourceContract, place: Column) -> DataFrame:
     """Raises OperatorError when a column of the contract is missing, or is of a type that is no plain text."""
-    missing = [name for name in rules.names if name not in frame.columns]
+    missing = [name for name in rules.required if name not in frame.columns]
     if missing:
         raise OperatorError(f"{source.setting}: {source.origin} lacks the columns {', '.join(missing)}")
-    for name in rules.names:
+    given = [name for name in rules.names if name in frame.columns]
+    for name in given:
         kind = frame.schema[name].dataType
         if not (_names_a_row(kind) if name == rules.key else _is_plain(kind)):
             raise OperatorError(
@@ -55,7 +56,7 @@ def as_received(frame: DataFrame, source: Source, rules: SourceContract, place: 
     unreadable = F.col(UNREADABLE) if UNREADABLE in frame.columns else F.lit(None).cast("string")
     changed = F.col(CHANGED) if CHANGED in frame.columns else F.lit(None).cast("string")
     return frame.select(
-        *[F.col(name).cast("string").alias(name) for name in rules.names],
+        *[(F.col(name) if name in given else F.lit(None)).cast("string").alias(name) for name in rules.names],
         unreadable.alias(UNREADABLE),
         place.alias(PLACE),
         changed.alias(CHANGED),

@@ -50,7 +50,7 @@ def days(spark: SparkSession, batches: int, per_day: int) -> Iterator[Day]:
         try:
             for batch in range(batches):
                 columns = f"'t' topic, 0 partition, {batch}L first_offset, {batch}L last_offset, 1L received, 1L kept"
-                row = spark.sql(f"SELECT {columns}, 0L quarantined, 0L duplicate, {batch}L batch")
+                row = spark.sql(f"SELECT {columns}, 0L quarantined, 0L duplicate, 0L refused, {batch}L batch")
                 tables.append_once(row, TABLE, "upkeep", batch)
                 written |= {file.name for file in folder.glob("*.parquet")}
                 if (batch + 1) % per_day == 0:

@@ -44,6 +44,7 @@ def quarantine(spark: SparkSession, files: int) -> None:
         F.current_timestamp().alias("received_at"),
         F.lit(None).cast("binary").alias("key"),
         F.randstr(F.lit(10_000)).cast("binary").alias("value"),
+        F.lit(None).cast("int").alias("sealed_by"),
         *[F.lit(None).cast("string").alias(name) for name in ("event_id", "event_type")],
         F.array(F.lit("message: not JSON")).alias("reasons"),
         F.lit(1).alias("contract_version"),
