@@ -61,7 +61,7 @@ def _unknown(rules: Contract) -> str:
 
 @functools.cache
 def _listed() -> dict[str, Any]:
-    file = importlib.resources.files("expectations") / "contracts" / "identifiers.json"
+    file = importlib.resources.files("expectations") / "identifiers.json"
     listed: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return listed
 

@@ -83,17 +83,24 @@ def down(env: Env = "local") -> None:
 
 @app.command()
 def status(env: Env = "local", as_json: Json = False) -> None:
-    """Show whether the broker and Redis answer. Exit 1 when one does not."""
+    """Show whether the broker and Redis answer, and what became of the messages. Exit 1 when one does not answer."""
+    from jobs.ledger.standing import standing
     from jobs.local import services
 
-    found = services.status(settings.load(env))
+    chosen = settings.load(env)
+    found, messages = services.status(chosen), standing(chosen)
     if as_json:
-        typer.echo(json.dumps([asdict(service) for service in found]))
+        told = {"services": [asdict(service) for service in found], "messages": messages and asdict(messages)}
+        typer.echo(json.dumps(told))
     else:
         table = Table("service", "address", "started here", "pid", "answers")
         for one in found:
             table.add_row(one.service, one.address, str(one.managed), str(one.pid or ""), str(one.answers))
         console.print(table)
+        if messages is not None:
+            counts = Table("messages", *[name for name, _ in messages.lines()], box=box.SIMPLE)
+            counts.add_row("", *[count for _, count in messages.lines()])
+            console.print(counts)
     if not all(service.answers for service in found):
         raise typer.Exit(1)
 

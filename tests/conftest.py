@@ -14,6 +14,7 @@ from expectations.schemas import TABLES
 from jobs.lake import tables
 from jobs.lake.session import spark_for
 from jobs.lake.settings import Settings, load
+from jobs.privacy import keys
 
 # For jobs that are submitted and live for seconds: the second compiler would only take a core from the first. The
 # session of the tests lives for minutes, and took a fifth longer without it.
@@ -66,8 +67,10 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def settings(environment: dict[str, str]) -> Settings:
-    """Settings of that installation; nothing is started yet."""
-    return settings_under(environment)
+    """Settings of that installation, with its secrets; nothing is started yet."""
+    made = settings_under(environment)
+    keys.keep(made.privacy)
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """The lake's tables, by name: the only module that forms paths.
 
 A table `layer.name` lies at <root>/layer/name; the stream that feeds it keeps its checkpoint at
-<root>/_checkpoints/layer.name.
+<root>/_checkpoints/layer.name, and whoever writes it holds <root>/_locks/layer.name.lock.
 """
 
 from collections.abc import Iterable
@@ -138,6 +138,16 @@ def versions(spark: SparkSession, names: Iterable[str]) -> dict[str, int]:
     return {name: version(spark, name) for name in names}
 
 
+def place(root: str, name: str) -> str:
+    """Where a table of the lake at `root` lies."""
+    return f"{root.rstrip('/')}/{_table(name) and name.replace('.', '/')}"
+
+
+def lock(root: str, job: str) -> str:
+    """The file that says who runs a job, of the lake at `root`."""
+    return f"{root.rstrip('/')}/_locks/{job}.lock"
+
+
 def checkpoint(spark: SparkSession, name: str) -> str:
     return f"{_root(spark)}/_checkpoints/{name}"
 
@@ -153,7 +163,7 @@ def _root(spark: SparkSession) -> str:
 
 
 def _location(spark: SparkSession, name: str) -> str:
-    return f"{_root(spark)}/{_table(name) and name.replace('.', '/')}"
+    return place(_root(spark), name)
 
 
 def _require(spark: SparkSession, name: str) -> None:

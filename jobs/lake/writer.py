@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from jobs.lake import tables
 from jobs.lake.errors import OperatorError
 from jobs.lake.settings import Settings
 
@@ -23,7 +24,7 @@ def only_writer(settings: Settings, job: str) -> Iterator[None]:
     if ":" in root:
         yield
         return
-    file = Path(root) / "_locks" / f"{job}.lock"
+    file = Path(tables.lock(root, job))
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a+", encoding="utf-8") as lock:
         try:

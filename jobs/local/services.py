@@ -19,7 +19,7 @@ from jobs.lake.settings import Settings
 from jobs.local import broker, cache, daemons
 from jobs.local.daemons import Daemon
 from jobs.local.setup import jars
-from jobs.privacy import secrets
+from jobs.privacy import keys
 
 START_SECONDS = 60.0
 LOOPBACK = ("127.0.0.1", "localhost")
@@ -59,7 +59,7 @@ def up(settings: Settings) -> list[str]:
     or when a service does not answer within 60 s, with what its log said last.
     """
     if settings.privacy.secrets_file:
-        secrets.keep(settings.privacy)
+        keys.keep(settings.privacy)
     began = time.monotonic()
     lines: dict[str, str] = {}
     waiting: list[tuple[_Service, int]] = []

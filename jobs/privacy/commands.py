@@ -10,7 +10,7 @@ from rich.table import Table
 
 from jobs.flags import Env, Json
 from jobs.lake import settings
-from jobs.privacy import secrets
+from jobs.privacy import keys
 
 app = typer.Typer(no_args_is_help=True, help="Secrets of tokens and of encrypted messages; they come by environment.")
 console = Console()
@@ -19,7 +19,7 @@ console = Console()
 @app.command()
 def new() -> None:
     """Print a new secret, for an environment variable that privacy.token_secrets or privacy.payload_keys names."""
-    typer.echo(secrets.made())
+    typer.echo(keys.made())
 
 
 @app.command()

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from expectations.contract import MOST_BYTES
 from expectations.identifiers import is_coded, kind_of
 from jobs.lake.sections import Privacy
-from jobs.privacy.secrets import Secrets, secrets_of
+from jobs.privacy.keys import Secrets, secrets_of
 from jobs.privacy.tokens import network, token
 from jobs.privacy.words import coded, scrubbed
 

@@ -18,7 +18,7 @@ from expectations.schemas import TABLES
 from jobs.lake import tables
 from jobs.lake.settings import Settings
 from jobs.lake.writer import only_writer
-from jobs.privacy.secrets import Secrets, secrets_of
+from jobs.privacy.keys import Secrets, secrets_of
 from jobs.privacy.tokens import TOKEN, rotated
 
 log = logging.getLogger(__name__)

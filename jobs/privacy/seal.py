@@ -10,7 +10,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from jobs.lake.errors import OperatorError
-from jobs.privacy.secrets import Secrets
+from jobs.privacy.keys import Secrets
 
 NONCE_BYTES = 12
 PURPOSE = b"lakehouse: a message as received"

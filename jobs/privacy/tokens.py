@@ -15,7 +15,7 @@ from datetime import date
 
 import phonenumbers
 
-from jobs.privacy.secrets import Secrets
+from jobs.privacy.keys import Secrets
 
 TOKEN = re.compile(r"(?P<kind>[a-z_]+)\.v(?P<version>\d+)\.(?P<digest>[A-Za-z0-9_-]{43})")
 # Mail providers whose addresses are one mailbox with and without dots, or with any tag behind a plus.

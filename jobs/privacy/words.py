@@ -5,7 +5,7 @@ import re
 import phonenumbers
 
 from expectations.identifiers import PREFIXED
-from jobs.privacy.secrets import Secrets
+from jobs.privacy.keys import Secrets
 from jobs.privacy.tokens import token
 
 # Bounded as RFC 5321, 4.5.3.1 has it: without a bound, a long word without an address takes time by its square.

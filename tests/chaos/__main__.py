@@ -74,9 +74,9 @@ def begun(folder: Path) -> World:
     return world
 
 
-def at_random(world: World, times: int, seconds: float = 0) -> None:
-    """Kills the landing at instants within so many seconds, by default as long as an undisturbed one takes."""
-    whole = seconds or _seconds_of(world)
+def at_random(world: World, times: int) -> None:
+    """Kills the landing at instants drawn from the time that an undisturbed one takes."""
+    whole = _seconds_of(world)
     for number in range(times):
         world.send(MESSAGES)
         process = world.victim("land")

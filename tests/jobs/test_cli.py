@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 import time
@@ -73,7 +74,13 @@ def test_status_says_what_answers(small_lake: SmallLake, monkeypatch: pytest.Mon
     for name, value in small_lake.environment.items():
         monkeypatch.setenv(name, value)
     said = lakehouse("status", "--json")
-    assert said.exit_code == 0 and '"answers": true' in said.output
+    assert said.exit_code == 0
+    told = json.loads(said.stdout)
+    assert all(service["answers"] for service in told["services"])
+    messages, quarantined = told["messages"], small_lake.report["tables"]["quarantine.events"]
+    assert messages["quarantined"] == messages["open"] == quarantined > 0
+    assert messages["received"] == messages["kept"] + messages["quarantined"] + messages["duplicate"]
+    assert f"{quarantined:,}" in lakehouse("status").stdout
 
 
 def test_what_py4j_says_of_an_interrupt_is_not_shown() -> None:

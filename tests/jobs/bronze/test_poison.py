@@ -14,8 +14,8 @@ from jobs.bronze import events as bronze_events
 from jobs.lake import job, tables
 from jobs.lake.settings import Settings
 from jobs.ledger.reconcile import reconcile
+from jobs.privacy.keys import Secrets
 from jobs.privacy.message import Safe, safe
-from jobs.privacy.secrets import Secrets
 from jobs.silver import events as silver_events
 from tests.poison import MIB, POISON
 

@@ -14,8 +14,8 @@ from pyspark.sql import functions as F
 
 from expectations.contract import contract
 from expectations.identifiers import direct, may_name_someone
+from jobs.privacy.keys import Secrets
 from jobs.privacy.message import Safe, safe, safe_key
-from jobs.privacy.secrets import Secrets
 from tests.events import PAYLOADS, event, received
 from tests.planting import planted
 

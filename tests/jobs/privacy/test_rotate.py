@@ -11,11 +11,11 @@ from jobs.lake import job, tables
 from jobs.lake.errors import OperatorError
 from jobs.lake.settings import Settings
 from jobs.lake.writer import only_writer
-from jobs.privacy import secrets
+from jobs.privacy import keys
 from jobs.privacy.columns import as_safe
+from jobs.privacy.keys import secrets_of
 from jobs.privacy.message import safe_way
 from jobs.privacy.rotate import rotate
-from jobs.privacy.secrets import secrets_of
 from jobs.privacy.tokens import token
 from jobs.silver import events as silver_events
 from tests.events import event, received
@@ -34,7 +34,7 @@ MESSAGES: list[Any] = [
 def here(lake: SparkSession, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """The settings, looking at the empty lake, with one secret of each kind."""
     for name in ("TOKENS_1", "TOKENS_2", "PAYLOADS_1"):
-        monkeypatch.setenv(name, secrets.made())
+        monkeypatch.setenv(name, keys.made())
     privacy = {"token_secrets": ("TOKENS_1",), "payload_keys": ("PAYLOADS_1",)}
     root = {"root": str(lake.conf.get(tables.ROOT))}
     return settings.model_copy(

@@ -8,9 +8,9 @@ import pytest
 
 from jobs.lake.errors import OperatorError
 from jobs.lake.sections import Privacy
-from jobs.privacy import secrets
+from jobs.privacy import keys
+from jobs.privacy.keys import Secrets, secrets_of
 from jobs.privacy.seal import opened, sealed
-from jobs.privacy.secrets import Secrets, secrets_of
 from jobs.privacy.tokens import TOKEN, network, rotated, token
 
 FIRST = Secrets((b"1" * 32,), (b"k" * 32,))
@@ -91,7 +91,7 @@ def wanting(file: str = "") -> Privacy:
     [(None, "T_1 is not set"), ("", "T_1 is not set"), ("short", "T_1 is not base64"), ("c2hvcnQ=", "T_1 has 5 bytes")],
 )
 def test_no_start_without_good_secrets(value: str | None, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("P_1", secrets.made())
+    monkeypatch.setenv("P_1", keys.made())
     if value is not None:
         monkeypatch.setenv("T_1", value)
     with pytest.raises(OperatorError, match=says):
@@ -100,9 +100,9 @@ def test_no_start_without_good_secrets(value: str | None, says: str, monkeypatch
 
 def test_a_laptop_makes_its_own_once_and_hides_them(tmp_path) -> None:  # type: ignore[no-untyped-def]
     file = tmp_path / "home" / "secrets.env"
-    secrets.keep(wanting(str(file)))
+    keys.keep(wanting(str(file)))
     found = secrets_of(wanting(str(file)))
-    secrets.keep(wanting(str(file)))
+    keys.keep(wanting(str(file)))
     assert secrets_of(wanting(str(file))) == found
     assert file.stat().st_mode & 0o777 == 0o600
     assert "b'" not in repr(found)
