@@ -52,8 +52,7 @@ def may_name_someone(text: Column, rules: Contract) -> Column:
 def _unknown(rules: Contract) -> str:
     """A pattern found in every JSON object with a name that is not known to be harmless, with many digits in words, or
     with something behind its end."""
-    envelope = rules.envelope["properties"]
-    harmless = [name for name in names({"properties": {**envelope, "payload": union(rules)}}) if kind_of(name) is None]
+    harmless = [name for name in names(rules.envelope) | names(union(rules)) if kind_of(name) is None]
     endings = {name: CODE if is_coded(name) else WORDS for name in harmless}
     behind_the_end = r"(?<=[}\]])\s*+(?:[^,}\]\s]|,\s*+[^\"{\[\s])"
     return rf'[{{,}}\]](?:(?<=[{{,])\s*+"(?!{any_of(endings)})|{behind_the_end})'

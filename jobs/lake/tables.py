@@ -138,6 +138,12 @@ def versions(spark: SparkSession, names: Iterable[str]) -> dict[str, int]:
     return {name: version(spark, name) for name in names}
 
 
+def folder(root: str) -> str | None:
+    """The lake's folder on this machine, None where it is elsewhere."""
+    path = root.removeprefix("file:")
+    return None if ":" in path else path
+
+
 def place(root: str, name: str) -> str:
     """Where a table of the lake at `root` lies."""
     return f"{root.rstrip('/')}/{_table(name) and name.replace('.', '/')}"

@@ -1,17 +1,15 @@
-"""Messages and columns made safe to keep, before the first byte of them reaches a disk."""
+"""Messages made safe to keep before they are written, and those that were encrypted read again."""
 
 from collections.abc import Callable
 
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql import types as T
 
 from expectations.contract import MOST_BYTES, Contract
-from expectations.identifiers import kind_of, may_name_someone
+from expectations.identifiers import may_name_someone
 from jobs.privacy.message import Safe, safe, safe_key
 from jobs.privacy.seal import opened, sealed
-from jobs.privacy.tokens import token
 
 KEPT = "struct<key: binary, value: binary, sealed_by: int>"
 
@@ -45,16 +43,6 @@ def as_opened(how: Safe) -> Callable[[DataFrame], DataFrame]:
         found = _opened(how)(F.when(is_sealed, F.col("key")), F.when(is_sealed, F.col("value")), F.col("sealed_by"))
         read = kept.withColumn("_opened", found)
         return read.withColumns(_either(is_sealed, F.col("_opened"))).drop("_opened", "sealed_by")
-
-    return transform
-
-
-def tokenised(how: Safe) -> Callable[[DataFrame], DataFrame]:
-    """Replaces the columns whose names are direct identifiers by tokens, of text; other columns stay as they are."""
-
-    def transform(rows: DataFrame) -> DataFrame:
-        kinds = {name: kind for name in rows.columns if (kind := kind_of(name)) is not None}
-        return rows.withColumns({name: _tokens(kind, how)(F.col(name).cast("string")) for name, kind in kinds.items()})
 
     return transform
 
@@ -97,17 +85,6 @@ def _opened(how: Safe) -> Callable[..., Column]:
         return pa.array(rows, ARROW_OPENED)
 
     return F.arrow_udf(read, "struct<key: binary, value: binary>")  # type: ignore[call-overload]
-
-
-def _tokens(kind: str, how: Safe) -> Callable[..., Column]:
-    def made(values: pa.Array) -> pa.Array:
-        texts = [
-            token(kind, value, how.secrets, how.region) if value is not None and value.strip() else value
-            for value in values.to_pylist()
-        ]
-        return pa.array(texts, pa.string())
-
-    return F.arrow_udf(made, T.StringType())  # type: ignore[call-overload]
 
 
 ARROW_OPENED = pa.struct({"key": pa.binary(), "value": pa.binary()})
