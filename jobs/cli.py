@@ -100,8 +100,8 @@ def status(env: Env = "local", as_json: Json = False) -> None:
             table.add_row(one.service, one.address, str(one.managed), str(one.pid or ""), str(one.answers))
         console.print(table)
         if messages is not None:
-            counts = Table("messages", *[name for name, _ in messages.lines()], box=box.SIMPLE)
-            counts.add_row("", *[count for _, count in messages.lines()])
+            counts = Table(*[name for name, _ in messages.lines()], title="messages", box=box.SIMPLE)
+            counts.add_row(*[count for _, count in messages.lines()])
             console.print(counts)
     if not all(service.answers for service in found):
         raise typer.Exit(1)
@@ -188,7 +188,8 @@ def reconcile(env: Env = "local", as_json: Json = False) -> None:
     if as_json:
         typer.echo(json.dumps(asdict(balance)))
     else:
-        table = Table("partition", *[one.name for one in fields(reconcile.Account)[2:]], box=box.SIMPLE)
+        names = [one.name for one in fields(reconcile.Account)[2:]]
+        table = Table("partition", *names, box=box.SIMPLE, pad_edge=False, collapse_padding=True)
         for account in balance.accounts:
             topic, partition, *counts = asdict(account).values()
             table.add_row(f"{topic}-{partition}", *[f"{count:,}" for count in counts])

@@ -100,8 +100,10 @@ def found_in(folder: Path, without: tuple[str, ...] = (), marks: re.Pattern[byte
     return places
 
 
-def found_in_redis(client: Redis) -> list[str]:
-    return [key for key in client.scan_iter() if MARKS.search(f"{key} {client.dump(key)!r}".encode())]
+def found_in_redis(client: Redis, marks: re.Pattern[bytes] = MARKS) -> list[str]:
+    """The keys that a mark stands in, or in whose value."""
+    read = {"string": client.get, "hash": client.hgetall, "set": client.smembers}
+    return [key for key in client.scan_iter() if marks.search(f"{key} {read[client.type(key)](key)}".encode())]
 
 
 def _texts(file: Path) -> Iterator[bytes]:

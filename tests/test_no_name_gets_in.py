@@ -58,9 +58,15 @@ def test_no_name_gets_in(lake: SparkSession, here: Settings, tmp_path: Path) -> 
     assert found_in_redis(page.connect(here.redis)) == []
 
 
-def test_the_search_finds_what_is_there(tmp_path: Path) -> None:
+def test_the_search_finds_what_is_there(tmp_path: Path, local_services: Settings) -> None:
     (tmp_path / "raw").write_bytes(b'{"email":"jan@Qx7ab9.example"}')
     (tmp_path / "packed").write_bytes(gzip.compress(b"call +48 601 770 123"))
     pq.write_table(pa.table({"ip": [{"b": b"203.0.113.7"}]}), tmp_path / "parquet", compression="zstd")
     assert len(found_in(tmp_path)) >= 3
     assert {Path(place.split(":")[0]).name for place in found_in(tmp_path)} == {"raw", "packed", "parquet"}
+    client = page.connect(local_services.redis)
+    client.hset("planted", "person", "x" * 1_000 + "jan@qx7ab9.example")
+    try:
+        assert found_in_redis(client) == ["planted"]
+    finally:
+        client.delete("planted")

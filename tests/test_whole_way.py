@@ -21,7 +21,7 @@ from jobs.serve import page
 from models import registry
 from tests.conftest import SmallLake
 from tests.jobs.local.shop import shop_oracle
-from tests.planting import found_in
+from tests.planting import found_in, found_in_redis
 
 HOUSEHOLDS = 50
 OF_PERSONS = [name for name, table in TABLES.items() if name.startswith("gold.") and "person_id" in table.columns]
@@ -137,6 +137,8 @@ def test_whom_the_demo_names_stands_nowhere_in_the_lake(small_lake: SmallLake, s
     named = [text for one in people for text in (one.email, one.phone, one.street)]
     marks = re.compile(b"|".join(re.escape(text.encode()) for text in named))
     assert found_in(small_lake.settings.home, ("kafka", "sources", "cache"), marks) == []
+    client = page.connect(small_lake.settings.redis)
+    assert list(client.scan_iter()) and found_in_redis(client, marks) == []
 
 
 def test_every_table_opens_by_name(small_lake: SmallLake, spark: SparkSession) -> None:

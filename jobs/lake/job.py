@@ -16,7 +16,7 @@ from jobs.lake.errors import OperatorError
 from jobs.lake.settings import Settings, load
 from jobs.lake.writer import only_writer
 
-WRITERS = ("bronze", "silver", "gold", "publish", "live", "ops")  # layers whose jobs must not run twice at once
+WRITERS = ("bronze", "silver", "gold", "train", "publish", "live", "ops")  # whose jobs must not run twice at once
 LAYERS = ("bronze", "silver", "gold", "train", "quality", "publish", "live", "ledger", "ops")
 
 

@@ -190,6 +190,12 @@ def retention(keep_hours: float, log_days: float) -> dict[str, str]:
     }
 
 
+def folder(root: str) -> str | None:
+    """The lake's folder on this machine, None where it is elsewhere."""
+    path = root.removeprefix("file:")
+    return None if ":" in path else path
+
+
 def place(root: str, name: str) -> str:
     """Where a table of the lake at `root` lies."""
     return f"{root.rstrip('/')}/{_table(name) and name.replace('.', '/')}"

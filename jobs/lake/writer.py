@@ -20,8 +20,8 @@ from jobs.lake.settings import Settings
 @contextmanager
 def only_writer(settings: Settings, job: str) -> Iterator[None]:
     """Holds the right to run `job`. Raises OperatorError, naming who holds it, when another process does."""
-    root = settings.lake.root.removeprefix("file:")
-    if ":" in root:
+    root = tables.folder(settings.lake.root)
+    if root is None:
         yield
         return
     file = Path(tables.lock(root, job))

@@ -31,7 +31,9 @@ class Standing:
 
 def standing(settings: Settings) -> Standing | None:
     """None where silver.events has not run, or the lake is no folder of this machine."""
-    root = settings.lake.root.removeprefix("file:")
+    root = tables.folder(settings.lake.root)
+    if root is None:
+        return None
     ledger, quarantine = (tables.place(root, name) for name in ("ops.ledger", "quarantine.events"))
     if not all(DeltaTable.is_deltatable(place) for place in (ledger, quarantine)):
         return None

@@ -58,12 +58,12 @@ def up(settings: Settings) -> list[str]:
     Returns one line per service. What runs already is left alone. Raises OperatorError when a port is taken,
     or when a service does not answer within 60 s, with what its log said last.
     """
-    if settings.privacy.secrets_file:
-        keys.keep(settings.privacy)
     began = time.monotonic()
     lines: dict[str, str] = {}
     waiting: list[tuple[_Service, int]] = []
     with jars.only_one(settings.home / "run" / "services.lock"):
+        if settings.privacy.secrets_file:
+            keys.keep(settings.privacy)
         services = _services(settings)
         for service in services:
             daemon = service.daemon

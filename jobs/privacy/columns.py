@@ -1,4 +1,4 @@
-"""Messages and columns made safe to keep, before the first byte of them reaches a disk."""
+"""Messages made safe to keep before they are written, and those that were encrypted read again."""
 
 from collections.abc import Callable
 

@@ -30,8 +30,9 @@ def rotate(
 ) -> None:
     """Bring every token of the lake to the newest version.
 
-    First add a variable to privacy.token_secrets (never take one away: a newer token builds on the older ones), set
-    it, and stop the streams. Safe to interrupt and to repeat: only rows with an older token are rewritten.
+    First add a variable to privacy.token_secrets (never take one away: a newer token builds on the older ones) and
+    set it, let the streams read what there is, and stop them. Safe to interrupt and to repeat: only rows with an
+    older token are rewritten.
     """
     from jobs.lake.session import spark_for
     from jobs.privacy.rotate import rotate

@@ -14,6 +14,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
+from expectations.identifiers import direct
 from expectations.schemas import TABLES
 from jobs.lake import tables
 from jobs.lake.settings import Settings
@@ -23,13 +24,12 @@ from jobs.privacy.tokens import TOKEN, rotated
 
 log = logging.getLogger(__name__)
 
-ANY_TOKEN = r"\b[a-z_]+\.v\d+\.[A-Za-z0-9_-]{43}"
-
 
 def rotate(spark: SparkSession, settings: Settings, dry_run: bool = False) -> dict[str, int]:
     """How many rows of each table had an older token and have the newest now.
 
-    Raises OperatorError while a job writes one of the tables, or a secret is missing.
+    What a stream has landed and the next has not read is read with its older tokens: let the streams come to an end
+    first. Raises OperatorError while a job that has one writer (job.WRITERS) runs, or a secret is missing.
     """
     secrets = secrets_of(settings.privacy)
     found: dict[str, int] = {}
@@ -50,9 +50,8 @@ def rotate(spark: SparkSession, settings: Settings, dry_run: bool = False) -> di
 
 def has_older_token(rows: DataFrame, newest: int) -> Column:
     """Whether a row holds a token of a version before `newest`, in whatever column."""
-    older = "|".join(str(version) for version in range(1, newest)) or "0"
-    holds = [_as_text(column).rlike(rf"\.v(?:{older})\.[A-Za-z0-9_-]{{43}}") for column in _wordy(rows)]
-    return functools.reduce(Column.__or__, [F.coalesce(one, F.lit(False)) for one in holds], F.lit(False))
+    holds = [_holds_older(_as_text(column), newest) for column in _wordy(rows)]
+    return functools.reduce(Column.__or__, holds, F.lit(False))
 
 
 def with_newest_tokens(secrets: Secrets) -> Callable[[DataFrame], DataFrame]:
@@ -62,7 +61,7 @@ def with_newest_tokens(secrets: Secrets) -> Callable[[DataFrame], DataFrame]:
         made = rows
         for column in _wordy(rows):
             text = _as_text(column)
-            holds = F.coalesce(text.rlike(ANY_TOKEN), F.lit(False))
+            holds = _holds_older(text, secrets.token_version)
             changed = f"_{column.name}"
             made = made.withColumn(changed, _rotated(secrets)(F.when(holds, text)))
             whole = F.when(F.col(changed).isNull(), F.col(column.name)).otherwise(_as_was(F.col(changed), column))
@@ -70,6 +69,12 @@ def with_newest_tokens(secrets: Secrets) -> Callable[[DataFrame], DataFrame]:
         return made
 
     return transform
+
+
+def _holds_older(text: Column, newest: int) -> Column:
+    older = "|".join(map(str, range(1, newest))) or "0"  # there is no version 0
+    token = rf"\b(?:{'|'.join(direct().values())})\.v(?:{older})\.[A-Za-z0-9_-]{{43}}"
+    return F.coalesce(text.rlike(token), F.lit(False))
 
 
 def _rotated(secrets: Secrets) -> Callable[..., Column]:

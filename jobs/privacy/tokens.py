@@ -15,9 +15,10 @@ from datetime import date
 
 import phonenumbers
 
+from expectations.identifiers import direct
 from jobs.privacy.keys import Secrets
 
-TOKEN = re.compile(r"(?P<kind>[a-z_]+)\.v(?P<version>\d+)\.(?P<digest>[A-Za-z0-9_-]{43})")
+TOKEN = re.compile(rf"\b(?P<kind>{'|'.join(direct().values())})\.v(?P<version>\d+)\.(?P<digest>[A-Za-z0-9_-]{{43}})")
 # Mail providers whose addresses are one mailbox with and without dots, or with any tag behind a plus.
 DOTLESS = frozenset({"gmail.com"})
 TAGGED = frozenset({"gmail.com", "outlook.com", "hotmail.com", "live.com", "icloud.com", "fastmail.com", "proton.me"})

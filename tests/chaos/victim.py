@@ -38,7 +38,7 @@ def then_die(work: Callable[..., Any], when: Callable[..., bool] = lambda *_: Tr
 
 
 def _after_table(name: str) -> None:
-    tables.append_once = then_die(tables.append_once, lambda _, table, *rest: table == name)  # type: ignore[assignment]
+    _set(tables, "append_once", then_die(tables.append_once, lambda _, table, *rest: table == name))
 
 
 def _set(module: Any, name: str, work: Callable[..., Any]) -> None:

@@ -85,6 +85,14 @@ def test_status_says_what_answers(small_lake: SmallLake, monkeypatch: pytest.Mon
     assert f"{quarantined:,}" in lakehouse("status").stdout
 
 
+def test_status_of_a_lake_elsewhere_asks_no_store(small_lake: SmallLake, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in small_lake.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("LAKEHOUSE_LAKE__ROOT", "s3a://nowhere/lake")
+    said = lakehouse("status", "--json")
+    assert said.exit_code == 0 and json.loads(said.stdout)["messages"] is None
+
+
 def test_what_py4j_says_of_an_interrupt_is_not_shown() -> None:
     noise = "compile('logging.error(\"noise\")', '/x/py4j/java_gateway.py', 'exec')"
     code = f"import logging; from jobs.cli import every_command; every_command(); exec({noise}); logging.error('ours')"

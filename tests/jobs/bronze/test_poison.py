@@ -3,7 +3,7 @@
 from dataclasses import asdict
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, Message, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 from hypothesis import given
 from hypothesis import settings as how_often
@@ -44,8 +44,12 @@ def test_no_poison_stops_the_streams_and_all_is_accounted_for(lake: SparkSession
         }
     )
     refused = []
+
+    def told(error: KafkaError | None, _: Message) -> None:
+        if error is not None:
+            refused.append(error.str())
+
     for poison in POISON:
-        told = lambda error, message: error and refused.append(error.str())  # noqa: E731
         producer.produce(topic.kafka.topic, poison.value, poison.key, on_delivery=told)
         assert producer.flush(60) == 0
     assert refused == []

@@ -54,6 +54,13 @@ def test_a_broken_message_does_not_take_an_id(spark: SparkSession) -> None:
     assert fates(judged(spark, messages)) == {0: "quarantined", 1: "kept", 2: "quarantined", 3: "quarantined"}
 
 
+def test_what_comes_late_is_taken_and_marked(spark: SparkSession) -> None:
+    moments = {"late": "2017-12-30T23:59:59Z", "timely": "2017-12-31T00:00:01Z"}
+    frame = judged(spark, [event(event_id=name, occurred_at=at) for name, at in moments.items()])
+    found = silver_events.as_events(frame, late_hours=24).select("event_id", "is_late").collect()
+    assert dict(map(tuple, found)) == {"late": True, "timely": False}
+
+
 def test_the_ledger_counts_every_offset_once(spark: SparkSession) -> None:
     frame = judged(spark, [event(event_id="a"), event(event_id="a"), "{", event(event_id="b")])
     row = silver_events.as_ledger(frame, 3).collect()[0]
