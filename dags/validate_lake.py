@@ -3,7 +3,15 @@
 from airflow.sdk import DAG
 from lakehouse_job import DAG_ARGUMENTS, SILVER_VALIDATED, submit
 
-SILVER = ("silver.events", "silver.interactions", "silver.items", "silver.people", "silver.consents")
+SILVER = (
+    "silver.events",
+    "silver.interactions",
+    "silver.consents",
+    "silver.catalog",
+    "silver.crm",
+    "silver.items",
+    "silver.people",
+)
 
 with DAG("validate_lake", schedule="0 3 * * *", description=__doc__, **DAG_ARGUMENTS):
     submit("quality.gate", tables=SILVER, outlets=[SILVER_VALIDATED])

@@ -38,9 +38,9 @@ class Kind(NamedTuple):
     payload: Schema
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Contract:
-    """The envelope's schema, and every payload's by event type and version."""
+    """The envelope's schema, and every payload's by event type and version. Equal to itself alone."""
 
     envelope: Schema
     payloads: Mapping[str, Mapping[int, Schema]]

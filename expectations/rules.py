@@ -1,13 +1,14 @@
 """The contract's schemas compiled into conditions on a parsed message, and the reasons where they do not hold."""
 
 import functools
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from expectations.contract import EARLIEST, LATEST_AFTER_ARRIVAL, Contract, Schema, types_of
+from expectations.contract import EARLIEST, LATEST_AFTER_ARRIVAL, Contract, Schema, parsed_ddl, types_of
 
 DATE_TIME = r"^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$"  # RFC 3339, 5.6
 
@@ -116,8 +117,28 @@ def _rule_of_items(path: str, items: Schema, column: Column) -> Rule:
         return F.coalesce(*rules(name, item).reasons, F.lit(None).cast("string"))
 
     is_broken = F.exists(column, lambda item: _any([rules(name, item).is_broken for name in items["properties"]]))
+    wanted = items.get("required", [])
+    may_be = [_may_break(inner, column[name], name in wanted) for name, inner in items["properties"].items()]
     reasons = [F.array_max(F.transform(column, functools.partial(why, name))) for name in items["properties"]]
-    return Rule(is_broken, tuple(reasons))
+    return Rule(_any(may_be) & is_broken, tuple(reasons))
+
+
+def _may_break(schema: Schema, values: Column, required: bool) -> Column:
+    """Whether one of the values may break its rules: false of sound ones only. Spark compiles what is asked here of
+    all at once, and interprets what is asked of each in turn."""
+    is_text = types_of(schema)[0] == "string"
+    never = "" if is_text else schema.get("minimum", 0) - 1
+    is_never = schema.get("minLength") == 1 if is_text else "minimum" in schema
+    if not (is_never and set(schema) <= {"type", "minimum", "maximum", "minLength", "maxLength"}):
+        return F.lit(True)
+    # Whether a list has what it does not have is null where one of its values is.
+    cases = [F.coalesce(F.array_contains(values, F.lit(never).cast(parsed_ddl(schema))), F.lit(required))]
+    if is_text:
+        cases.append(F.octet_length(F.array_join(values, "")) > schema.get("maxLength", 1 << 30))
+    else:
+        cases.append(F.array_min(values) < schema["minimum"])
+        cases.append(F.array_max(values) > schema.get("maximum", sys.float_info.max))
+    return _any(cases)
 
 
 def _limits(schema: Schema, column: Column) -> Iterator[tuple[Column, str]]:

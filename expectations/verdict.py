@@ -4,6 +4,7 @@ A message is parsed once into a typed struct. One that could hide a wrong type (
 is looked at again as a VARIANT, field by field; the other 99 % never pay for that.
 """
 
+import functools
 from collections.abc import Callable
 
 from pyspark.sql import Column, DataFrame
@@ -14,6 +15,7 @@ from expectations.rules import kind_number, lines, rules_of
 from expectations.suspects import is_suspect, wrong_types
 
 
+@functools.lru_cache(maxsize=8)
 def with_event(rules: Contract) -> Callable[[DataFrame], DataFrame]:
     """Adds `event` (the message as a typed struct), `reasons` (every rule it breaks; empty when valid) and `extra`
     (the fields of a valid message that its version of the contract does not know, as JSON text by name; null when
@@ -21,40 +23,42 @@ def with_event(rules: Contract) -> Callable[[DataFrame], DataFrame]:
 
     Needs `value` (binary) and `received_at` (timestamp). Where there is a column `refusal`, a message that has one is
     refused for that alone: its value was not made plain JSON. A reason reads `field: what is wrong` and never
-    repeats a value.
+    repeats a value. A contract is compiled once: that takes the driver longer than some micro-batches.
     """
+    text = F.when(F.octet_length("value") <= MOST_BYTES, F.col("value").cast("string"))
+    event, kind = F.col("event"), F.col("_kind")
+    suspect = event.isNull() | event["_corrupt"].isNotNull() | is_suspect(rules, text, event, kind)
+    found = rules_of(rules, event, kind)
+    # Most messages break nothing: whether they do is asked first, in one condition, and why only of the others.
+    quick = F.when(F.col("_broken"), F.split(lines(found.reasons), "\n")).otherwise(F.array().cast("array<string>"))
+    reasons = F.when(F.col("_suspect"), _exact(quick)).otherwise(quick)
+    refused = F.when(F.col("refusal").isNotNull(), F.array("refusal")).otherwise(reasons)
+    # Columns of their own, each used more than once, so that Spark works them out once a row.
+    steps = [
+        {"event": _parsed(rules, text)},
+        {"_kind": kind_number(rules, event["event_type"], event["schema_version"])},
+        {"_suspect": suspect, "_broken": found.is_broken},
+        {"_variant": F.when(F.col("_suspect"), F.try_parse_json(text))},
+        {"_wrong": F.when(F.col("_suspect"), wrong_types(rules, F.col("_variant")))},
+    ]
+    extra = F.when(F.col("_suspect") & (F.size("reasons") == 0), _unknown_fields(text, rules, kind))
+    typed = _in_columns(rules, event)
+
+    def transform(frame: DataFrame) -> DataFrame:
+        told = functools.reduce(DataFrame.withColumns, steps, frame)
+        told = told.withColumn("reasons", refused if "refusal" in frame.columns else reasons)
+        told = told.withColumns({"extra": extra, "event": typed})
+        return told.drop("_kind", "_suspect", "_broken", "_variant", "_wrong")
+
+    return transform
+
+
+def _parsed(rules: Contract, text: Column) -> Column:
     payload = {"type": "object", "properties": fields(rules)}
     message = {**rules.envelope["properties"], "payload": payload}
     struct = ", ".join(f"`{name}`: {parsed_ddl(schema)}" for name, schema in message.items())
-
-    def transform(frame: DataFrame) -> DataFrame:
-        text = F.when(F.octet_length("value") <= MOST_BYTES, F.col("value").cast("string"))
-        strict = {"allowNonNumericNumbers": "false", "allowSingleQuotes": "false"}
-        options = {"columnNameOfCorruptRecord": "_corrupt", **strict}
-        parsed = frame.withColumn("event", F.from_json(text, f"struct<{struct}, _corrupt: string>", options))
-        event, kind = F.col("event"), F.col("_kind")
-        parsed = parsed.withColumn("_kind", kind_number(rules, event["event_type"], event["schema_version"]))
-        suspect = event.isNull() | event["_corrupt"].isNotNull() | is_suspect(rules, text, event, kind)
-        found = rules_of(rules, event, kind)
-        # Most messages break nothing: whether they do is asked first, in one condition, and why only of the others.
-        why = F.split(lines(found.reasons), "\n")
-        told = parsed.withColumns({"_suspect": suspect, "_broken": found.is_broken})
-        # Columns of their own, each used more than once, so that Spark works them out once a row.
-        told = told.withColumn("_variant", F.when(F.col("_suspect"), F.try_parse_json(text)))
-        told = told.withColumn("_wrong", wrong_types(rules, F.col("_variant")))
-        quick = F.when(F.col("_broken"), why).otherwise(F.array().cast("array<string>"))
-        unknown = _unknown_fields(text, rules, kind)
-        reasons = F.when(F.col("_suspect"), _exact(quick)).otherwise(quick)
-        if "refusal" in frame.columns:
-            reasons = F.when(F.col("refusal").isNotNull(), F.array("refusal")).otherwise(reasons)
-        return (
-            told.withColumn("reasons", reasons)
-            .withColumn("extra", F.when(F.col("_suspect") & (F.size("reasons") == 0), unknown))
-            .withColumn("event", _in_columns(rules, event))
-            .drop("_kind", "_suspect", "_broken", "_variant", "_wrong")
-        )
-
-    return transform
+    options = {"columnNameOfCorruptRecord": "_corrupt", "allowNonNumericNumbers": "false", "allowSingleQuotes": "false"}
+    return F.from_json(text, f"struct<{struct}, _corrupt: string>", options)
 
 
 def _in_columns(rules: Contract, event: Column) -> Column:

@@ -57,7 +57,9 @@ Households = Annotated[
 
 @app.callback()
 def every_command() -> None:
-    handler = RichHandler(console=console, show_path=False, show_level=False, log_time_format="%H:%M:%S")
+    # Progress goes where errors go, so that stdout holds the answer alone.
+    progress = Console(stderr=True)
+    handler = RichHandler(console=progress, show_path=False, show_level=False, log_time_format="%H:%M:%S")
     # What py4j says of an interrupted JVM helps nobody, and it says it by the root logger.
     handler.addFilter(lambda record: "py4j" not in record.pathname)
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler])

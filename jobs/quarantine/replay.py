@@ -15,6 +15,7 @@ from jobs.bronze.events import as_safe_messages
 from jobs.framing import registry
 from jobs.lake import contracts, tables
 from jobs.lake.errors import OperatorError
+from jobs.lake.refusal import record_now, with_refusal
 from jobs.lake.settings import Settings
 from jobs.lake.uniqueness import COORDINATES, as_taken
 from jobs.lake.writer import only_writer
@@ -22,7 +23,6 @@ from jobs.privacy.columns import as_opened
 from jobs.privacy.message import safe_way
 from jobs.quarantine.review import TABLE, Choice, chosen
 from jobs.silver import events
-from jobs.silver.refusal import record_now, with_refusal
 
 # A message that lands keeps what it was quarantined as.
 CHANGED: dict[str, str | Column] = {
@@ -53,14 +53,13 @@ def replay(spark: SparkSession, settings: Settings, choice: Choice, dry_run: boo
         again = as_received_again(chosen(spark, dataclasses.replace(choice, state="open")), rules, settings)
         judged = with_refusal(events.as_judged(again, rules), record_now(spark), settings.consent).persist()
         kept = tables.read(spark, events.TABLE).select("event_id", "event_hash", *COORDINATES)
-        fated = events.with_fate(judged, as_taken(events.as_ids(judged), kept)).persist()
+        fated = events.with_fate(judged, as_taken(events.as_ids(judged), kept).localCheckpoint())
         try:
             counts = {row["fate"]: row["count"] for row in fated.groupBy("fate").count().collect()}
             if not dry_run:
                 tables.append(events.as_events(fated, settings.streaming.late_hours), events.TABLE)
                 settle(as_changes(fated, rules))
         finally:
-            fated.unpersist()
             judged.unpersist()
     landed = counts.get("kept", 0) + counts.get("landed", 0)
     return Replayed(landed, *[counts.get(fate, 0) for fate in ("duplicate", "quarantined", "refused")])

@@ -14,10 +14,10 @@ from expectations.contract import Contract
 from expectations.rules import moment
 from expectations.verdict import with_event
 from jobs.lake import contracts, job, streams, tables
+from jobs.lake.refusal import record_before, with_refusal
 from jobs.lake.session import spark_for
 from jobs.lake.settings import Settings
 from jobs.lake.uniqueness import COORDINATES, as_taken, event_hash
-from jobs.silver.refusal import record_before, with_refusal
 
 TABLE = "silver.events"
 QUARANTINE = "quarantine.events"
@@ -99,14 +99,13 @@ def land(received: DataFrame, batch: int, rules: Contract, settings: Settings) -
     query = streams.query_id(received)
     kept = tables.read(received.sparkSession, TABLE).select("event_id", "event_hash", *COORDINATES)
     judged = with_refusal(as_judged(received, rules), record_before(received), settings.consent).persist()
-    taken = as_taken(as_ids(judged), kept).persist()
     try:
-        fated = with_fate(judged, taken)
+        # Not persisted: that would be made again, of silver.events as it is then, as soon as that is written.
+        fated = with_fate(judged, as_taken(as_ids(judged), kept).localCheckpoint())
         tables.append_once(as_events(fated, settings.streaming.late_hours), TABLE, query, batch)
         tables.append_once(as_rejected(fated, rules), QUARANTINE, query, batch)
         tables.append_once(as_ledger(fated, batch), LEDGER, query, batch)
     finally:
-        taken.unpersist()
         judged.unpersist()
 
 

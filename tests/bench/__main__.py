@@ -14,11 +14,14 @@ import psutil
 from jobs.lake.session import spark_for
 from jobs.lake.settings import Settings, load
 from jobs.local import services
-from tests.bench import export, ingest, learning, upkeep
+from tests.bench import continuous, export, growth, ingest, learning, replay, upkeep
 from tests.conftest import free_port
 
 CASES: dict[str, Callable[[Settings], dict[str, Any]]] = {
     "ingest": ingest.case,
+    "ingest_growth": growth.case,
+    "ingest_continuous": continuous.case,
+    "replay": replay.case,
     "als_fit": learning.als_fit,
     "topn": learning.topn,
     "export": export.case,

@@ -62,7 +62,7 @@ def test_every_table_is_checked_and_recorded_before_the_job_fails(lake: SparkSes
     with pytest.raises(GateFailed) as raised:
         gate.gate(lake, settings, [], AT)
     first, second = str(raised.value).split("; gate ")
-    assert first.endswith("expect_key_to_be_unique product_id (2 of 3)")
+    assert first.endswith("expect_key_to_be_unique landing, product_id (2 of 3)")
     assert second.startswith("gold.ratings: 1 of ")
     assert "expect_column_values_to_be_between weight (1 of 2; such as -0.5)" in second
     row = tables.read(lake, "ops.quality").where("not success and table_name = 'gold.ratings'").collect()[0]

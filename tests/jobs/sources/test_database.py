@@ -13,9 +13,11 @@ from pyspark.sql import SparkSession
 
 from jobs.lake import tables
 from jobs.lake.errors import OperatorError
+from jobs.privacy import keys
 from jobs.sources import history
 from jobs.sources.landing import land
 from jobs.sources.source import source_of
+from tests.conftest import settings_under
 from tests.jobs.sources.conftest import FIELDS, PASSWORD, Database, Sourced
 
 AT = datetime(2026, 3, 1, 4, tzinfo=UTC)
@@ -136,6 +138,7 @@ def test_what_a_database_says_of_a_row_is_not_printed(customers: Database, tmp_p
     customers.run("INSERT INTO customers (household_id, age) VALUES (1, 'anna.private')")
     place = {"LAKEHOUSE_SOURCES__CRM": customers.url, "LAKEHOUSE_SOURCES__CRM_TABLE": "broken"}
     memory = {"LAKEHOUSE_HOME": str(tmp_path), "LAKEHOUSE_SPARK__DRIVER_MEMORY": "1g"}
+    keys.keep(settings_under(memory).privacy)
     command = [Path(sys.executable).with_name("lakehouse"), "run", "bronze.crm"]
     done = subprocess.run(command, env={**os.environ, **place, **memory}, capture_output=True, text=True)
     assert done.returncode == 1

@@ -259,8 +259,11 @@ def test_the_files_hold_the_source_and_are_left_alone_when_right(tmp_path: Path)
     assert set(people["household_id"]) <= want.people
     assert list(people.columns) == [
         "household_id", "age", "income", "home_ownership", "marital_status", "household_size",
-        "household_comp", "kids_count",
+        "household_comp", "kids_count", "email", "phone", "given_name", "surname", "street", "birth_date",
     ]  # fmt: skip
+    assert all(
+        address.endswith((".example", "@example.com", "@example.net", "@example.org")) for address in people["email"]
+    )
     inode, right = catalog.stat().st_ino, crm.read_bytes()
     crm.write_text("half a file")
     journey.write_sources(catalog, crm, 200)

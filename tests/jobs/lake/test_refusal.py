@@ -10,9 +10,9 @@ from pyspark.sql import functions as F
 from expectations.contract import contract
 from expectations.schemas import TABLES
 from jobs.lake import job, tables
+from jobs.lake.refusal import with_refusal
 from jobs.lake.settings import Settings
 from jobs.silver import events as silver_events
-from jobs.silver.refusal import with_refusal
 from tests.events import PAYLOADS, event, received
 
 NOON = datetime(2017, 3, 1, 12, tzinfo=UTC)

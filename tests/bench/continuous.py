@@ -1,0 +1,126 @@
+"""ingest_continuous: both streams run by themselves while a shop sends at a steady rate; what lags, waits and grows."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from itertools import count
+from typing import Any
+
+import psutil
+from pyspark.sql import functions as F
+
+from jobs.lake import tables
+from jobs.lake.session import spark_for
+from jobs.lake.settings import Settings
+from jobs.ledger.standing import standing
+from jobs.local import services
+from jobs.local.shop.outbox import Outbox
+from tests.bench import purchases
+from tests.bench.clock import result
+
+PER_SECOND = 2_000
+MINUTES = 10
+STREAMS = ("bronze.events", "silver.events")
+# Each stream has a machine's share of its own: two heaps of two gigabytes, a micro-batch every ten seconds.
+OWN = {"LAKEHOUSE_SPARK__DRIVER_MEMORY": "2g", "LAKEHOUSE_STREAMING__TRIGGER_SECONDS": "10"}
+TICK = 0.1
+
+
+def case(settings: Settings) -> dict[str, Any]:
+    topic = {"LAKEHOUSE_KAFKA__TOPIC": "steady", "LAKEHOUSE_LAKE__ROOT": f"{settings.home}/lake_of_steady"}
+    kafka = settings.kafka.model_copy(update={"topic": "steady"})
+    root = settings.lake.model_copy(update={"root": topic["LAKEHOUSE_LAKE__ROOT"]})
+    own = settings.model_copy(update={"kafka": kafka, "lake": root})
+    services.ensure_topic(own)
+    _send_for(own, 1)  # silver's stream needs a bronze to read
+    lakehouse = os.path.join(os.path.dirname(sys.executable), "lakehouse")
+    environment = {**os.environ, **OWN, **topic}
+    subprocess.run([lakehouse, "run", "bronze.events"], env=environment, check=True, stderr=subprocess.DEVNULL)
+    running = [
+        subprocess.Popen([lakehouse, "run", name, "--continuous"], env=environment, stderr=subprocess.DEVNULL)
+        for name in STREAMS
+    ]
+    try:
+        _until_landed(own, PER_SECOND)
+        since = time.time()
+        lags, memory = _sent_steadily(own, running)
+        began = time.monotonic()
+        _until_landed(own, PER_SECOND * (1 + 60 * MINUTES))
+        behind = time.monotonic() - began
+    finally:
+        for process in running:
+            process.send_signal(signal.SIGINT)
+        for process in running:
+            process.wait(60)
+    p50, p95, p99 = _delays(own, since)
+    return result(
+        p95,
+        "s from Kafka to silver.events, 95th percentile",
+        "s between micro-batches",
+        float(OWN["LAKEHOUSE_STREAMING__TRIGGER_SECONDS"]),
+        PER_SECOND * 60 * MINUTES,
+        p50=p50,
+        p99=p99,
+        lag_by_minute=lags,
+        memory_mib_by_minute=memory,
+        memory_last_to_third=round(memory[-1] / memory[2], 3),
+        seconds_to_catch_up=round(behind, 1),
+    )
+
+
+def _sent_steadily(settings: Settings, running: list["subprocess.Popen[bytes]"]) -> tuple[list[int], list[int]]:
+    """Messages sent and not yet accounted for, and MiB of both streams, at the end of each minute."""
+    lags, memory, first = [], [], PER_SECOND
+    for _ in range(MINUTES):
+        _send_for(settings, 60, first)
+        first += PER_SECOND * 60
+        found = standing(settings)
+        lags.append(first - (found.received if found else 0))
+        memory.append(sum(_mib(process.pid) for process in running))
+        print(f"ingest_continuous: {first:,} sent, {lags[-1]:,} under way, {memory[-1]:,} MiB", flush=True)
+    return lags, memory
+
+
+def _send_for(settings: Settings, duration: float, first: int = 0) -> None:
+    """Messages numbered from `first`, at the steady rate, for some seconds."""
+    outbox = Outbox(settings.kafka.bootstrap, settings.kafka.topic, settings.kafka.partitions, linger_ms=5)
+    began, each = time.monotonic(), int(PER_SECOND * TICK)
+    messages = purchases.messages(first, int(PER_SECOND * duration))
+    for tick in count(1):
+        for _, message in zip(range(each), messages, strict=False):
+            outbox.put(message)
+        if tick * each >= PER_SECOND * duration:
+            break
+        time.sleep(max(0.0, began + tick * TICK - time.monotonic()))
+    outbox.close()
+
+
+def _until_landed(settings: Settings, many: int, patience: float = 300) -> None:
+    until = time.monotonic() + patience
+    while time.monotonic() < until:
+        found = standing(settings)
+        if found is not None and found.received >= many:
+            return
+        time.sleep(1)
+    raise RuntimeError(f"of {many:,} messages {found.received if found else 0:,} were accounted for")
+
+
+def _mib(pid: int) -> int:
+    process = psutil.Process(pid)
+    return sum(one.memory_info().rss for one in [process, *process.children(recursive=True)]) >> 20
+
+
+def _delays(settings: Settings, since: float) -> list[float]:
+    """Seconds from a message's arrival in Kafka, after `since`, to its file of silver.events, at three percentiles."""
+    spark = spark_for("bench", settings)
+    before = str(spark.conf.get(tables.ROOT))
+    spark.conf.set(tables.ROOT, settings.lake.root)
+    try:
+        rows = tables.read(spark, "silver.events").where(F.col("received_at") > F.lit(since).cast("timestamp"))
+        landed = F.col("_metadata.file_modification_time").cast("double")
+        delay = rows.select((landed - F.col("received_at").cast("double")).alias("delay"))
+        return [round(one, 1) for one in delay.approxQuantile("delay", [0.5, 0.95, 0.99], 0.001)]
+    finally:
+        spark.conf.set(tables.ROOT, before)

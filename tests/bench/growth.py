@@ -1,0 +1,88 @@
+"""ingest_growth: the same batch judged and landed in a silver.events of ten times the rows."""
+
+from functools import partial
+from statistics import median
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from expectations.contract import contract
+from expectations.schemas import TABLES
+from jobs.lake import tables
+from jobs.lake.session import spark_for
+from jobs.lake.settings import Settings
+from jobs.lake.uniqueness import event_hash
+from jobs.silver import events
+from tests.bench import purchases
+from tests.bench.clock import result, seconds
+
+BATCH = 200_000
+SMALL, LARGE = 1_000_000, 10_000_000
+TIMES = 5
+TOLD = {
+    "topic": "'events'",
+    "partition": "0",
+    "received_at": "timestamp '2017-12-01'",
+    "event_date": "date '2017-12-01'",
+}
+
+
+def case(settings: Settings) -> dict[str, Any]:
+    spark = spark_for("bench", settings)
+    texts = spark.createDataFrame([(m.key, m.value) for m in purchases.messages(0, BATCH)], "key binary, value binary")
+    texts.write.parquet(f"{settings.home}/batch")
+    own = str(spark.conf.get(tables.ROOT))
+    taken: dict[int, list[float]] = {SMALL: [], LARGE: []}
+    try:
+        lakes = {rows: f"{settings.home}/of_{rows}" for rows in taken}
+        for rows, root in lakes.items():
+            spark.conf.set(tables.ROOT, root)
+            tables.create(spark, events.TABLE, events.QUARANTINE, events.LEDGER)
+            for first in range(0, rows, SMALL):  # as many files for a million rows, however many there are
+                tables.append(_known(spark, first, first + SMALL), events.TABLE)
+        for turn in range(TIMES + 1):  # the first warms the JVM
+            for rows, root in lakes.items():
+                spark.conf.set(tables.ROOT, root)
+                batch = _batch(spark, f"{settings.home}/batch", turn)
+                took = seconds(partial(events.land, batch, turn, contract(), settings))
+                taken[rows] += [took] if turn > 0 else []
+    finally:
+        spark.conf.set(tables.ROOT, own)
+    of = {rows: median(took) for rows, took in taken.items()}
+    return result(
+        of[LARGE],
+        f"s for {BATCH:,} events into {LARGE:,}",
+        f"s into {SMALL:,}",
+        of[SMALL],
+        BATCH,
+        most=round(max(taken[LARGE]), 2),
+        yardstick_most=round(max(taken[SMALL]), 2),
+    )
+
+
+def _known(spark: SparkSession, first: int, last: int) -> DataFrame:
+    """Rows of silver.events as they would be after so many purchases; only what is asked of them is filled."""
+    rows = spark.range(first, last, 1, 2).withColumn("event_id", F.concat(F.lit("known-"), F.col("id")))
+    told = {"event_hash": event_hash(F.col("event_id")), "offset": F.col("id")}
+    told |= {name: F.expr(text) for name, text in TOLD.items()}
+    types = {name: text.split(" COMMENT ")[0] for name, text in TABLES[events.TABLE].columns.items()}
+    rest = {name: F.lit(None).cast(types[name]) for name in types if name not in {*told, "event_id"}}
+    return rows.withColumns({**told, **rest})
+
+
+def _batch(spark: SparkSession, folder: str, turn: int) -> DataFrame:
+    """The same messages with ids of their own each turn, as a micro-batch of bronze.events."""
+    number = F.monotonically_increasing_id() + (turn + 1) * 10**12
+    own = F.encode(F.replace(F.decode("value", "utf-8"), F.lit("order-"), F.lit(f"turn-{turn}-")), "utf-8")
+    at = F.lit("2018-01-01").cast("timestamp")
+    return spark.read.parquet(folder).select(
+        F.lit("events").alias("topic"),
+        F.lit(0).alias("partition"),
+        number.alias("offset"),
+        "key",
+        own.alias("value"),
+        F.lit(None).cast("int").alias("sealed_by"),
+        F.lit(None).cast("string").alias("refusal"),
+        at.alias("received_at"),
+    )
