@@ -1,9 +1,10 @@
-"""replay: messages of a type that was unknown, judged again once it is known, against landing them the first time."""
+"""replay: messages of a version that was unknown, judged again once it is known, against their first landing."""
 
 import json
 from pathlib import Path
 from typing import Any
 
+from expectations.contract import contract
 from jobs.bronze import events as bronze_events
 from jobs.lake import job, tables
 from jobs.lake.session import spark_for
@@ -17,13 +18,7 @@ from jobs.silver import events as silver_events
 from tests.bench.clock import result, seconds
 
 WARM, EVENTS = 20_000, 100_000
-SCHEMA = {
-    "$schema": "https://json-schema.org/draft/2020-12/schema",
-    "title": "payload of logout, version 1",
-    "type": "object",
-    "required": ["reason"],
-    "properties": {"reason": {"type": "string", "minLength": 1, "maxLength": 64}},
-}
+VERSION = 3
 
 
 def case(settings: Settings) -> dict[str, Any]:
@@ -49,7 +44,7 @@ def case(settings: Settings) -> dict[str, Any]:
         replay(spark, chosen, Choice())
         _send(chosen, WARM, EVENTS)
         first = seconds(land)
-        (folder / "logout.v1.json").write_text(json.dumps(SCHEMA), encoding="utf-8")
+        (folder / f"search.v{VERSION}.json").write_text(json.dumps(_schema()), encoding="utf-8")
         replayed = []
         again = seconds(lambda: replayed.append(replay(spark, chosen, Choice())))
     finally:
@@ -65,17 +60,23 @@ def case(settings: Settings) -> dict[str, Any]:
     )
 
 
+def _schema() -> dict[str, Any]:
+    """The newest version of search with one more field."""
+    newest = contract().payloads["search"][VERSION - 1]
+    return {**newest, "properties": {**newest["properties"], "suggested": {"type": "boolean"}}}
+
+
 def _send(settings: Settings, first: int, many: int) -> None:
     outbox = Outbox(settings.kafka.bootstrap, settings.kafka.topic, settings.kafka.partitions, linger_ms=50)
     for number in range(first, first + many):
         event = {
-            "event_id": f"logout-{number}",
-            "event_type": "logout",
-            "schema_version": 1,
+            "event_id": f"search-{number}",
+            "event_type": "search",
+            "schema_version": VERSION,
             "occurred_at": "2017-12-01T11:53:26Z",
             "user_id": str(number % 50_000),
             "session_id": f"s-{number}",
-            "payload": {"reason": "idle"},
+            "payload": {"text": "milk", "suggested": True},
         }
-        outbox.put(Message(str(number).encode(), json.dumps(event).encode(), 0, "logout"))
+        outbox.put(Message(str(number).encode(), json.dumps(event).encode(), 0, "search"))
     outbox.close()
