@@ -14,6 +14,8 @@ from expectations.contract import MOST_BYTES, Contract, columns_of, ddl, fields,
 from expectations.rules import kind_number, lines, rules_of
 from expectations.suspects import is_suspect, wrong_types
 
+NOT_JSON = "message: not JSON"
+
 
 @functools.lru_cache(maxsize=8)
 def with_event(rules: Contract) -> Callable[[DataFrame], DataFrame]:
@@ -105,7 +107,7 @@ def _exact(quick: Column) -> Column:
     rest = F.filter(quick, lambda reason: ~F.array_contains(named, F.substring_index(reason, ":", 1)))
     return (
         F.when(F.octet_length("value") > MOST_BYTES, F.array(F.lit(f"message: over {MOST_BYTES >> 10} KiB")))
-        .when(F.col("_variant").isNull(), F.array(F.lit("message: not JSON")))
+        .when(F.col("_variant").isNull(), F.array(F.lit(NOT_JSON)))
         .when(wrong.isNull(), F.array(F.lit("message: not a JSON object")))
         .when(F.size(wrong) == 0, quick)
         .otherwise(F.concat(wrong, rest))

@@ -10,9 +10,9 @@ its coordinates in Kafka, is no duplicate and is not written again.
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from expectations.contract import Contract
+from expectations.contract import MOST_BYTES, Contract
 from expectations.rules import moment
-from expectations.verdict import with_event
+from expectations.verdict import NOT_JSON, with_event
 from jobs.lake import contracts, job, streams, tables
 from jobs.lake.refusal import record_before, with_refusal
 from jobs.lake.session import spark_for
@@ -81,7 +81,10 @@ def as_ledger(judged: DataFrame, batch: int) -> DataFrame:
 
 def as_judged(received: DataFrame, rules: Contract) -> DataFrame:
     """Rows of bronze.events with `event`, `reasons` and `extra`; key and value stay with rejected rows only."""
-    judged = received.transform(with_event(rules))
+    # What is encrypted reads as anything, now and then as a number.
+    is_unread = F.col("sealed_by").isNotNull() & (F.octet_length("value") <= MOST_BYTES)
+    refusal = F.coalesce("refusal", F.when(is_unread, NOT_JSON))
+    judged = received.withColumn("refusal", refusal).transform(with_event(rules))
     is_rejected = F.size("reasons") > 0
     return judged.select(
         *COORDINATES,

@@ -98,10 +98,11 @@ class World:
             theirs = {name: _comparable(tables.read(self.spark, name)) for name in COMPARED}
             theirs["ops.ledger"] = _totals(tables.read(self.spark, "ops.ledger"))
             for name in ours:
-                found.lost += (lost := theirs[name].exceptAll(ours[name]).count())
-                found.doubled += (more := ours[name].exceptAll(theirs[name]).count())
-                if lost or more:
-                    found.differences.append(f"{name}: {lost} rows lost, {more} rows too many")
+                lost, more = theirs[name].exceptAll(ours[name]).collect(), ours[name].exceptAll(theirs[name]).collect()
+                found.lost += len(lost)
+                found.doubled += len(more)
+                found.differences += [f"{name} lost {row[:]}" for row in lost[:3]]
+                found.differences += [f"{name} has besides {row[:]}" for row in more[:3]]
 
     def replay_both(self) -> None:
         replay(self.spark, self.settings, Choice())

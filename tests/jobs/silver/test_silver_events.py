@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import pytest
@@ -52,6 +53,13 @@ def test_a_batch_run_again_is_not_a_duplicate_of_itself(spark: SparkSession) -> 
 def test_a_broken_message_does_not_take_an_id(spark: SparkSession) -> None:
     messages = [event(event_id="a", occurred_at="never"), event(event_id="a"), "{", "{"]
     assert fates(judged(spark, messages)) == {0: "quarantined", 1: "kept", 2: "quarantined", 3: "quarantined"}
+
+
+def test_what_is_encrypted_is_not_json_whatever_its_bytes_say(spark: SparkSession) -> None:
+    said = ["5 ", "[1]", "{}", '"a"', json.dumps(event())]
+    shut = received(spark, said).withColumn("sealed_by", F.lit(1))
+    rows = silver_events.as_judged(shut, contract()).select("reasons").collect()
+    assert [row["reasons"] for row in rows] == [["message: not JSON"]] * len(said)
 
 
 def test_what_comes_late_is_taken_and_marked(spark: SparkSession) -> None:

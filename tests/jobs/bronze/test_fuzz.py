@@ -1,0 +1,82 @@
+"""Messages that hypothesis spoils byte by byte: none stops the way in, and what the quick test lets by names nobody."""
+
+import json
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from expectations.contract import contract
+from expectations.verdict import with_event
+from jobs.bronze.events import as_safe_messages
+from jobs.privacy.keys import Secrets
+from jobs.privacy.message import Safe, safe
+from tests.events import PAYLOADS, event, received
+from tests.poison import POISON
+
+HOW = Safe(Secrets((b"1" * 32,), (b"k" * 32,)), "US")
+MARK = b"anna.nowak@mail.example"
+PHONE = b"+48 601 234 567"
+PIECES = [
+    *[bytes([one]) for one in b"\"\\{}[],: \n\t\x00\x1f\xff'/@+0-.e"],
+    *(b"\xef\xbb\xbf", b"\\ud800", b"\\u0022", b"\\u0040", b"NaN", b"1e999", b"null", b"/*", b"//", b"%40"),
+    *(
+        MARK,
+        PHONE,
+        b'"email":"' + MARK + b'",',
+        b'"x":"' + MARK + b'"',
+        b'{"phone":"6012345678"}',
+        b'"e\\u006dail":"a",',
+    ),
+]
+SMALL = [poison.value for poison in POISON if poison.value is not None and len(poison.value) < 2_000]
+GOOD = [json.dumps(event(kind, event_id=f"e-{number}")).encode() for number, kind in enumerate(PAYLOADS)]
+
+
+def spoilt(message: bytes, edits: list[tuple[float, int, bytes]]) -> bytes:
+    """With each edit a place of the message, after which so many bytes make room for others."""
+    for place, gone, instead in edits:
+        at = int(place * len(message))
+        message = message[:at] + instead + message[at + gone :]
+    return message
+
+
+def drawn() -> list[bytes]:
+    messages: list[bytes] = []
+    edit = st.tuples(st.floats(0, 1), st.sampled_from([0, 0, 1, 2, 7]), st.sampled_from(PIECES) | st.binary(max_size=3))
+
+    @settings(
+        max_examples=5_000, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    )
+    @given(st.sampled_from(GOOD * 4 + SMALL), st.lists(edit, max_size=2))
+    def draw(message: bytes, edits: list[tuple[float, int, bytes]]) -> None:
+        messages.append(spoilt(message, edits))
+
+    draw()
+    return list(dict.fromkeys(messages))
+
+
+def pairs(message: bytes) -> object:
+    """What a JSON text holds, the order of names and names that stand twice with it."""
+    return json.loads(message, object_pairs_hook=list, parse_int=str, parse_float=str)
+
+
+def test_what_is_spoilt_is_accounted_for_and_names_nobody(spark: SparkSession) -> None:
+    messages = drawn()
+    given_rows = received(spark, messages).drop("sealed_by", "refusal")
+    made = as_safe_messages(given_rows, contract(), None, HOW).transform(with_event(contract()))
+    rows = made.select("offset", "value", "sealed_by", "reasons", F.to_json("event").alias("event")).collect()
+    assert len(rows) == len(messages) > 4_000
+    kept, wrong = 0, []
+    for row in rows:
+        wanted, value = safe(messages[row["offset"]], HOW), bytes(row["value"])
+        said = value + (row["event"] or "").encode() + "".join(row["reasons"]).encode()
+        is_right = MARK not in said and PHONE not in said and (row["sealed_by"] is None or bool(row["reasons"]))
+        if wanted is not None:
+            kept += 1
+            is_right &= row["sealed_by"] is None and pairs(value) == pairs(wanted)
+        if not is_right:
+            wrong.append((messages[row["offset"]], row))
+    assert not wrong, "\n".join(map(str, wrong[:10]))
+    assert 0.1 < kept / len(rows) < 0.9
