@@ -5,6 +5,7 @@ lie beside one another: a message is judged by the one it names, and lands in co
 """
 
 import functools
+import hashlib
 import importlib.resources
 import json
 import math
@@ -54,6 +55,12 @@ class Contract:
     def version(self) -> int:
         """The newest version that any event type has."""
         return max(kind.version for kind in self.kinds)
+
+    @property
+    def digest(self) -> str:
+        """The same for contracts that say the same."""
+        said = json.dumps([self.envelope, self.kinds], sort_keys=True)
+        return hashlib.sha256(said.encode()).hexdigest()[:16]
 
     def column(self, kind: Kind, field: str) -> str:
         """The column that a payload field lands in: the first name it had. What lies in the lake keeps its name."""

@@ -105,7 +105,8 @@ def land(received: DataFrame, batch: int, rules: Contract, settings: Settings) -
     try:
         # Not persisted: that would be made again, of silver.events as it is then, as soon as that is written.
         fated = with_fate(judged, as_taken(as_ids(judged), kept).localCheckpoint())
-        tables.append_once(as_events(fated, settings.streaming.late_hours), TABLE, query, batch)
+        # Where the contract grew since a crash, what is valid now was not among the rows written then.
+        tables.append_once(as_events(fated, settings.streaming.late_hours), TABLE, f"{query}/{rules.digest}", batch)
         tables.append_once(as_rejected(fated, rules), QUARANTINE, query, batch)
         tables.append_once(as_ledger(fated, batch), LEDGER, query, batch)
     finally:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
 from expectations.contract import contract, payload_type
@@ -164,3 +164,28 @@ def wait_for(spark: SparkSession, wanted: dict[str, float], reading: threading.T
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(OperatorError, match=r"nowhere \(setting contracts\.folder\)"):
         contracts.in_force(sections.Contracts(folder=str(tmp_path / "nowhere")))
+
+
+def test_a_contract_that_grew_after_a_crash_loses_nothing(
+    first: SparkSession, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = received(
+        first, [event(event_id="a"), event("search", schema_version=2, event_id="b", payload={"text": "milk"})]
+    )
+    whole = tables.append_once
+
+    def until_quarantine(frame: DataFrame, name: str, query: str, batch: int) -> None:
+        if name == "quarantine.events":
+            raise RuntimeError("crash")
+        whole(frame, name, query, batch)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(tables, "append_once", until_quarantine)
+        with pytest.raises(RuntimeError, match="crash"):
+            silver_events.land(rows, 0, version_1(), settings)
+    assert set(landed(first)) == {"a"}
+    for _ in range(2):
+        silver_events.land(rows, 0, contract(), settings)
+        assert sorted(row["event_id"] for row in tables.read(first, "silver.events").collect()) == ["a", "b"]
+    (account,) = tables.read(first, "ops.ledger").collect()
+    assert (account["kept"], account["quarantined"]) == (2, 0)
