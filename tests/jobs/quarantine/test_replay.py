@@ -1,5 +1,7 @@
 """A replay lands what is valid now, once, however often it is run and wherever it is killed."""
 
+import copy
+import dataclasses
 import json
 from collections import Counter
 from typing import Any
@@ -11,7 +13,7 @@ from typer.testing import CliRunner
 
 from expectations.contract import contract
 from jobs.cli import app
-from jobs.lake import job, tables
+from jobs.lake import contracts, job, tables
 from jobs.lake.errors import OperatorError
 from jobs.lake.settings import Settings
 from jobs.lake.writer import only_writer
@@ -51,8 +53,10 @@ def filled(lake: SparkSession, here: Settings) -> SparkSession:
 @pytest.fixture
 def mended(monkeypatch: pytest.MonkeyPatch) -> None:
     """From now on the contract takes small letters."""
-    pattern = contract().envelope["properties"]["context"]["properties"]["country"]
-    monkeypatch.setitem(pattern, "pattern", "^[A-Za-z]{2}$")
+    envelope = copy.deepcopy(contract().envelope)
+    envelope["properties"]["context"]["properties"]["country"]["pattern"] = "^[A-Za-z]{2}$"
+    rules = dataclasses.replace(contract(), envelope=envelope)
+    monkeypatch.setattr(contracts, "contract", lambda: rules)
 
 
 def states(lake: SparkSession) -> dict[int, str]:
