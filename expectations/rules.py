@@ -133,9 +133,9 @@ def _may_break(schema: Schema, values: Column, required: bool) -> Column:
         return F.lit(True)
     # Whether a list has what it does not have is null where one of its values is.
     cases = [F.coalesce(F.array_contains(values, F.lit(never).cast(parsed_ddl(schema))), F.lit(required))]
-    if is_text:
-        cases.append(F.octet_length(F.array_join(values, "")) > schema.get("maxLength", 1 << 30))
-    else:
+    if is_text and "maxLength" in schema:
+        cases.append(F.octet_length(F.array_join(values, "")) > schema["maxLength"])
+    elif not is_text:
         cases.append(F.array_min(values) < schema["minimum"])
         cases.append(F.array_max(values) > schema.get("maximum", sys.float_info.max))
     return _any(cases)

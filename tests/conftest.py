@@ -15,6 +15,7 @@ from jobs.lake import tables
 from jobs.lake.session import spark_for
 from jobs.lake.settings import Settings, load
 from jobs.privacy import keys
+from tests.elsewhere import looking_at
 
 # For jobs that are submitted and live for seconds: the second compiler would only take a core from the first. The
 # session of the tests lives for minutes, and took a fifth longer without it.
@@ -102,13 +103,11 @@ def small_lake(local_services: Settings, spark: SparkSession, environment: dict[
 @pytest.fixture
 def lake(spark: SparkSession, tmp_path: Path) -> Iterator[SparkSession]:
     """The session, looking at an empty lake of its own; afterwards at the former one again."""
-    root = spark.conf.get(tables.ROOT)
     _forget(spark)
-    spark.conf.set(tables.ROOT, str(tmp_path / "lake"))
-    tables.register(spark)
-    yield spark
-    _forget(spark)
-    spark.conf.set(tables.ROOT, str(root))
+    with looking_at(spark, tmp_path / "lake"):
+        tables.register(spark)
+        yield spark
+        _forget(spark)
     tables.register(spark)
 
 

@@ -20,6 +20,11 @@ class Table:
         return tuple(self.columns)
 
     @property
+    def types(self) -> dict[str, str]:
+        """Each column's Spark type, without its comment."""
+        return {name: type_.split(" COMMENT ")[0] for name, type_ in self.columns.items()}
+
+    @property
     def ddl(self) -> str:
         return ", ".join(f"`{name}` {type_}" for name, type_ in self.columns.items())
 

@@ -59,5 +59,5 @@ def record_now(spark: SparkSession) -> DataFrame:
 
 def _nothing(spark: SparkSession) -> DataFrame:
     # Not by createDataFrame: within foreachBatch it would make the stream's own session everybody's.
-    types = {name: type_.split(" COMMENT ")[0] for name, type_ in TABLES[RECORD].columns.items()}
-    return spark.range(0).select(*[F.lit(None).cast(type_).alias(name) for name, type_ in types.items()])
+    types = TABLES[RECORD].types.items()
+    return spark.range(0).select(*[F.lit(None).cast(type_).alias(name) for name, type_ in types])

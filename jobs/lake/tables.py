@@ -136,11 +136,10 @@ def create(spark: SparkSession, *names: str) -> None:
 def conformed(frame: DataFrame, name: str) -> DataFrame:
     """The frame with exactly the table's columns, in order, in their types."""
     table = _table(name)
-    types = {column: type_.split(" COMMENT ")[0] for column, type_ in table.columns.items()}
     return frame.select(
         *[
             F.col(column) if column in table.grows else F.col(column).cast(type_).alias(column)
-            for column, type_ in types.items()
+            for column, type_ in table.types.items()
         ]
     )
 

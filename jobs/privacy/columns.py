@@ -5,7 +5,6 @@ from collections.abc import Callable
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql import types as T
 
 from expectations.contract import MOST_BYTES, Contract
 from expectations.identifiers import kind_of, may_name_in_words, may_name_someone
@@ -67,7 +66,12 @@ def with_sealed(name: str, how: Safe) -> Callable[[DataFrame], DataFrame]:
             [None if text is None else sealed(text.encode(), how.secrets) for text in texts.to_pylist()], pa.binary()
         )
 
-    return lambda rows: rows.withColumn(name, F.arrow_udf(shut, T.BinaryType())(F.col(name)))  # type: ignore[call-overload]
+    return lambda rows: rows.withColumn(name, by_arrow(shut, "binary")(F.col(name)))
+
+
+def by_arrow(made: Callable[..., pa.Array], type_: str) -> Callable[..., Column]:
+    """A function of columns, worked out by one of Arrow arrays."""
+    return F.arrow_udf(made, type_)  # type: ignore[call-overload]
 
 
 def _either(is_changed: Column, changed: Column) -> dict[str, Column]:
@@ -79,7 +83,7 @@ def _made_safe(how: Safe) -> Callable[..., Column]:
         rows = [_safe_row(key, value, how) for key, value in zip(keys.to_pylist(), values.to_pylist(), strict=True)]
         return pa.array(rows, ARROW_KEPT)
 
-    return F.arrow_udf(made, KEPT)  # type: ignore[call-overload]
+    return by_arrow(made, KEPT)
 
 
 def _safe_row(key: bytes | None, value: bytes | None, how: Safe) -> dict[str, object] | None:
@@ -107,7 +111,7 @@ def _opened(how: Safe) -> Callable[..., Column]:
         ]
         return pa.array(rows, ARROW_OPENED)
 
-    return F.arrow_udf(read, "struct<key: binary, value: binary>")  # type: ignore[call-overload]
+    return by_arrow(read, "struct<key: binary, value: binary>")
 
 
 def _nameless(name: str, how: Safe) -> Column:
@@ -116,11 +120,11 @@ def _nameless(name: str, how: Safe) -> Column:
             [None if text is None else safe_text(name, text, how) for text in texts.to_pylist()], pa.string()
         )
 
-    text = F.col(name)
+    text, nameless = F.col(name), by_arrow(made, "string")
     if kind_of(name) is not None:
-        return F.arrow_udf(made, T.StringType())(text)  # type: ignore[call-overload]
+        return nameless(text)
     told = may_name_in_words(text)
-    return F.when(told, F.arrow_udf(made, T.StringType())(F.when(told, text))).otherwise(text)  # type: ignore[call-overload]
+    return F.when(told, nameless(F.when(told, text))).otherwise(text)
 
 
 ARROW_OPENED = pa.struct({"key": pa.binary(), "value": pa.binary()})

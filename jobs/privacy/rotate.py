@@ -19,6 +19,7 @@ from expectations.schemas import TABLES
 from jobs.lake import tables
 from jobs.lake.settings import Settings
 from jobs.lake.writer import only_writer
+from jobs.privacy.columns import by_arrow
 from jobs.privacy.keys import Secrets, secrets_of
 from jobs.privacy.tokens import TOKEN, rotated
 
@@ -85,7 +86,7 @@ def _rotated(secrets: Secrets) -> Callable[..., Column]:
         ]
         return pa.array(newest, pa.string())
 
-    return F.arrow_udf(made, T.StringType())  # type: ignore[call-overload]
+    return by_arrow(made, "string")
 
 
 def _wordy(rows: DataFrame) -> list[T.StructField]:

@@ -16,14 +16,14 @@ from jobs.lake.session import spark_for
 from jobs.lake.settings import Settings
 from jobs.ledger.standing import standing
 from jobs.local import services
-from jobs.local.shop.outbox import Outbox
-from tests.bench import purchases
 from tests.bench.clock import result
+from tests.bench.messages import outbox, purchases
+from tests.elsewhere import looking_at
 
 PER_SECOND = 2_000
 MINUTES = 10
 STREAMS = ("bronze.events", "silver.events")
-# Each stream has a machine's share of its own: two heaps of two gigabytes, a micro-batch every ten seconds.
+# Two heaps of two gigabytes, a micro-batch every ten seconds.
 OWN = {"LAKEHOUSE_SPARK__DRIVER_MEMORY": "2g", "LAKEHOUSE_STREAMING__TRIGGER_SECONDS": "10"}
 TICK = 0.1
 
@@ -85,16 +85,16 @@ def _sent_steadily(settings: Settings, running: list["subprocess.Popen[bytes]"])
 
 def _send_for(settings: Settings, duration: float, first: int = 0) -> None:
     """Messages numbered from `first`, at the steady rate, for some seconds."""
-    outbox = Outbox(settings.kafka.bootstrap, settings.kafka.topic, settings.kafka.partitions, linger_ms=5)
+    sending = outbox(settings, linger_ms=5)
     began, each = time.monotonic(), int(PER_SECOND * TICK)
-    messages = purchases.messages(first, int(PER_SECOND * duration))
+    messages = purchases(first, int(PER_SECOND * duration))
     for tick in count(1):
         for _, message in zip(range(each), messages, strict=False):
-            outbox.put(message)
+            sending.put(message)
         if tick * each >= PER_SECOND * duration:
             break
         time.sleep(max(0.0, began + tick * TICK - time.monotonic()))
-    outbox.close()
+    sending.close()
 
 
 def _until_landed(settings: Settings, many: int, patience: float = 300) -> None:
@@ -115,12 +115,8 @@ def _mib(pid: int) -> int:
 def _delays(settings: Settings, since: float) -> list[float]:
     """Seconds from a message's arrival in Kafka, after `since`, to its file of silver.events, at three percentiles."""
     spark = spark_for("bench", settings)
-    before = str(spark.conf.get(tables.ROOT))
-    spark.conf.set(tables.ROOT, settings.lake.root)
-    try:
+    with looking_at(spark, settings.lake.root):
         rows = tables.read(spark, "silver.events").where(F.col("received_at") > F.lit(since).cast("timestamp"))
         landed = F.col("_metadata.file_modification_time").cast("double")
         delay = rows.select((landed - F.col("received_at").cast("double")).alias("delay"))
         return [round(one, 1) for one in delay.approxQuantile("delay", [0.5, 0.95, 0.99], 0.001)]
-    finally:
-        spark.conf.set(tables.ROOT, before)

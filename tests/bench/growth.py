@@ -14,8 +14,9 @@ from jobs.lake.session import spark_for
 from jobs.lake.settings import Settings
 from jobs.lake.uniqueness import event_hash
 from jobs.silver import events
-from tests.bench import purchases
 from tests.bench.clock import result, seconds
+from tests.bench.messages import purchases
+from tests.elsewhere import looking_at
 
 BATCH = 200_000
 SMALL, LARGE = 1_000_000, 10_000_000
@@ -30,25 +31,21 @@ TOLD = {
 
 def case(settings: Settings) -> dict[str, Any]:
     spark = spark_for("bench", settings)
-    texts = spark.createDataFrame([(m.key, m.value) for m in purchases.messages(0, BATCH)], "key binary, value binary")
+    texts = spark.createDataFrame([(m.key, m.value) for m in purchases(0, BATCH)], "key binary, value binary")
     texts.write.parquet(f"{settings.home}/batch")
-    own = str(spark.conf.get(tables.ROOT))
-    taken: dict[int, list[float]] = {SMALL: [], LARGE: []}
-    try:
-        lakes = {rows: f"{settings.home}/of_{rows}" for rows in taken}
-        for rows, root in lakes.items():
-            spark.conf.set(tables.ROOT, root)
+    lakes = {rows: f"{settings.home}/of_{rows}" for rows in (SMALL, LARGE)}
+    taken: dict[int, list[float]] = {rows: [] for rows in lakes}
+    for rows, root in lakes.items():
+        with looking_at(spark, root):
             tables.create(spark, events.TABLE, events.QUARANTINE, events.LEDGER)
             for first in range(0, rows, SMALL):  # as many files for a million rows, however many there are
                 tables.append(_known(spark, first, first + SMALL), events.TABLE)
-        for turn in range(TIMES + 1):  # the first warms the JVM
-            for rows, root in lakes.items():
-                spark.conf.set(tables.ROOT, root)
-                batch = _batch(spark, f"{settings.home}/batch", turn)
+    for turn in range(TIMES + 1):  # the first warms the JVM
+        for rows, root in lakes.items():
+            batch = _batch(spark, f"{settings.home}/batch", turn)
+            with looking_at(spark, root):
                 took = seconds(partial(events.land, batch, turn, contract(), settings))
-                taken[rows] += [took] if turn > 0 else []
-    finally:
-        spark.conf.set(tables.ROOT, own)
+            taken[rows] += [took] if turn > 0 else []
     of = {rows: median(took) for rows, took in taken.items()}
     return result(
         of[LARGE],
@@ -66,8 +63,8 @@ def _known(spark: SparkSession, first: int, last: int) -> DataFrame:
     rows = spark.range(first, last, 1, 2).withColumn("event_id", F.concat(F.lit("known-"), F.col("id")))
     told = {"event_hash": event_hash(F.col("event_id")), "offset": F.col("id")}
     told |= {name: F.expr(text) for name, text in TOLD.items()}
-    types = {name: text.split(" COMMENT ")[0] for name, text in TABLES[events.TABLE].columns.items()}
-    rest = {name: F.lit(None).cast(types[name]) for name in types if name not in {*told, "event_id"}}
+    types = TABLES[events.TABLE].types.items()
+    rest = {name: F.lit(None).cast(type_) for name, type_ in types if name not in {*told, "event_id"}}
     return rows.withColumns({**told, **rest})
 
 

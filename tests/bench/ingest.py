@@ -8,8 +8,8 @@ from jobs.lake.session import spark_for
 from jobs.lake.settings import Settings
 from jobs.local import services
 from jobs.silver import events as silver_events
-from tests.bench import purchases
 from tests.bench.clock import result, seconds
+from tests.bench.messages import purchases, send
 
 # Streams run for months, so what a JVM needs to get going is told apart: both ways are measured warm.
 FIRST = 200_000
@@ -32,9 +32,9 @@ def case(settings: Settings) -> dict[str, Any]:
     def silver() -> float:
         return seconds(lambda: silver_events.main(settings, options))
 
-    purchases.send(settings, 0, FIRST)
+    send(settings, purchases(0, FIRST))
     cold = bronze() + silver()
-    size = purchases.send(settings, FIRST, EVENTS)
+    size = send(settings, purchases(FIRST, EVENTS))
     copied = min(seconds(raw_copy) for _ in range(2))
     in_bronze, in_silver = bronze(), silver()
     kept = tables.read(spark, "silver.events").count() + tables.read(spark, "quarantine.events").count()

@@ -1,7 +1,7 @@
-"""Single-item purchases of about 300 bytes, as messages: what the cases of landing are measured with."""
+"""Messages that the cases of landing are measured with, and how they are put on the topic."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -12,8 +12,8 @@ from jobs.local.shop.outbox import Outbox
 BROKEN_ONE_IN = 200
 
 
-def messages(first: int, many: int) -> Iterator[Message]:
-    """Numbered from `first`; one in two hundred has a wrong type."""
+def purchases(first: int, many: int) -> Iterator[Message]:
+    """Of a single item, about 300 bytes, numbered from `first`; one in two hundred has a wrong type."""
     rng = np.random.default_rng(first)
     people, items = rng.integers(1, 50_000, many), rng.zipf(1.3, many) % 90_000
     for number, person, item in zip(range(first, first + many), people.tolist(), items.tolist(), strict=True):
@@ -32,10 +32,29 @@ def messages(first: int, many: int) -> Iterator[Message]:
         yield Message(str(person).encode(), json.dumps(event).encode(), 0, "purchase")
 
 
-def send(settings: Settings, first: int, many: int) -> int:
-    """Puts them on the topic. Returns the bytes sent."""
-    outbox = Outbox(settings.kafka.bootstrap, settings.kafka.topic, settings.kafka.partitions, linger_ms=50)
-    for message in messages(first, many):
-        outbox.put(message)
-    outbox.close()
-    return outbox.size
+def searches(first: int, many: int, version: int) -> Iterator[Message]:
+    """Numbered from `first`, of a version of their contract."""
+    for number in range(first, first + many):
+        event = {
+            "event_id": f"search-{number}",
+            "event_type": "search",
+            "schema_version": version,
+            "occurred_at": "2017-12-01T11:53:26Z",
+            "user_id": str(number % 50_000),
+            "session_id": f"s-{number}",
+            "payload": {"text": "milk", "suggested": True},
+        }
+        yield Message(str(number).encode(), json.dumps(event).encode(), 0, "search")
+
+
+def outbox(settings: Settings, linger_ms: int = 50) -> Outbox:
+    return Outbox(settings.kafka.bootstrap, settings.kafka.topic, settings.kafka.partitions, linger_ms)
+
+
+def send(settings: Settings, messages: Iterable[Message]) -> int:
+    """Puts them on the topic as fast as it takes them. Returns the bytes sent."""
+    sending = outbox(settings)
+    for message in messages:
+        sending.put(message)
+    sending.close()
+    return sending.size

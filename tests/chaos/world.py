@@ -21,6 +21,7 @@ from jobs.ledger.reconcile import reconcile
 from jobs.quarantine.replay import replay
 from jobs.quarantine.review import Choice
 from tests.chaos.victim import land
+from tests.elsewhere import looking_at
 from tests.events import PAYLOADS, event
 
 COMPARED = ("bronze.events", "silver.events", "quarantine.events")
@@ -112,12 +113,8 @@ class World:
 
     @contextmanager
     def _looking_at(self, root: str) -> Iterator[Settings]:
-        before = str(self.spark.conf.get(tables.ROOT))
-        self.spark.conf.set(tables.ROOT, root)
-        try:
+        with looking_at(self.spark, root):
             yield self.settings.model_copy(update={"lake": self.settings.lake.model_copy(update={"root": root})})
-        finally:
-            self.spark.conf.set(tables.ROOT, before)
 
 
 def kill(process: "subprocess.Popen[str]") -> bool:

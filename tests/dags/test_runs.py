@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from jobs.lake import tables
 from jobs.local import demo
 from tests.dags.conftest import Begun, newest
+from tests.elsewhere import looking_at
 
 pytestmark = [pytest.mark.airflow, pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -41,10 +42,8 @@ def runs(begun: Begun) -> Runs:
 @pytest.fixture
 def theirs(runs: Runs, spark: SparkSession) -> Iterator[SparkSession]:
     """The session, looking at the lake of the runs."""
-    root = spark.conf.get(tables.ROOT)
-    spark.conf.set(tables.ROOT, runs.begun.lake.settings.lake.root)
-    yield spark
-    spark.conf.set(tables.ROOT, str(root))
+    with looking_at(spark, runs.begun.lake.settings.lake.root):
+        yield spark
 
 
 def unmoved(runs: Runs, names: tuple[str, ...]) -> list[str]:

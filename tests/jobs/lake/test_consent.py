@@ -16,6 +16,7 @@ from jobs.publish import recommendations as publish
 from jobs.serve import page
 from jobs.train import als
 from tests.conftest import SmallLake
+from tests.elsewhere import looking_at
 
 ROOT = Path(__file__).parents[3]
 BEHIND_CONSENT = ("gold", "train", "publish")
@@ -92,12 +93,11 @@ def test_a_way_around_is_seen(code: str) -> None:
 @pytest.fixture
 def copied(small_lake: SmallLake, spark: SparkSession, tmp_path: Path) -> Iterator[SmallLake]:
     """The small lake once more, with a prefix in Redis of its own: what is done to it is done to nobody else's."""
-    settings, root = small_lake.settings, spark.conf.get(tables.ROOT)
+    settings = small_lake.settings
     shutil.copytree(settings.lake.root, tmp_path / "lake")
-    spark.conf.set(tables.ROOT, str(tmp_path / "lake"))
     redis = settings.redis.model_copy(update={"prefix": "copied"})
-    yield SmallLake(settings.model_copy(update={"redis": redis}), {}, {}, small_lake.as_of)
-    spark.conf.set(tables.ROOT, str(root))
+    with looking_at(spark, tmp_path / "lake"):
+        yield SmallLake(settings.model_copy(update={"redis": redis}), {}, {}, small_lake.as_of)
     client = page.connect(redis)
     for key in client.scan_iter("copied:*"):
         client.delete(key)

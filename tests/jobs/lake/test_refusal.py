@@ -13,6 +13,7 @@ from jobs.lake import job, tables
 from jobs.lake.refusal import with_refusal
 from jobs.lake.settings import Settings
 from jobs.silver import events as silver_events
+from tests.crash import crash_before
 from tests.events import PAYLOADS, event, received
 
 NOON = datetime(2017, 3, 1, 12, tzinfo=UTC)
@@ -99,23 +100,12 @@ def test_refused_events_are_counted_and_lie_in_no_table(lake: SparkSession, sett
     assert [ledger[fate] for fate in fates] == [7, 2, 1, 1, 3]
 
 
-def test_a_batch_run_again_refuses_the_same(
-    lake: SparkSession, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_batch_run_again_refuses_the_same(lake: SparkSession, settings: Settings) -> None:
     """The person agrees again between the crash and the second run: what was refused stays refused."""
     tables.append(record(lake, statement("8", 1, False)), "silver.consents")
     tables.append(live(lake, [event(event_id="a"), event(event_id="b", user_id="8")]), "bronze.events")
-    whole = tables.append_once
-
-    def until_ledger(frame: DataFrame, name: str, query: str, batch: int) -> None:
-        if name == "ops.ledger":
-            raise RuntimeError("crash")
-        whole(frame, name, query, batch)
-
-    with monkeypatch.context() as broken:
-        broken.setattr(tables, "append_once", until_ledger)
-        with pytest.raises(Exception, match=r"silver\.events stopped"):
-            run(settings)
+    with crash_before("ops.ledger"), pytest.raises(Exception, match=r"silver\.events stopped"):
+        run(settings)
     tables.append(record(lake, statement("8", 2, True)), "silver.consents")
     run(settings)
     ledger = tables.read(lake, "ops.ledger").collect()[0]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming import StreamingQuery
 
@@ -20,6 +20,7 @@ from jobs.lake.errors import OperatorError
 from jobs.lake.settings import Settings, load
 from jobs.silver import events as silver_events
 from jobs.silver import interactions
+from tests.crash import crash_before
 from tests.events import event, received
 from tests.expectations.messages import version_1
 
@@ -167,23 +168,12 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
         contracts.in_force(sections.Contracts(folder=str(tmp_path / "nowhere")))
 
 
-def test_a_contract_that_grew_after_a_crash_loses_nothing(
-    first: SparkSession, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_contract_that_grew_after_a_crash_loses_nothing(first: SparkSession, settings: Settings) -> None:
     rows = received(
         first, [event(event_id="a"), event("search", schema_version=2, event_id="b", payload={"text": "milk"})]
     )
-    whole = tables.append_once
-
-    def until_quarantine(frame: DataFrame, name: str, query: str, batch: int) -> None:
-        if name == "quarantine.events":
-            raise RuntimeError("crash")
-        whole(frame, name, query, batch)
-
-    with monkeypatch.context() as broken:
-        broken.setattr(tables, "append_once", until_quarantine)
-        with pytest.raises(RuntimeError, match="crash"):
-            silver_events.land(rows, 0, version_1(), settings)
+    with crash_before("quarantine.events"), pytest.raises(RuntimeError, match="crash"):
+        silver_events.land(rows, 0, version_1(), settings)
     assert set(landed(first)) == {"a"}
     for _ in range(2):
         silver_events.land(rows, 0, contract(), settings)

@@ -10,6 +10,7 @@ from jobs.lake import job, streams, tables
 from jobs.lake.settings import Settings
 from jobs.lake.uniqueness import as_taken, event_hash
 from jobs.silver import events as silver_events
+from tests.crash import crash_before
 from tests.events import event, received
 
 
@@ -95,21 +96,10 @@ def test_a_second_run_and_a_resend_add_nothing(lake: SparkSession, settings: Set
     assert tuple(ledger) == (5, 3, 1)
 
 
-def test_a_crash_between_the_tables_loses_and_doubles_nothing(
-    lake: SparkSession, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_crash_between_the_tables_loses_and_doubles_nothing(lake: SparkSession, settings: Settings) -> None:
     tables.append(received(lake, [event(event_id="a"), "{", event(event_id="a")]), "bronze.events")
-    whole = tables.append_once
-
-    def until_quarantine(frame: DataFrame, name: str, query: str, batch: int) -> None:
-        if name == "quarantine.events":
-            raise RuntimeError("crash")
-        whole(frame, name, query, batch)
-
-    with monkeypatch.context() as broken:
-        broken.setattr(tables, "append_once", until_quarantine)
-        with pytest.raises(Exception, match=r"silver\.events stopped"):
-            run(settings, lake)
+    with crash_before("quarantine.events"), pytest.raises(Exception, match=r"silver\.events stopped"):
+        run(settings, lake)
     assert counts(lake) == {"silver.events": 1, "quarantine.events": 0}
     run(settings, lake)
     assert counts(lake) == {"silver.events": 1, "quarantine.events": 1}
