@@ -18,8 +18,9 @@ from jobs.privacy import keys
 from tests.elsewhere import looking_at
 
 # For jobs that are submitted and live for seconds: the second compiler would only take a core from the first. The
-# session of the tests lives for minutes, and took a fifth longer without it.
-SHORT_LIVED_JVM = {"SPARK_SUBMIT_OPTS": "-XX:TieredStopAtLevel=1"}
+# session of the tests lives for minutes, and took a fifth longer without it. With the second compiler goes four fifths
+# of the room for compiled code, which is then too little for a fit of ALS.
+SHORT_LIVED_JVM = {"SPARK_SUBMIT_OPTS": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m"}
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ Direct identifiers are replaced by tokens before the first byte is written; what
 is judged and nothing is dropped here: what the message is worth is silver.events' to say.
 """
 
+from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -45,8 +46,9 @@ def as_safe_messages(messages: DataFrame, rules: Contract, framed: Lookup | None
 def land(messages: DataFrame, batch: int, framed: Lookup | None, how: Safe) -> None:
     """One micro-batch of the topic into the table, once."""
     query = streams.query_id(messages)
-    # Asked for the ids in it before it is written, a batch would be read from Kafka more than once.
-    received = messages if framed is None else messages.persist()
+    # Asked for the ids in it before it is written, a batch would be read from Kafka more than once. Kept in memory
+    # alone: on no disk may lie what names somebody.
+    received = messages if framed is None else messages.persist(StorageLevel.MEMORY_ONLY)
     try:
         safe = as_safe_messages(received, contract(), framed, how)
         tables.append_once(as_received(safe), TABLE, query, batch)

@@ -52,8 +52,9 @@ def _properties(settings: Settings) -> dict[str, str]:
         # Else rows are sorted by partition before they are written, a message's whole text with them.
         "spark.sql.maxConcurrentOutputFileWriters": "16",
         # A micro-batch of silver.events takes 60 generated classes. With room for 100, as is the default, each batch
-        # compiles its own anew and runs them cold: the fifth took an eighth more of the processor.
-        "spark.sql.codegen.cache.maxEntries": "2000",
+        # compiles its own anew and runs them cold: the fifth took an eighth more of the processor. With room for
+        # 2,000 the JVM's own room for compiled code may run out, and then it ends.
+        "spark.sql.codegen.cache.maxEntries": "500",
         # A snapshot of a small table in 50 tasks costs more than the table.
         "spark.databricks.delta.snapshotPartitions": "2",
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",

@@ -226,7 +226,9 @@ def _appending(frame: DataFrame, name: str) -> DataFrameWriter:
         return rows.write.format("delta").mode("append")
     own = read(frame.sparkSession, name).schema
     wanted = grown(own, rows.schema)
-    return rows.to(wanted).write.format("delta").mode("append").option("mergeSchema", wanted != own)
+    if rows.schema.simpleString() != wanted.simpleString():  # else each row would be made anew, as it was
+        rows = rows.to(wanted)
+    return rows.write.format("delta").mode("append").option("mergeSchema", wanted != own)
 
 
 def _table(name: str) -> Table:

@@ -17,7 +17,7 @@ from jobs.lake import contracts, tables
 from jobs.lake.errors import OperatorError
 from jobs.lake.refusal import record_now, with_refusal
 from jobs.lake.settings import Settings
-from jobs.lake.uniqueness import COORDINATES, as_taken
+from jobs.lake.uniqueness import COORDINATES
 from jobs.lake.writer import only_writer
 from jobs.privacy.columns import as_opened
 from jobs.privacy.message import safe_way
@@ -51,16 +51,13 @@ def replay(spark: SparkSession, settings: Settings, choice: Choice, dry_run: boo
         tables.create(spark, events.TABLE)
         rules = contracts.in_force(settings.contracts)()
         again = as_received_again(chosen(spark, dataclasses.replace(choice, state="open")), rules, settings)
-        judged = with_refusal(events.as_judged(again, rules), record_now(spark), settings.consent).persist()
+        judged = with_refusal(events.as_judged(again, rules), record_now(spark), settings.consent)
         kept = tables.read(spark, events.TABLE).select("event_id", "event_hash", *COORDINATES)
-        fated = events.with_fate(judged, as_taken(events.as_ids(judged), kept).localCheckpoint())
-        try:
+        with events.fated(judged, kept) as fated:
             counts = {row["fate"]: row["count"] for row in fated.groupBy("fate").count().collect()}
             if not dry_run:
                 tables.append(events.as_events(fated, settings.streaming.late_hours), events.TABLE)
                 settle(as_changes(fated, rules))
-        finally:
-            judged.unpersist()
     landed = counts.get("kept", 0) + counts.get("landed", 0)
     return Replayed(landed, *[counts.get(fate, 0) for fate in ("duplicate", "quarantined", "refused")])
 

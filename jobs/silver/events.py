@@ -7,6 +7,9 @@ nothing twice: each table is appended under a transaction id of its own, and a r
 its coordinates in Kafka, is no duplicate and is not written again.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -18,6 +21,7 @@ from jobs.lake.refusal import record_before, with_refusal
 from jobs.lake.session import spark_for
 from jobs.lake.settings import Settings
 from jobs.lake.uniqueness import COORDINATES, as_taken, event_hash
+from jobs.lake.written_down import written_down
 
 TABLE = "silver.events"
 QUARANTINE = "quarantine.events"
@@ -97,20 +101,24 @@ def as_judged(received: DataFrame, rules: Contract) -> DataFrame:
     )
 
 
+@contextmanager
+def fated(judged: DataFrame, kept: DataFrame) -> Iterator[DataFrame]:
+    """The judged rows with `fate`, each worked out once. `kept`: id, hash and coordinates of all rows of silver.events,
+    as they are at the beginning."""
+    with written_down(judged) as rows, written_down(as_taken(as_ids(rows), kept)) as taken:
+        yield with_fate(rows, taken)
+
+
 def land(received: DataFrame, batch: int, rules: Contract, settings: Settings) -> None:
     """One micro-batch of bronze.events into the three tables."""
     query = streams.query_id(received)
     kept = tables.read(received.sparkSession, TABLE).select("event_id", "event_hash", *COORDINATES)
-    judged = with_refusal(as_judged(received, rules), record_before(received), settings.consent).persist()
-    try:
-        # Not persisted: that would be made again, of silver.events as it is then, as soon as that is written.
-        fated = with_fate(judged, as_taken(as_ids(judged), kept).localCheckpoint())
+    judged = with_refusal(as_judged(received, rules), record_before(received), settings.consent)
+    with fated(judged, kept) as rows:
         # Where the contract grew since a crash, what is valid now was not among the rows written then.
-        tables.append_once(as_events(fated, settings.streaming.late_hours), TABLE, f"{query}/{rules.digest}", batch)
-        tables.append_once(as_rejected(fated, rules), QUARANTINE, query, batch)
-        tables.append_once(as_ledger(fated, batch), LEDGER, query, batch)
-    finally:
-        judged.unpersist()
+        tables.append_once(as_events(rows, settings.streaming.late_hours), TABLE, f"{query}/{rules.digest}", batch)
+        tables.append_once(as_rejected(rows, rules), QUARANTINE, query, batch)
+        tables.append_once(as_ledger(rows, batch), LEDGER, query, batch)
 
 
 def main(settings: Settings, options: job.Options) -> None:
