@@ -21,12 +21,13 @@ from jobs.lake.errors import OperatorError
 from jobs.lake.session import spark_for
 from jobs.lake.writer import only_writer
 from jobs.local import services
-from tests.chaos.victim import POINTS
+from tests.chaos.victim import POINTS, maintain
 from tests.chaos.world import ANSWER_SECONDS, World, kill, report
-from tests.conftest import free_port, settings_under
+from tests.conftest import SHORT_LIVED_JVM, free_port, settings_under
 
+AT_RANDOM = "at random"
 RANDOM_KILLS = 30
-TIMES_AT_EACH_POINT = 4
+TIMES_AT_EACH_POINT = 3
 MESSAGES = 400
 SEED = 7
 
@@ -60,7 +61,9 @@ def begun(folder: Path) -> World:
     """A whole installation of its own, with messages on its topic and nothing landed."""
     ports = {name: str(free_port()) for name in ("BROKER", "CONTROLLER", "REDIS")}
     environment = {
+        **SHORT_LIVED_JVM,
         "LAKEHOUSE_HOME": str(folder / "home"),
+        "LAKEHOUSE_SPARK__DRIVER_MEMORY": "1g",
         "LAKEHOUSE_KAFKA__PARTITIONS": "2",
         "LAKEHOUSE_KAFKA__MAX_OFFSETS_PER_TRIGGER": "150",
         **{f"LAKEHOUSE_LOCAL__{name}_PORT": port for name, port in ports.items()},
@@ -75,33 +78,34 @@ def begun(folder: Path) -> World:
 
 
 def at_random(world: World, times: int) -> None:
-    """Kills the landing at instants drawn from the time that an undisturbed one takes."""
+    """Kills the landing at instants drawn from the time that an undisturbed one takes; again where it was over."""
     whole = _seconds_of(world)
-    for number in range(times):
+    while world.found.kills.get(AT_RANDOM, 0) < times:
         world.send(MESSAGES)
         process = world.victim("land")
         try:
             process.wait(world.rng.uniform(0, whole))
         except subprocess.TimeoutExpired:
             if kill(process):
-                world.found.count(world.found.kills, "at random")
+                world.found.count(world.found.kills, AT_RANDOM)
         world.recover()
         world.check()
-        _tell(world, f"killed at random, {number + 1} of {times}")
+        _tell(world, AT_RANDOM)
 
 
 def at_each_point(world: World, times: int, points: Iterable[str] = POINTS) -> None:
     for point in points:
+        work, _ = POINTS[point]
         for number in range(times):
             world.send(MESSAGES)
-            if "replay" in point:
+            if work != "land":
                 world.recover()
-            process = world.victim("replay" if "replay" in point else "land", point)
+            process = world.victim(work, point)
             if process.wait(ANSWER_SECONDS) != -9:
                 raise RuntimeError(f"the victim passed the point {point!r} alive")
             world.found.count(world.found.kills, point)
             world.recover()
-            if "replay" in point:
+            if work == "replay":
                 world.replay_both()
             world.check()
             _tell(world, f"{point}, {number + 1} of {times}")
@@ -133,6 +137,17 @@ def the_job_is_started_twice(world: World) -> None:
     world.found.count(world.found.faults, "same job twice")
 
 
+def files_are_joined_beside_it(world: World) -> None:
+    """OPTIMIZE and VACUUM of every table, again and again, for as long as the landing takes."""
+    world.send(MESSAGES)
+    process = world.victim("land")
+    while process.poll() is None:
+        maintain(world.settings)
+    if process.wait() != 0:
+        world.found.differences.append("the landing ended beside upkeep")
+    world.found.count(world.found.faults, "files joined and removed beside it")
+
+
 def the_disk_is_full(world: World) -> None:
     """The lake's disk takes nothing more: the job says so in one line, and carries on when there is room."""
     root = Path(world.settings.lake.root)
@@ -162,6 +177,7 @@ def the_disk_is_full(world: World) -> None:
 FAULTS: list[Callable[[World], None]] = [
     the_broker_is_killed_and_comes_back,
     the_job_is_started_twice,
+    files_are_joined_beside_it,
     the_disk_is_full,
 ]
 

@@ -7,17 +7,22 @@ does: with SIGKILL, the JVM with it.
 import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from jobs.bronze import events as bronze_events
 from jobs.lake import job, tables
 from jobs.lake.session import spark_for
 from jobs.lake.settings import load
+from jobs.maintenance import upkeep
 from jobs.quarantine import replay
 from jobs.quarantine.review import Choice
 from jobs.silver import events as silver_events
 
+JOINED = ("silver.events", "bronze.events", "quarantine.events")
 OPTIONS = job.Options(job.moment("2018-01-01"))
 
 
@@ -45,15 +50,31 @@ def _set(module: Any, name: str, work: Callable[..., Any]) -> None:
     setattr(module, name, work)
 
 
-POINTS: dict[str, Callable[[], None]] = {
-    "after the read": lambda: _set(silver_events, "as_judged", die),
-    "after bronze": lambda: _set(bronze_events, "main", then_die(bronze_events.main)),
-    "between silver and quarantine": lambda: _after_table("silver.events"),
-    "between quarantine and ledger": lambda: _after_table("quarantine.events"),
-    "before the commit log": lambda: _set(silver_events, "land", then_die(silver_events.land)),
-    "after the commit log": lambda: _set(silver_events, "main", then_die(silver_events.main)),
-    "in replay, after silver": lambda: _set(replay, "settle", die),
-    "in replay, after quarantine": lambda: _set(replay, "settle", then_die(replay.settle)),
+def _at_first_file() -> None:
+    """Death as soon as there is one more data file of silver.events, which no commit names yet."""
+    table = Path(tables.place(load().lake.root, JOINED[0]))
+    before = set(table.rglob("*.parquet"))
+
+    def watch() -> None:
+        while set(table.rglob("*.parquet")) <= before:
+            time.sleep(0.001)
+        die()
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+# The point -> the work that has it, and what makes it deadly.
+POINTS: dict[str, tuple[str, Callable[[], None]]] = {
+    "after the read": ("land", lambda: _set(silver_events, "as_judged", die)),
+    "after bronze": ("land", lambda: _set(bronze_events, "main", then_die(bronze_events.main))),
+    "between silver and quarantine": ("land", lambda: _after_table("silver.events")),
+    "between quarantine and ledger": ("land", lambda: _after_table("quarantine.events")),
+    "before the commit log": ("land", lambda: _set(silver_events, "land", then_die(silver_events.land))),
+    "after the commit log": ("land", lambda: _set(silver_events, "main", then_die(silver_events.main))),
+    "in replay, after silver": ("replay", lambda: _set(replay, "settle", die)),
+    "in replay, after quarantine": ("replay", lambda: _set(replay, "settle", then_die(replay.settle))),
+    "in maintenance, while files are joined": ("maintain", _at_first_file),
+    "in maintenance, before old ones are removed": ("maintain", lambda: _set(upkeep, "_vacuumed", die)),
 }
 
 
@@ -66,14 +87,21 @@ def again(settings: Any) -> None:
     replay.replay(spark_for("chaos", settings), settings, Choice())
 
 
-WORK = {"land": land, "replay": again}
+def maintain(settings: Any) -> None:
+    spark = spark_for("chaos", settings)
+    for name in JOINED:
+        upkeep.keep(spark, name, upkeep.plan(settings.maintenance, name))
+
+
+WORK = {"land": land, "replay": again, "maintain": maintain}
 
 
 def main(words: list[str]) -> None:
     settings = load()
     spark_for("chaos", settings)
     if len(words) > 1:
-        POINTS[words[1]]()
+        _, prepare = POINTS[words[1]]
+        prepare()
     print("ready", flush=True)
     WORK[words[0]](settings)
     print("done", flush=True)

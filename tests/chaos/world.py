@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 from confluent_kafka import Producer
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from jobs.lake import tables
@@ -99,11 +99,10 @@ class World:
             theirs = {name: _comparable(tables.read(self.spark, name)) for name in COMPARED}
             theirs["ops.ledger"] = _totals(tables.read(self.spark, "ops.ledger"))
             for name in ours:
-                lost, more = theirs[name].exceptAll(ours[name]).collect(), ours[name].exceptAll(theirs[name]).collect()
-                found.lost += len(lost)
-                found.doubled += len(more)
-                found.differences += [f"{name} lost {row[:]}" for row in lost[:3]]
-                found.differences += [f"{name} has besides {row[:]}" for row in more[:3]]
+                unlike = _unlike(theirs[name], ours[name])
+                found.lost += sum(row["times"] for row in unlike if row["times"] > 0)
+                found.doubled -= sum(row["times"] for row in unlike if row["times"] < 0)
+                found.differences += [f"{name}: {row['times']:+} times {row['row']}" for row in unlike[:3]]
 
     def replay_both(self) -> None:
         replay(self.spark, self.settings, Choice())
@@ -150,11 +149,18 @@ def _comparable(rows: DataFrame) -> DataFrame:
 
 def _totals(ledger: DataFrame) -> DataFrame:
     counts = [name for name, type_ in ledger.dtypes if type_ == "bigint" and name != "batch" and "offset" not in name]
-    return ledger.groupBy("topic", "partition").agg(
+    totals = ledger.groupBy("topic", "partition").agg(
         F.min("first_offset").alias("first"),
         F.max("last_offset").alias("last"),
         *[F.sum(name).alias(name) for name in counts],
     )
+    return totals.select(F.to_json(F.struct(*totals.columns)).alias("row"))
+
+
+def _unlike(theirs: DataFrame, ours: DataFrame) -> list[Row]:
+    """The rows that are not as often in ours as in theirs, and how many `times` more in theirs."""
+    both = theirs.withColumn("times", F.lit(1)).unionAll(ours.withColumn("times", F.lit(-1)))
+    return both.groupBy("row").agg(F.sum("times").alias("times")).where("times <> 0").collect()
 
 
 def report(found: Found, **further: Any) -> dict[str, Any]:
