@@ -47,6 +47,7 @@ def main(words: list[str]) -> None:
                 world.check()
                 _tell(world, fault.__name__)
         finally:
+            world.end()
             services.down(world.settings)
     found = report(world.found, seed=SEED, messages=world.sent, seconds=round(time.monotonic() - began))
     target = Path("build") / "chaos.json"

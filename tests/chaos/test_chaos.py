@@ -1,5 +1,6 @@
 """The short form of `make chaos`: one kill between two tables, a second writer, and a comparison that sees a loss."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
@@ -15,7 +16,7 @@ from tests.conftest import SHORT_LIVED_JVM
 
 
 @pytest.fixture
-def world(lake: SparkSession, local_services: Settings, environment: dict[str, str], tmp_path: Path) -> World:
+def world(lake: SparkSession, local_services: Settings, environment: dict[str, str], tmp_path: Path) -> Iterator[World]:
     root = str(lake.conf.get(tables.ROOT))
     kafka = local_services.kafka.model_copy(update={"topic": "chaos", "partitions": 2})
     settings = local_services.model_copy(
@@ -29,7 +30,8 @@ def world(lake: SparkSession, local_services: Settings, environment: dict[str, s
     }
     made = World(settings, {**environment, **variables, **SHORT_LIVED_JVM}, lake, str(tmp_path / "calm"), Random(7))
     made.send(200)
-    return made
+    yield made
+    made.end()
 
 
 def test_killed_and_still_right(world: World) -> None:

@@ -1,7 +1,7 @@
-"""`python -m tests.chaos.victim WORK [POINT]`: does some of the lake's work, and kills itself at a named point.
+"""`python -m tests.chaos.victim`: does some of the lake's work, and kills itself at a named point.
 
-Prints `ready` as soon as Spark is up, so that whoever wants to kill it at random knows from when. It dies as a machine
-does: with SIGKILL, the JVM with it.
+Prints `ready` as soon as Spark is up, and waits for a line of what to do: the work and, if it is to die of itself, a
+tab and the point. It dies as a machine does: with SIGKILL, the JVM with it.
 """
 
 import os
@@ -96,16 +96,17 @@ def maintain(settings: Any) -> None:
 WORK = {"land": land, "replay": again, "maintain": maintain}
 
 
-def main(words: list[str]) -> None:
+def main() -> None:
     settings = load()
     spark_for("chaos", settings)
-    if len(words) > 1:
-        _, prepare = POINTS[words[1]]
-        prepare()
     print("ready", flush=True)
-    WORK[words[0]](settings)
+    work, _, point = sys.stdin.readline().rstrip("\n").partition("\t")
+    if point:
+        _, prepare = POINTS[point]
+        prepare()
+    WORK[work](settings)
     print("done", flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -45,7 +45,7 @@ class Found:
 
 @dataclass
 class World:
-    """`settings`: of the disturbed lake. `calm`: the root of the other."""
+    """`settings`: of the disturbed lake. `calm`: the root of the other. `next`: a victim that waits for its work."""
 
     settings: Settings
     environment: dict[str, str]
@@ -54,6 +54,7 @@ class World:
     rng: Random
     sent: int = 0
     found: Found = field(default_factory=Found)
+    next: "subprocess.Popen[str] | None" = None
 
     def send(self, many: int) -> None:
         """More messages: most are good, some are broken, some were sent before."""
@@ -66,25 +67,35 @@ class World:
             raise RuntimeError("the broker did not take all messages")
 
     def victim(self, *words: str) -> "subprocess.Popen[str]":
-        """A process of its own that does the work, ready to be killed with all that it started."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.chaos.victim", *words],
+        """A process of its own that has begun the work, to be killed with all that it started."""
+        process, self.next = self.next or self._started(), None
+        assert process.stdin is not None and process.stdout is not None
+        if not any(line.strip() == "ready" for line in process.stdout):
+            raise RuntimeError(f"the victim of {words} ended with {process.wait()} before it was ready")
+        process.stdin.write("\t".join(words) + "\n")
+        process.stdin.flush()
+        return process
+
+    def recover(self) -> None:
+        """Runs the same work again, undisturbed, to its end. Meanwhile the next victim's Spark starts."""
+        self.next = self.next or self._started()
+        land(self.settings)
+
+    def end(self) -> None:
+        if self.next is not None:
+            kill(self.next)
+
+    def _started(self) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.chaos.victim"],
             env={**os.environ, **self.environment},
             cwd=self.settings.project,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
             start_new_session=True,
         )
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.strip() == "ready":
-                return process
-        raise RuntimeError(f"the victim of {words} ended with {process.wait()} before it was ready")
-
-    def recover(self) -> None:
-        """Runs the same work again, undisturbed, until nothing is left to do."""
-        land(self.settings)
 
     def check(self) -> None:
         """After a recovery: the ledger balances, ids are unique, and the tables equal those of the calm lake."""
