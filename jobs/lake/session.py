@@ -55,6 +55,10 @@ def _properties(settings: Settings) -> dict[str, str]:
         # compiles its own anew and runs them cold: the fifth took an eighth more of the processor. With room for
         # 2,000 the JVM's own room for compiled code may run out, and then it ends.
         "spark.sql.codegen.cache.maxEntries": "500",
+        # Spark keeps the plans of what has ended for its web page: a thousand of them, two megabytes a micro-batch.
+        "spark.sql.ui.retainedExecutions": "20",
+        "spark.ui.retainedJobs": "100",
+        "spark.ui.retainedStages": "100",
         # A snapshot of a small table in 50 tasks costs more than the table.
         "spark.databricks.delta.snapshotPartitions": "2",
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",

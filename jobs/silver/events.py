@@ -2,9 +2,9 @@
 
 Of messages with one event_id the first received is kept, whether the others come in the same micro-batch or
 later. Behaviour that the person does not allow to be counted is refused (see refusal). What became of every offset is
-counted in ops.ledger. A batch that is run again after a crash writes
-nothing twice: each table is appended under a transaction id of its own, and a row that the table has already, by
-its coordinates in Kafka, is no duplicate and is not written again.
+counted in ops.ledger. A batch that is run again after a crash writes nothing twice: each table is appended under a
+transaction id of its own, and a row that the table has already, by its coordinates in Kafka, is no duplicate and is
+not written again.
 """
 
 from collections.abc import Iterator
