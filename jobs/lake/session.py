@@ -53,9 +53,9 @@ def _properties(settings: Settings) -> dict[str, str]:
         "spark.sql.maxConcurrentOutputFileWriters": "16",
         # A micro-batch of silver.events takes 60 generated classes. With room for 100, as is the default, each batch
         # compiles its own anew and runs them cold: the fifth took an eighth more of the processor. With room for
-        # 2,000 the JVM's own room for compiled code may run out, and then it ends.
+        # 2,000 a fit of ALS filled the room for compiled code (48 MiB with the first compiler alone): the JVM ended.
         "spark.sql.codegen.cache.maxEntries": "500",
-        # Spark keeps the plans of what has ended for its web page: a thousand of them, two megabytes a micro-batch.
+        # Spark keeps a thousand plans of what has ended for its web page: some two megabytes a micro-batch.
         "spark.sql.ui.retainedExecutions": "20",
         "spark.ui.retainedJobs": "100",
         "spark.ui.retainedStages": "100",

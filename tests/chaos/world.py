@@ -113,7 +113,10 @@ class World:
                 unlike = _unlike(theirs[name], ours[name])
                 found.lost += sum(row["times"] for row in unlike if row["times"] > 0)
                 found.doubled -= sum(row["times"] for row in unlike if row["times"] < 0)
-                found.differences += [f"{name}: {row['times']:+} times {row['row']}" for row in unlike[:3]]
+                found.differences += [
+                    f"{name} {'lost' if row['times'] > 0 else 'has besides'}, {abs(row['times'])} times: {row['row']}"
+                    for row in unlike[:3]
+                ]
 
     def replay_both(self) -> None:
         replay(self.spark, self.settings, Choice())
