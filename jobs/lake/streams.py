@@ -1,5 +1,6 @@
 """Running one stream to its end, or for ever, and reaching what it reads from."""
 
+import gc
 import logging
 import time
 
@@ -36,6 +37,9 @@ def run(writer: DataStreamWriter, spark: SparkSession, name: str, settings: Sett
             if progress is not None and progress.batchId > reported:
                 reported = progress.batchId
                 log.info("%s: batch %d, %s rows", name, reported, f"{progress.numInputRows:,}")
+                # Py4J's proxies are cycles (a proxy keeps its methods, each of them the proxy), and each holds its
+                # frame and the frame's plans in the JVM: left to Python's own pace, they filled a heap of 1 GiB.
+                gc.collect()
     except StreamingQueryException as error:
         cause = str(error).strip().splitlines()[0]
         kind = SourceGrew if "[DELTA_SCHEMA_CHANGED" in str(error) else OperatorError
