@@ -8,7 +8,8 @@ from pyspark.sql import DataFrame, SparkSession
 from expectations.gate import MissingSuite, check
 from expectations.schemas import TABLES
 from expectations.suites import MAY_BE_EMPTY, SUITES, suite_for
-from tests.expectations.suite_cases import CASES, NOT_NULL, UNIQUE, Broken, Case
+from tests.expectations.suite_cases import CASES
+from tests.expectations.suite_cases.case import NOT_NULL, UNIQUE, Broken, Case
 
 
 def row(case: Case, number: int, change: dict[str, Any]) -> dict[str, Any]:
