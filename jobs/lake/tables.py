@@ -4,40 +4,20 @@ A table `layer.name` lies at <root>/layer/name; the stream that feeds it keeps i
 <root>/_checkpoints/layer.name, and whoever writes it holds <root>/_locks/layer.name.lock.
 """
 
-import logging
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 
-from delta.exceptions import (
-    ConcurrentAppendException,
-    ConcurrentDeleteDeleteException,
-    ConcurrentDeleteReadException,
-    ConcurrentTransactionException,
-    ConcurrentWriteException,
-    MetadataChangedException,
-)
 from delta.tables import DeltaMergeBuilder, DeltaTable
 from pyspark.sql import Column, DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming import DataStreamWriter
 
 from expectations.schemas import TABLES, Table
+from jobs.lake.conflicts import CONFLICTS, again_on_conflict
 from jobs.lake.errors import OperatorError
 from jobs.lake.growth import grown
 
-log = logging.getLogger(__name__)
-
 ROOT = "spark.lakehouse.root"
-# Another's commit came first. Delta's own classes have no base of their own in Python.
-CONFLICTS = (
-    ConcurrentAppendException,
-    ConcurrentDeleteDeleteException,
-    ConcurrentDeleteReadException,
-    ConcurrentTransactionException,
-    ConcurrentWriteException,
-    MetadataChangedException,
-)
 
 
 def register(spark: SparkSession) -> None:
@@ -85,8 +65,15 @@ def append_once(frame: DataFrame, name: str, query_id: str, batch: int) -> None:
 
     `query_id` is the checkpoint's, so that a new checkpoint counts its batches anew.
     """
-    writer = _appending(frame, name).option("txnAppId", f"{query_id}/{name}/append").option("txnVersion", batch)
+    writer = _appending(frame, name).option("txnAppId", _transaction(query_id, name)).option("txnVersion", batch)
     writer.save(_location(frame.sparkSession, name))
+
+
+def has_appended(spark: SparkSession, name: str, query_id: str, batch: int) -> bool:
+    """Whether `append_once` was done for that query and batch, or a later one."""
+    log = delta(spark, name)._jdt.deltaLog()
+    last = log.unsafeVolatileSnapshot().transactions().get(_transaction(query_id, name))
+    return bool(last.isDefined() and last.get() >= batch)
 
 
 def append_stream(frame: DataFrame, name: str) -> DataStreamWriter:
@@ -159,22 +146,6 @@ def versions(spark: SparkSession, names: Iterable[str]) -> dict[str, int]:
     return {name: version(spark, name) for name in names}
 
 
-def again_on_conflict(work: Callable[[], object], tries: int = 4) -> None:
-    """Does the work, and again after a growing pause when another's commit came first; raises the last conflict.
-
-    Nothing of a try that met one was committed. Files that upkeep joined conflict with an UPDATE of rows in them, and
-    the other way round; the work itself is as good as before.
-    """
-    for number in range(1, tries):
-        try:
-            work()
-            return
-        except CONFLICTS as conflict:
-            log.info("another's commit came first (%s), try %d of %d", type(conflict).__name__, number, tries)
-            time.sleep(2 ** (number - 1))
-    work()
-
-
 def delta(spark: SparkSession, name: str) -> DeltaTable:
     """The table for what only Delta can do to it. Raises OperatorError when it is not built yet."""
     _require(spark, name)
@@ -229,6 +200,10 @@ def _appending(frame: DataFrame, name: str) -> DataFrameWriter:
     if rows.schema.simpleString() != wanted.simpleString():  # else each row would be made anew, as it was
         rows = rows.to(wanted)
     return rows.write.format("delta").mode("append").option("mergeSchema", wanted != own)
+
+
+def _transaction(query_id: str, name: str) -> str:
+    return f"{query_id}/{name}/append"
 
 
 def _table(name: str) -> Table:

@@ -19,6 +19,7 @@ from pyspark.sql import functions as F
 
 from expectations.schemas import TABLES
 from jobs.lake import tables
+from jobs.lake.conflicts import CONFLICTS, again_on_conflict
 from jobs.lake.errors import OperatorError
 from jobs.lake.sections import Maintenance
 
@@ -177,8 +178,8 @@ def _joined(spark: SparkSession, name: str, kept: Plan, tries: int) -> bool:
     }
     try:
         with _with(spark, sizes):
-            tables.again_on_conflict(lambda: tables.delta(spark, name).optimize().executeCompaction(), tries)
-    except tables.CONFLICTS:
+            again_on_conflict(lambda: tables.delta(spark, name).optimize().executeCompaction(), tries)
+    except CONFLICTS:
         log.warning("%s: its files could not be joined, rows in them kept changing; the next run will join them", name)
         return False
     return True

@@ -14,6 +14,7 @@ from expectations.contract import Contract
 from jobs.bronze.events import as_safe_messages
 from jobs.framing import registry
 from jobs.lake import contracts, tables
+from jobs.lake.conflicts import CONFLICTS, again_on_conflict
 from jobs.lake.errors import OperatorError
 from jobs.lake.refusal import record_now, with_refusal
 from jobs.lake.settings import Settings
@@ -93,8 +94,8 @@ def settle(changes: DataFrame) -> None:
     """
     same = " AND ".join(f"old.`{name}` = new.`{name}`" for name in COORDINATES)
     try:
-        tables.again_on_conflict(
+        again_on_conflict(
             lambda: tables.merge(changes, TABLE, same).whenMatchedUpdate("old.state = 'open'", CHANGED).execute()
         )
-    except tables.CONFLICTS as error:
+    except CONFLICTS as error:
         raise OperatorError(f"{TABLE} was written to meanwhile; what landed is safe, run the replay again") from error

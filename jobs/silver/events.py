@@ -101,6 +101,13 @@ def as_judged(received: DataFrame, rules: Contract) -> DataFrame:
     )
 
 
+def as_rejected_before(judged: DataFrame, quarantined: DataFrame) -> DataFrame:
+    """The judged rows, of which those that quarantine has stay rejected, for the reasons they lie there for."""
+    known = quarantined.select(*COORDINATES, F.col("reasons").alias("_reasons")).dropDuplicates(list(COORDINATES))
+    marked = judged.join(known, on=list(COORDINATES), how="left")
+    return marked.withColumn("reasons", F.coalesce("_reasons", "reasons")).drop("_reasons")
+
+
 @contextmanager
 def fated(judged: DataFrame, kept: DataFrame) -> Iterator[DataFrame]:
     """The judged rows with `fate`, each worked out once. `kept`: id, hash and coordinates of all rows of silver.events,
@@ -114,6 +121,9 @@ def land(received: DataFrame, batch: int, rules: Contract, settings: Settings) -
     query = streams.query_id(received)
     kept = tables.read(received.sparkSession, TABLE).select("event_id", "event_hash", *COORDINATES)
     judged = with_refusal(as_judged(received, rules), record_before(received), settings.consent)
+    if tables.has_appended(received.sparkSession, QUARANTINE, query, batch):
+        # By a run that was killed. The contract may have grown since, and nothing shall lie in both tables.
+        judged = as_rejected_before(judged, tables.read(received.sparkSession, QUARANTINE))
     with fated(judged, kept) as rows:
         # Where the contract grew since a crash, what is valid now was not among the rows written then.
         tables.append_once(as_events(rows, settings.streaming.late_hours), TABLE, f"{query}/{rules.digest}", batch)

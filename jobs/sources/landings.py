@@ -5,25 +5,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from delta import exceptions as conflicts
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
 from expectations.schemas import TABLES
 from jobs.lake import tables
+from jobs.lake.conflicts import CONFLICTS
 from jobs.lake.errors import OperatorError
 from jobs.sources.source import Source
 
 TABLE = "ops.landings"
-# One by one: the class that is named as their common one is not.
-CONFLICTS = (
-    conflicts.DeltaConcurrentModificationException,
-    conflicts.ConcurrentAppendException,
-    conflicts.ConcurrentDeleteDeleteException,
-    conflicts.ConcurrentDeleteReadException,
-    conflicts.ConcurrentTransactionException,
-    conflicts.ConcurrentWriteException,
-)
 
 
 @dataclass(frozen=True)

@@ -180,3 +180,18 @@ def test_a_contract_that_grew_after_a_crash_loses_nothing(first: SparkSession, s
         assert sorted(row["event_id"] for row in tables.read(first, "silver.events").collect()) == ["a", "b"]
     (account,) = tables.read(first, "ops.ledger").collect()
     assert (account["kept"], account["quarantined"]) == (2, 0)
+
+
+def test_what_was_quarantined_before_a_crash_waits_for_its_replay(first: SparkSession, settings: Settings) -> None:
+    rows = received(
+        first, [event(event_id="a"), event("search", schema_version=2, event_id="b", payload={"text": "milk"})]
+    )
+    with crash_before("ops.ledger"), pytest.raises(RuntimeError, match="crash"):
+        silver_events.land(rows, 0, version_1(), settings)
+    for _ in range(2):
+        silver_events.land(rows, 0, contract(), settings)
+        assert set(landed(first)) == {"a"}
+    (rejected,) = tables.read(first, "quarantine.events").collect()
+    assert (rejected["event_id"], rejected["state"]) == ("b", "open")
+    (account,) = tables.read(first, "ops.ledger").collect()
+    assert (account["received"], account["kept"], account["quarantined"]) == (2, 1, 1)
