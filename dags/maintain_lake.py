@@ -1,7 +1,7 @@
 """maintain_lake: every day, small files joined, old files and old log entries removed, beside the streams."""
 
 from airflow.sdk import DAG
-from lakehouse_job import DAG_ARGUMENTS, submit
+from lakehouse_job import DAG_ARGUMENTS, daily, submit
 
-with DAG("maintain_lake", schedule="0 2 * * *", description=__doc__, **DAG_ARGUMENTS):
+with DAG("maintain_lake", schedule=daily(2), description=__doc__, **DAG_ARGUMENTS):
     submit("ops.maintain")

@@ -1,7 +1,7 @@
 """validate_lake: every day, is what the streams left in silver fit to learn from?"""
 
 from airflow.sdk import DAG
-from lakehouse_job import DAG_ARGUMENTS, SILVER_VALIDATED, submit
+from lakehouse_job import DAG_ARGUMENTS, SILVER_VALIDATED, daily, submit
 
 SILVER = (
     "silver.events",
@@ -13,5 +13,5 @@ SILVER = (
     "silver.people",
 )
 
-with DAG("validate_lake", schedule="0 3 * * *", description=__doc__, **DAG_ARGUMENTS):
+with DAG("validate_lake", schedule=daily(3), description=__doc__, **DAG_ARGUMENTS):
     submit("quality.gate", tables=SILVER, outlets=[SILVER_VALIDATED])

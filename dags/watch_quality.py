@@ -1,11 +1,11 @@
 """watch_quality: every day, what came in the day before is measured, compared with the weeks before, and told of."""
 
 from airflow.sdk import DAG
-from lakehouse_job import DAG_ARGUMENTS, submit
+from lakehouse_job import DAG_ARGUMENTS, daily, submit
 
 ARRIVED = ("bronze.events", "quarantine.events", "ops.ledger")
 
-with DAG("watch_quality", schedule="0 4 * * *", description=__doc__, **DAG_ARGUMENTS):
+with DAG("watch_quality", schedule=daily(4), description=__doc__, **DAG_ARGUMENTS):
     measured = submit("ops.daily_quality")
     submit("ops.alerts", measured)
     submit("quality.gate", tables=ARRIVED)

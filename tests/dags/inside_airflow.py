@@ -10,12 +10,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 from airflow.configuration import conf
 from airflow.dag_processing.dagbag import BundleDagBag
+from airflow.sdk import CronTriggerTimetable
 from airflow.sdk.execution_time.context import VariableAccessor
+from airflow.serialization.serialized_objects import DagSerialization
+from airflow.timetables.base import TimeRestriction
 
 DUE = datetime(2026, 1, 2, 3, tzinfo=UTC)
+NOWS = [DUE.replace(hour=hour, minute=30) for hour in range(24)]
 
 
 def bag() -> BundleDagBag:
@@ -32,15 +37,26 @@ def read() -> dict[str, Any]:
 def as_read(dag: Any) -> dict[str, Any]:
     due_by_date = {"logical_date": DUE, "run_after": DUE}
     started_by_asset = {"logical_date": None, "run_after": DUE}
-    dates = due_by_date if isinstance(dag.schedule, str) else started_by_asset
+    is_timed = isinstance(dag.schedule, CronTriggerTimetable)
+    dates = due_by_date if is_timed else started_by_asset
     return {
-        "schedule": dag.schedule if isinstance(dag.schedule, str) else [asset.name for asset in dag.schedule],
+        "schedule": dag.schedule.expression if is_timed else [asset.name for asset in dag.schedule],
+        "first_waits_hours": [hours_to_first_run(dag, now) for now in NOWS] if is_timed else [],
         "start_date": dag.start_date and str(dag.start_date),
         "catchup": dag.catchup,
         "max_active_runs": dag.max_active_runs,
         "steps": {step.task_id: as_step(step) for step in dag.tasks},
         "commands": {step.task_id: command(step, dates) for step in dag.tasks},
     }
+
+
+def hours_to_first_run(dag: Any, now: datetime) -> float:
+    """How long a scheduler that is started at `now` for the first time waits; it reads the DAG as it was stored."""
+    stored = DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))
+    with mock.patch("airflow.timetables.trigger.utcnow", lambda: now):
+        restriction = TimeRestriction(earliest=None, latest=None, catchup=stored.catchup)
+        first = stored.timetable.next_dagrun_info(last_automated_data_interval=None, restriction=restriction)
+    return (first.run_after - now).total_seconds() / 3600
 
 
 def as_step(step: Any) -> dict[str, Any]:
