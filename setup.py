@@ -59,5 +59,5 @@ setup(
     package_data={"expectations": ["*.json", "contracts/*.json", "sources/*.json"]},
     install_requires=RUNTIME,
     extras_require={"local": LOCAL, "dev": DEV},
-    entry_points={"console_scripts": ["lakehouse = jobs.cli:app"]},
+    entry_points={"console_scripts": ["lakehouse = jobs.commands.app:app"]},
 )

@@ -13,8 +13,8 @@ from pyspark.sql import SparkSession
 from expectations.schemas import TABLES
 from jobs.lake import tables
 from jobs.lake.session import spark_for
-from jobs.lake.settings import Settings, load
 from jobs.privacy import keys
+from jobs.settings.loading import Settings, load
 from tests.elsewhere import looking_at
 
 # For jobs that are submitted and live for seconds: the second compiler would only take a core from the first. The

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from expectations.schemas import TABLES
-from jobs.lake import job
+from jobs import job
 
 ROOT = Path(__file__).parent.parent
 MAY_IMPORT = {

@@ -10,13 +10,14 @@ import pytest
 from confluent_kafka import Producer
 from pyspark.sql import SparkSession
 
+from jobs import job
 from jobs.bronze import events as bronze_events
-from jobs.lake import job, tables
-from jobs.lake.settings import Settings
+from jobs.lake import tables
 from jobs.local import services
 from jobs.quarantine.replay import replay
 from jobs.quarantine.review import Choice
 from jobs.serve import page
+from jobs.settings.loading import Settings
 from jobs.silver import events as silver_events
 from jobs.silver import interactions
 from tests.planting import MARKS, found_in, found_in_redis, planted

@@ -11,8 +11,10 @@ from redis import Redis
 from typer.testing import CliRunner
 
 from expectations.schemas import TABLES
-from jobs.cli import app
-from jobs.lake import tables, topic, tracking
+from jobs.champions import tracking
+from jobs.commands.app import app
+from jobs.lake import tables
+from jobs.landing import topic
 from jobs.local import demo
 from jobs.local.shop import journey
 from jobs.local.shop.contacts import contact

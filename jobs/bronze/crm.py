@@ -3,8 +3,8 @@
 Rejected rows go to quarantine.sources.
 """
 
-from jobs.lake import job
-from jobs.lake.settings import Settings
+from jobs import job
+from jobs.settings.loading import Settings
 from jobs.sources import landing
 
 TABLE = "bronze.crm"

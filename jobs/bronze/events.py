@@ -9,13 +9,14 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from expectations.contract import Contract, contract
-from jobs.framing import registry
-from jobs.framing.plain import Lookup, with_plain_value
-from jobs.lake import job, streams, tables
+from jobs import job
+from jobs.lake import streams, tables
 from jobs.lake.session import spark_for
-from jobs.lake.settings import Settings
 from jobs.privacy.columns import as_safe
 from jobs.privacy.message import Safe, safe_way
+from jobs.schema_registry import lookup as registry
+from jobs.schema_registry.framing import Lookup, with_plain_value
+from jobs.settings.loading import Settings
 
 TABLE = "bronze.events"
 

@@ -7,11 +7,12 @@ of weights as in gold.ratings, so it fades with age.
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from jobs import job
 from jobs.gold.ratings import as_ratings
-from jobs.lake import job, tables
-from jobs.lake.consent import consented
+from jobs.lake import tables
 from jobs.lake.session import spark_for
-from jobs.lake.settings import Settings
+from jobs.people.consent import consented
+from jobs.settings.loading import Settings
 
 TABLE = "gold.fallbacks"
 EVERYONE = "everyone"

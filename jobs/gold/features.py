@@ -5,10 +5,11 @@ from datetime import datetime
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.lake import job, tables
-from jobs.lake.consent import consented
+from jobs import job
+from jobs.lake import tables
 from jobs.lake.session import spark_for
-from jobs.lake.settings import Settings
+from jobs.people.consent import consented
+from jobs.settings.loading import Settings
 
 TABLE = "gold.features"
 SECONDS_A_DAY = 86_400.0

@@ -9,17 +9,18 @@ from datetime import datetime
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.lake import job, tables
-from jobs.lake.consent import consented
-from jobs.lake.sections import Ratings
+from jobs import job
+from jobs.lake import tables
 from jobs.lake.session import spark_for
-from jobs.lake.settings import Settings
+from jobs.people.consent import consented
+from jobs.settings.loading import Settings
+from jobs.settings.ratings_settings import RatingsSettings
 
 TABLE = "gold.ratings"
 SECONDS_A_DAY = 86_400
 
 
-def as_ratings(interactions: DataFrame, weights: Ratings, as_of: datetime) -> DataFrame:
+def as_ratings(interactions: DataFrame, weights: RatingsSettings, as_of: datetime) -> DataFrame:
     """Rows of silver.interactions before `as_of` as one row per person and item."""
     by_type = F.create_map(
         *[

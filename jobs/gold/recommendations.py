@@ -11,11 +11,13 @@ from datetime import UTC, datetime
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.lake import job, tables, tracking
-from jobs.lake.consent import consented
-from jobs.lake.sections import Recommendations
+from jobs import job
+from jobs.champions import tracking
+from jobs.lake import tables
 from jobs.lake.session import spark_for
-from jobs.lake.settings import Settings
+from jobs.people.consent import consented
+from jobs.settings.loading import Settings
+from jobs.settings.recommendations_settings import RecommendationsSettings
 from models import als, frequency, popularity, registry
 from models.als import AlsModel
 
@@ -47,7 +49,7 @@ def as_discover(ratings: DataFrame, people: DataFrame, n: int, model: AlsModel |
 
 
 def as_recommendations(
-    ratings: DataFrame, sizes: Recommendations, version: str, model: AlsModel | None, model_name: str
+    ratings: DataFrame, sizes: RecommendationsSettings, version: str, model: AlsModel | None, model_name: str
 ) -> DataFrame:
     """Both slots for everyone in the ratings."""
     people = ratings.select("person_id").distinct()

@@ -3,10 +3,12 @@
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.lake import job, tables, tracking
-from jobs.lake.consent import consented
+from jobs import job
+from jobs.champions import tracking
+from jobs.lake import tables
 from jobs.lake.session import spark_for
-from jobs.lake.settings import Settings
+from jobs.people.consent import consented
+from jobs.settings.loading import Settings
 from jobs.train.personas import as_numbers
 from models import personas, registry
 from models.personas import PersonasModel

@@ -7,8 +7,8 @@ from pyspark.sql import SparkSession
 
 from expectations.schemas.silver import PURPOSES
 from jobs.lake import tables
-from jobs.lake.consent import DEFAULT
-from jobs.lake.settings import Settings
+from jobs.people.consent import DEFAULT
+from jobs.settings.loading import Settings
 
 # A fit of ALS is one lineage as deep as its iterations; the default stack (1 MiB) overflowed at fifteen.
 DEEP_STACK = "-Xss4m"

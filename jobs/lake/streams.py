@@ -10,9 +10,9 @@ from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import DataStreamWriter
 
+from jobs.errors import OperatorError
 from jobs.lake import tables
-from jobs.lake.errors import OperatorError
-from jobs.lake.settings import Settings
+from jobs.settings.loading import Settings
 
 log = logging.getLogger(__name__)
 

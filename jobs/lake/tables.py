@@ -13,9 +13,9 @@ from pyspark.sql import functions as F
 from pyspark.sql.streaming import DataStreamWriter
 
 from expectations.schemas import TABLES, Table
+from jobs.errors import OperatorError
 from jobs.lake.conflicts import CONFLICTS, again_on_conflict
-from jobs.lake.errors import OperatorError
-from jobs.lake.growth import grown
+from jobs.lake.schema_evolution import widened
 
 ROOT = "spark.lakehouse.root"
 
@@ -196,7 +196,7 @@ def _appending(frame: DataFrame, name: str) -> DataFrameWriter:
     if not table.grows:
         return rows.write.format("delta").mode("append")
     own = read(frame.sparkSession, name).schema
-    wanted = grown(own, rows.schema)
+    wanted = widened(own, rows.schema)
     if rows.schema.simpleString() != wanted.simpleString():  # else each row would be made anew, as it was
         rows = rows.to(wanted)
     return rows.write.format("delta").mode("append").option("mergeSchema", wanted != own)

@@ -17,11 +17,13 @@ from typing import NamedTuple
 from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.lake import job, streams, tables, topic
-from jobs.lake.errors import OperatorError
+from jobs import job
+from jobs.errors import OperatorError
+from jobs.lake import streams, tables
 from jobs.lake.session import spark_for
-from jobs.lake.settings import Settings
-from jobs.lake.uniqueness import COORDINATES
+from jobs.landing import topic
+from jobs.landing.uniqueness import COORDINATES
+from jobs.settings.loading import Settings
 
 HELD_IN = {"received": "bronze.events", "kept": "silver.events", "quarantined": "quarantine.events"}
 RANGE = ("topic", "partition", "first_offset", "last_offset")

@@ -1,7 +1,7 @@
 -- What was said of personalisation, taken up at once. KEYS: none. ARGV: prefix, then for each person: id, stamp of
 -- their own last word, stamp of a client's last copy; 0 where there is none. Answers how many are suppressed now.
 -- A stamp is microseconds since 1970 times two, and one more for a denial: the greater counts, so it does not matter
--- in which order, or how often, statements come. The rule is that of jobs/lake/consent.py, and a test holds them equal.
+-- in which order, or how often, statements come. The rule is that of jobs/people/consent.py, and a test holds them equal.
 local prefix = ARGV[1]
 local said, suppressed = prefix .. ':said', prefix .. ':suppressed'
 local versions = {redis.call('GET', prefix .. ':current'), redis.call('GET', prefix .. ':previous')}

@@ -19,16 +19,17 @@ from pyspark.sql import functions as F
 
 from expectations.contract import contract
 from expectations.rules import moment
-from expectations.verdict import with_event
+from expectations.validation import with_validation
+from jobs import job
 from jobs.bronze.events import as_received, from_kafka
-from jobs.lake import job, streams
-from jobs.lake.consent import as_stamps
-from jobs.lake.sections import Redis as RedisSettings
+from jobs.lake import streams
 from jobs.lake.session import spark_for
-from jobs.lake.settings import Settings
+from jobs.people.consent import as_stamps
 from jobs.privacy.columns import as_safe
 from jobs.privacy.message import safe_way
 from jobs.serve import page
+from jobs.settings.loading import Settings
+from jobs.settings.redis_settings import RedisSettings
 from jobs.silver.consents import as_statements
 
 NAME = "live.consents"
@@ -45,7 +46,7 @@ def may_speak(value: Column) -> Column:
 
 def as_said(received: DataFrame) -> DataFrame:
     """Messages as one row per person who says something of personalisation: the stamps of their last words."""
-    judged = received.where(may_speak(F.col("value"))).transform(with_event(contract()))
+    judged = received.where(may_speak(F.col("value"))).transform(with_validation(contract()))
     valid = judged.where(F.size("reasons") == 0).select("event.*", "received_at")
     statements = as_statements(valid.withColumn("occurred_at", moment(F.col("occurred_at"))))
     return as_stamps(statements.where(F.col("purpose") == PURPOSE))

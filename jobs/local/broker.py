@@ -11,11 +11,11 @@ from pathlib import Path
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.error import KafkaException
 
-from jobs.lake.errors import OperatorError
-from jobs.lake.settings import Settings
+from jobs.errors import OperatorError
 from jobs.local import daemons
 from jobs.local.daemons import Daemon
 from jobs.local.setup import machine
+from jobs.settings.loading import Settings
 
 PROJECT = Path(__file__).resolve().parents[2]
 

@@ -2,11 +2,11 @@
 
 import redis
 
-from jobs.lake.errors import OperatorError
-from jobs.lake.settings import Settings
+from jobs.errors import OperatorError
 from jobs.local import daemons
 from jobs.local.daemons import Daemon
 from jobs.local.setup import machine
+from jobs.settings.loading import Settings
 
 
 def answers(url: str, seconds: float = 3) -> bool:

@@ -19,14 +19,16 @@ from rich.progress import Progress
 
 from expectations import gate as suites
 from expectations.schemas import TABLES
-from jobs.lake import job, tables, tracking
-from jobs.lake.errors import OperatorError
+from jobs import job
+from jobs.champions import tracking
+from jobs.errors import OperatorError
+from jobs.lake import tables
 from jobs.lake.session import spark_for
-from jobs.lake.settings import Settings
 from jobs.local import memory, report, services
 from jobs.local.shop import journey, producer
 from jobs.local.shop.message import Message, planted
 from jobs.serve import page
+from jobs.settings.loading import Settings
 from models import registry
 
 AS_OF = datetime(2018, 1, 1, 4, 2, tzinfo=UTC)

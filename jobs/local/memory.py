@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import psutil
 
-from jobs.lake.settings import Settings
 from jobs.local import services
+from jobs.settings.loading import Settings
 
 EVERY_SECONDS = 0.5
 

@@ -21,9 +21,9 @@ from pathlib import Path
 
 import psutil
 
-from jobs.lake.errors import OperatorError
-from jobs.lake.settings import Settings
+from jobs.errors import OperatorError
 from jobs.local import app_zip
+from jobs.settings.loading import Settings
 
 HOST = "127.0.0.1"
 PARTS = {

@@ -14,12 +14,12 @@ import psutil
 from confluent_kafka.admin import NewTopic
 from confluent_kafka.error import KafkaError, KafkaException
 
-from jobs.lake.errors import OperatorError
-from jobs.lake.settings import Settings
+from jobs.errors import OperatorError
 from jobs.local import broker, cache, daemons
 from jobs.local.daemons import Daemon
 from jobs.local.setup import jars
 from jobs.privacy import keys
+from jobs.settings.loading import Settings
 
 START_SECONDS = 60.0
 LOOPBACK = ("127.0.0.1", "localhost")

@@ -18,10 +18,10 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from expectations.schemas import TABLES
+from jobs.errors import OperatorError
 from jobs.lake import tables
 from jobs.lake.conflicts import CONFLICTS, again_on_conflict
-from jobs.lake.errors import OperatorError
-from jobs.lake.sections import Maintenance
+from jobs.settings.maintenance_settings import MaintenanceSettings
 
 log = logging.getLogger(__name__)
 
@@ -78,14 +78,14 @@ class Due:
     properties: dict[str, str]
 
 
-def plan(maintenance: Maintenance, name: str) -> Plan:
+def plan(maintenance: MaintenanceSettings, name: str) -> Plan:
     """The settings of that table: its own where it has them, else everybody's."""
     common = maintenance.model_dump(include={"target_file_mb", "keep_hours", "log_days"})
     own = maintenance.tables[name].model_dump(exclude_none=True) if name in maintenance.tables else {}
     return Plan(**{**common, **own})
 
 
-def require_safe(maintenance: Maintenance) -> None:
+def require_safe(maintenance: MaintenanceSettings) -> None:
     """Raises OperatorError where a retention is under a week."""
     for name in TABLES:
         kept = plan(maintenance, name)
@@ -98,7 +98,7 @@ def require_safe(maintenance: Maintenance) -> None:
                 )
 
 
-def chosen(spark: SparkSession, maintenance: Maintenance, names: Sequence[str] = ()) -> list[str]:
+def chosen(spark: SparkSession, maintenance: MaintenanceSettings, names: Sequence[str] = ()) -> list[str]:
     """The tables named; without names, all that are built and not excluded.
 
     Raises OperatorError for a named table that is not built or excluded, for a name in the settings that is no

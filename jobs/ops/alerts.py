@@ -12,10 +12,11 @@ from typing import Any
 from pyspark.sql import Column, Row, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.lake import job, tables
-from jobs.lake.errors import OperatorError
+from jobs import job
+from jobs.errors import OperatorError
+from jobs.lake import tables
 from jobs.lake.session import spark_for
-from jobs.lake.settings import Settings
+from jobs.settings.loading import Settings
 from jobs.watch import webhook
 from jobs.watch.judgement import KEY, as_findings
 

@@ -10,10 +10,11 @@ from datetime import UTC, date, datetime, timedelta
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from jobs.lake import job, tables
-from jobs.lake.sections import Watch
+from jobs import job
+from jobs.lake import tables
 from jobs.lake.session import spark_for
-from jobs.lake.settings import Settings
+from jobs.settings.loading import Settings
+from jobs.settings.watch_settings import WatchSettings
 from jobs.watch.drift import as_psi
 from jobs.watch.measures import as_measures
 
@@ -21,7 +22,7 @@ TABLE = "ops.daily_quality"
 log = logging.getLogger(__name__)
 
 
-def measure(spark: SparkSession, day: date, watch: Watch) -> None:
+def measure(spark: SparkSession, day: date, watch: WatchSettings) -> None:
     """Measures that day, in place of what was measured of it before. Raises OperatorError when silver is not built."""
     events, rejected = tables.read(spark, "silver.events"), tables.read(spark, "quarantine.events")
     measured = as_measures(events, rejected, day).unionByName(as_psi(events, day, watch.reference_days, watch.min_rows))
@@ -30,7 +31,7 @@ def measure(spark: SparkSession, day: date, watch: Watch) -> None:
     log.info("%s: %s measured", TABLE, day)
 
 
-def due(spark: SparkSession, as_of: datetime, watch: Watch) -> list[date]:
+def due(spark: SparkSession, as_of: datetime, watch: WatchSettings) -> list[date]:
     """The day before `as_of`, after those since the last measured one, at most `watch.catch_up_days` in all."""
     yesterday = as_of.astimezone(UTC).date() - timedelta(days=1)
     first = yesterday

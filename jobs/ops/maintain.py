@@ -3,10 +3,10 @@
 It may run beside the streams, twice, and be killed at any instant: jobs/maintenance/upkeep.py says why.
 """
 
-from jobs.lake import job
+from jobs import job
 from jobs.lake.session import spark_for
-from jobs.lake.settings import Settings
 from jobs.maintenance import upkeep
+from jobs.settings.loading import Settings
 
 
 def main(settings: Settings, options: job.Options) -> None:

@@ -8,8 +8,8 @@ from pyspark.sql import functions as F
 
 from expectations.contract import MOST_BYTES, Contract
 from expectations.identifiers import kind_of, may_name_in_words, may_name_someone
+from jobs.privacy.encryption import opened, sealed
 from jobs.privacy.message import Safe, safe, safe_key, safe_text
-from jobs.privacy.seal import opened, sealed
 
 KEPT = "struct<key: binary, value: binary, sealed_by: int>"
 

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jobs.lake.errors import OperatorError
-from jobs.lake.sections import Privacy
+from jobs.errors import OperatorError
+from jobs.settings.privacy_settings import PrivacySettings
 
 BYTES = 32
 
@@ -30,13 +30,13 @@ class Secrets:
         return len(self.tokens)
 
 
-def secrets_of(settings: Privacy) -> Secrets:
+def secrets_of(settings: PrivacySettings) -> Secrets:
     """Raises OperatorError, naming the variable, when a secret is missing, short or not base64."""
     known = {**_kept(settings.secrets_file), **os.environ}
     return Secrets(_decoded(settings.token_secrets, known), _decoded(settings.payload_keys, known))
 
 
-def keep(settings: Privacy) -> None:
+def keep(settings: PrivacySettings) -> None:
     """Makes the secrets that neither the environment nor the file has, and adds them to the file."""
     file = Path(settings.secrets_file)
     wanted = [*settings.token_secrets, *settings.payload_keys]

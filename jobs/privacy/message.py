@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 
 from expectations.contract import MOST_BYTES
 from expectations.identifiers import is_coded, kind_of
-from jobs.lake.sections import Privacy
+from jobs.privacy.free_text import coded, scrubbed
 from jobs.privacy.keys import Secrets, secrets_of
 from jobs.privacy.tokens import network, token
-from jobs.privacy.words import coded, scrubbed
+from jobs.settings.privacy_settings import PrivacySettings
 
 NETWORK = "ip_network"
 
@@ -28,7 +28,7 @@ class Safe(NamedTuple):
     region: str
 
 
-def safe_way(settings: Privacy) -> Safe:
+def safe_way(settings: PrivacySettings) -> Safe:
     """Raises OperatorError when a secret is missing or short: nothing is landed without."""
     return Safe(secrets_of(settings), settings.phone_region)
 

@@ -17,11 +17,11 @@ from pyspark.sql import types as T
 from expectations.identifiers import direct
 from expectations.schemas import TABLES
 from jobs.lake import tables
-from jobs.lake.settings import Settings
-from jobs.lake.writer import only_writer
+from jobs.lake.writer_lock import writer_lock
 from jobs.privacy.columns import by_arrow
 from jobs.privacy.keys import Secrets, secrets_of
 from jobs.privacy.tokens import TOKEN, rotated
+from jobs.settings.loading import Settings
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def rotate(spark: SparkSession, settings: Settings, dry_run: bool = False) -> di
     found: dict[str, int] = {}
     with ExitStack() as locks:
         for job in sorted({table.job for table in TABLES.values()}):
-            locks.enter_context(only_writer(settings, job))
+            locks.enter_context(writer_lock(settings, job))
         for name in filter(functools.partial(tables.exists, spark), TABLES):
             for where in _places(spark, name):
                 rows = tables.read(spark, name)

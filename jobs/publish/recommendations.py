@@ -23,13 +23,14 @@ from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 from redis import Redis
 
-from jobs.lake import job, tables
-from jobs.lake.consent import consented
-from jobs.lake.errors import OperatorError
-from jobs.lake.sections import Redis as RedisSettings
+from jobs import job
+from jobs.errors import OperatorError
+from jobs.lake import tables
 from jobs.lake.session import spark_for
-from jobs.lake.settings import Settings
+from jobs.people.consent import consented
 from jobs.serve import page
+from jobs.settings.loading import Settings
+from jobs.settings.redis_settings import RedisSettings
 
 SAMPLE = 100
 

@@ -14,10 +14,11 @@ from pyspark.sql import SparkSession
 from expectations import gate as suites
 from expectations.gate import GateFailed, MissingSuite, Outcome
 from expectations.schemas import TABLES
-from jobs.lake import job, tables
-from jobs.lake.errors import OperatorError
+from jobs import job
+from jobs.errors import OperatorError
+from jobs.lake import tables
 from jobs.lake.session import spark_for
-from jobs.lake.settings import Settings
+from jobs.settings.loading import Settings
 
 TABLE = "ops.quality"
 log = logging.getLogger(__name__)

@@ -12,17 +12,18 @@ from pyspark.sql import functions as F
 
 from expectations.contract import Contract
 from jobs.bronze.events import as_safe_messages
-from jobs.framing import registry
-from jobs.lake import contracts, tables
+from jobs.errors import OperatorError
+from jobs.lake import tables
 from jobs.lake.conflicts import CONFLICTS, again_on_conflict
-from jobs.lake.errors import OperatorError
-from jobs.lake.refusal import record_now, with_refusal
-from jobs.lake.settings import Settings
-from jobs.lake.uniqueness import COORDINATES
-from jobs.lake.writer import only_writer
+from jobs.lake.writer_lock import writer_lock
+from jobs.landing import contracts
+from jobs.landing.consent_refusal import record_now, with_refusal
+from jobs.landing.uniqueness import COORDINATES
 from jobs.privacy.columns import as_opened
 from jobs.privacy.message import safe_way
 from jobs.quarantine.review import TABLE, Choice, chosen
+from jobs.schema_registry import lookup as registry
+from jobs.settings.loading import Settings
 from jobs.silver import events
 
 # A message that lands keeps what it was quarantined as.
@@ -48,7 +49,7 @@ class Replayed:
 
 def replay(spark: SparkSession, settings: Settings, choice: Choice, dry_run: bool = False) -> Replayed:
     """Lands the open ones among the messages meant. Raises OperatorError while silver.events is being written."""
-    with only_writer(settings, events.TABLE):
+    with writer_lock(settings, events.TABLE):
         tables.create(spark, events.TABLE)
         rules = contracts.in_force(settings.contracts)()
         again = as_received_again(chosen(spark, dataclasses.replace(choice, state="open")), rules, settings)

@@ -6,9 +6,9 @@ from datetime import datetime
 from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
+from jobs.errors import OperatorError
 from jobs.lake import tables
-from jobs.lake.errors import OperatorError
-from jobs.lake.uniqueness import COORDINATES
+from jobs.landing.uniqueness import COORDINATES
 
 TABLE = "quarantine.events"
 SEALED = "(encrypted: it could not be read; only a replay opens it)"

@@ -11,8 +11,8 @@ from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from jobs.lake.errors import OperatorError
-from jobs.lake.sections import Redis as RedisSettings
+from jobs.errors import OperatorError
+from jobs.settings.redis_settings import RedisSettings
 
 SECONDS_A_DAY = 86_400
 

@@ -1,7 +1,7 @@
 """silver.consents: one row per event and purpose on which it says something: what was said, by whom, from when.
 
 Append-only and bitemporal: `valid_from` is when it was said, `recorded_at` when the broker took it. What was believed
-at time R of time V: the rows with recorded_at <= R and valid_from <= V, by the rule of jobs.lake.consent. A client
+at time R of time V: the rows with recorded_at <= R and valid_from <= V, by the rule of jobs.people.consent. A client
 may repeat its copy with every event: of equal copies of a person that follow each other within a micro-batch the
 first and the last are kept, so what counts now is exact in whatever order events arrive. A statement of one person
 that arrives late, between two copies, is ordered as if the copies between were not there.
@@ -11,9 +11,10 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from expectations.schemas.silver import PURPOSES
-from jobs.lake import job, streams, tables
+from jobs import job
+from jobs.lake import streams, tables
 from jobs.lake.session import spark_for
-from jobs.lake.settings import Settings
+from jobs.settings.loading import Settings
 
 TABLE = "silver.consents"
 

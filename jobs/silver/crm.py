@@ -3,8 +3,8 @@
 What it says now has no valid_to.
 """
 
-from jobs.lake import job
-from jobs.lake.settings import Settings
+from jobs import job
+from jobs.settings.loading import Settings
 from jobs.sources import history
 
 TABLE = "silver.crm"

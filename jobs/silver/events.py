@@ -15,13 +15,15 @@ from pyspark.sql import functions as F
 
 from expectations.contract import MOST_BYTES, Contract
 from expectations.rules import moment
-from expectations.verdict import NOT_JSON, with_event
-from jobs.lake import contracts, job, streams, tables
-from jobs.lake.refusal import record_before, with_refusal
+from expectations.validation import NOT_JSON, with_validation
+from jobs import job
+from jobs.lake import streams, tables
+from jobs.lake.materialized import materialized
 from jobs.lake.session import spark_for
-from jobs.lake.settings import Settings
-from jobs.lake.uniqueness import COORDINATES, as_taken, event_hash
-from jobs.lake.written_down import written_down
+from jobs.landing import contracts
+from jobs.landing.consent_refusal import record_before, with_refusal
+from jobs.landing.uniqueness import COORDINATES, as_taken, event_hash
+from jobs.settings.loading import Settings
 
 TABLE = "silver.events"
 QUARANTINE = "quarantine.events"
@@ -88,7 +90,7 @@ def as_judged(received: DataFrame, rules: Contract) -> DataFrame:
     # What is encrypted reads as anything, now and then as a number.
     is_unread = F.col("sealed_by").isNotNull() & (F.octet_length("value") <= MOST_BYTES)
     refusal = F.coalesce("refusal", F.when(is_unread, NOT_JSON))
-    judged = received.withColumn("refusal", refusal).transform(with_event(rules))
+    judged = received.withColumn("refusal", refusal).transform(with_validation(rules))
     is_rejected = F.size("reasons") > 0
     return judged.select(
         *COORDINATES,
@@ -112,7 +114,7 @@ def as_rejected_before(judged: DataFrame, quarantined: DataFrame) -> DataFrame:
 def fated(judged: DataFrame, kept: DataFrame) -> Iterator[DataFrame]:
     """The judged rows with `fate`, each worked out once. `kept`: id, hash and coordinates of all rows of silver.events,
     as they are at the beginning."""
-    with written_down(judged) as rows, written_down(as_taken(as_ids(rows), kept)) as taken:
+    with materialized(judged) as rows, materialized(as_taken(as_ids(rows), kept)) as taken:
         yield with_fate(rows, taken)
 
 

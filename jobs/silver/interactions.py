@@ -9,9 +9,10 @@ import logging
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from jobs.lake import job, streams, tables
+from jobs import job
+from jobs.lake import streams, tables
 from jobs.lake.session import spark_for
-from jobs.lake.settings import Settings
+from jobs.settings.loading import Settings
 
 log = logging.getLogger(__name__)
 

@@ -6,9 +6,10 @@ A name is made readable from product type, size and brand: the catalogue has no 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from jobs.lake import job, tables
+from jobs import job
+from jobs.lake import tables
 from jobs.lake.session import spark_for
-from jobs.lake.settings import Settings
+from jobs.settings.loading import Settings
 from jobs.sources.history import now
 
 TABLE = "silver.items"

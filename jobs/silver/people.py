@@ -6,9 +6,10 @@ A person is a user_id, or an anonymous_id as long as no more is known. Devices a
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.lake import job, tables
+from jobs import job
+from jobs.lake import tables
 from jobs.lake.session import spark_for
-from jobs.lake.settings import Settings
+from jobs.settings.loading import Settings
 from jobs.sources.history import now
 
 TABLE = "silver.people"

@@ -14,7 +14,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from jobs.lake.errors import OperatorError
+from jobs.errors import OperatorError
 from jobs.sources.files import is_shown
 from jobs.sources.source import Source
 

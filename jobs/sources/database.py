@@ -6,15 +6,17 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from expectations.source_contract import SourceContract
-from jobs.lake.errors import OperatorError
-from jobs.lake.sections import Sources
+from jobs.errors import OperatorError
+from jobs.settings.sources_settings import SourcesSettings
 from jobs.sources.received import CHANGED, as_received, read_faults
 from jobs.sources.source import Source
 
 ROWS_AT_A_TIME = "10000"  # PostgreSQL's driver takes the whole table into memory without it
 
 
-def read(spark: SparkSession, source: Source, rules: SourceContract, sources: Sources, since: str | None) -> DataFrame:
+def read(
+    spark: SparkSession, source: Source, rules: SourceContract, sources: SourcesSettings, since: str | None
+) -> DataFrame:
     """The table's rows, as received; only those with `changed` at `since` or later where that is given.
 
     At, not after: rows of the same moment may have come since, and a row that is read again changes nothing. So is

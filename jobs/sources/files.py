@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 
 from expectations.source_contract import SourceContract
 from expectations.source_rules import UNREADABLE
-from jobs.lake.errors import OperatorError
+from jobs.errors import OperatorError
 from jobs.sources.received import as_received, read_faults
 from jobs.sources.source import Source
 

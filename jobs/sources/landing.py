@@ -15,12 +15,12 @@ from pyspark.sql import functions as F
 
 from expectations.source_contract import SourceContract, source_contract
 from expectations.source_rules import UNREADABLE, with_reasons
+from jobs.errors import OperatorError
 from jobs.lake import tables
-from jobs.lake.errors import OperatorError
 from jobs.lake.session import spark_for
-from jobs.lake.settings import Settings
 from jobs.privacy.columns import tokenised, with_sealed
 from jobs.privacy.message import Safe, safe_way
+from jobs.settings.loading import Settings
 from jobs.sources import bucket, database, files, landings
 from jobs.sources.landings import Landing, Past
 from jobs.sources.received import CHANGED, PLACE, Received, read_faults

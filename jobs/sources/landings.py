@@ -9,9 +9,9 @@ from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
 from expectations.schemas import TABLES
+from jobs.errors import OperatorError
 from jobs.lake import tables
 from jobs.lake.conflicts import CONFLICTS
-from jobs.lake.errors import OperatorError
 from jobs.sources.source import Source
 
 TABLE = "ops.landings"

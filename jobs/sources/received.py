@@ -14,7 +14,7 @@ from pyspark.sql import types as T
 
 from expectations.source_contract import SourceContract
 from expectations.source_rules import UNREADABLE
-from jobs.lake.errors import OperatorError
+from jobs.errors import OperatorError
 from jobs.sources.source import Source
 
 PLACE = "_place"

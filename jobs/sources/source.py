@@ -3,8 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from jobs.lake.errors import OperatorError
-from jobs.lake.settings import Settings
+from jobs.errors import OperatorError
+from jobs.settings.loading import Settings
 
 # Of a JDBC URL: a login before the host, or any of the parameters that drivers take secrets by.
 SECRET = re.compile(r"//[^/?]*@|[?&;](user|[^=&;]*(password|secret|token|key))=", re.IGNORECASE)

@@ -16,11 +16,13 @@ from functools import partial
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from jobs import job
+from jobs.champions import tracking
 from jobs.gold.ratings import as_ratings
-from jobs.lake import job, tables, tracking
-from jobs.lake.consent import consented
+from jobs.lake import tables
 from jobs.lake.session import spark_for
-from jobs.lake.settings import Settings
+from jobs.people.consent import consented
+from jobs.settings.loading import Settings
 from models import als, evaluation, frequency, popularity, promotion, registry
 from models.als import AlsParams
 from models.evaluation import Recommender, Split

@@ -9,10 +9,12 @@ from dataclasses import asdict
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.lake import job, tables, tracking
-from jobs.lake.consent import consented
+from jobs import job
+from jobs.champions import tracking
+from jobs.lake import tables
 from jobs.lake.session import spark_for
-from jobs.lake.settings import Settings
+from jobs.people.consent import consented
+from jobs.settings.loading import Settings
 from models import personas, registry
 from models.personas import PersonasParams
 

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from jobs.lake.sections import Watch
+from jobs.settings.watch_settings import WatchSettings
 from jobs.watch.measures import SHARES
 
 KEY = ("event_type", "measure", "column_name")
@@ -20,7 +20,7 @@ OF_MAD = 1.4826
 COMPARED = ("volume", "distinct", *SHARES)
 
 
-def as_findings(measured: DataFrame, first: date, last: date, watch: Watch) -> DataFrame:
+def as_findings(measured: DataFrame, first: date, last: date, watch: WatchSettings) -> DataFrame:
     """One row per finding among the measures of the days `first` to `last`, both included.
 
     `value` as measured, `expected` by the past or the limit, `score` the z-score or how many times the limit.
@@ -50,7 +50,7 @@ def as_findings(measured: DataFrame, first: date, last: date, watch: Watch) -> D
     return found.select(F.substring(F.sha2(identity, 256), 1, 32).alias("alert_id"), "day", *KEY, "value", "finding.*")
 
 
-def as_compared(measured: DataFrame, first: date, last: date, watch: Watch) -> DataFrame:
+def as_compared(measured: DataFrame, first: date, last: date, watch: WatchSettings) -> DataFrame:
     """The measures of those days with `weeks`, `median` and `z` by the same weekday of the `watch.weeks` before.
 
     The three are null where no such day was measured.

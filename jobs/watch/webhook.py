@@ -7,7 +7,7 @@ import urllib.request
 from typing import Any
 from urllib.parse import urlsplit
 
-from jobs.lake.errors import OperatorError
+from jobs.errors import OperatorError
 
 PAUSE_SECONDS = 1.0
 WORTH_ANOTHER_TRY = {408, 425, 429}  # and all of 500 and above

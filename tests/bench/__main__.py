@@ -12,8 +12,8 @@ from typing import Any
 import psutil
 
 from jobs.lake.session import spark_for
-from jobs.lake.settings import Settings, load
 from jobs.local import services
+from jobs.settings.loading import Settings, load
 from tests.bench import continuous, export, growth, ingest, learning, replay, upkeep
 from tests.conftest import free_port
 

@@ -13,9 +13,9 @@ from pyspark.sql import functions as F
 
 from jobs.lake import tables
 from jobs.lake.session import spark_for
-from jobs.lake.settings import Settings
-from jobs.ledger.standing import standing
+from jobs.ledger.message_counts import standing
 from jobs.local import services
+from jobs.settings.loading import Settings
 from tests.bench.clock import result
 from tests.bench.messages import outbox, purchases
 from tests.elsewhere import looking_at

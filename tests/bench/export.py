@@ -9,10 +9,10 @@ from typing import Any
 from pyspark.sql import functions as F
 
 from jobs.lake.session import spark_for
-from jobs.lake.settings import Settings
 from jobs.local.setup import steps
 from jobs.publish import recommendations as publish
 from jobs.serve import page
+from jobs.settings.loading import Settings
 from tests.bench.clock import result, seconds
 
 PEOPLE, AGAIN, DISCOVER = 100_000, 20, 30

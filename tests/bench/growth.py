@@ -11,8 +11,8 @@ from expectations.contract import contract
 from expectations.schemas import TABLES
 from jobs.lake import tables
 from jobs.lake.session import spark_for
-from jobs.lake.settings import Settings
-from jobs.lake.uniqueness import event_hash
+from jobs.landing.uniqueness import event_hash
+from jobs.settings.loading import Settings
 from jobs.silver import events
 from tests.bench.clock import result, seconds
 from tests.bench.messages import purchases

@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from jobs import job
 from jobs.bronze import events as bronze_events
-from jobs.lake import job, tables
+from jobs.lake import tables
 from jobs.lake.session import spark_for
-from jobs.lake.settings import Settings
 from jobs.local import services
+from jobs.settings.loading import Settings
 from jobs.silver import events as silver_events
 from tests.bench.clock import result, seconds
 from tests.bench.messages import purchases, send

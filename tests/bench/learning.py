@@ -15,8 +15,8 @@ from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
 from jobs.lake.session import spark_for
-from jobs.lake.settings import Settings
 from jobs.local.shop import journey
+from jobs.settings.loading import Settings
 from models import als, ranking
 from models.als import AlsParams
 from tests.bench.clock import median_seconds, result

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from jobs.lake.settings import Settings
 from jobs.local.shop.message import Message
 from jobs.local.shop.outbox import Outbox
+from jobs.settings.loading import Settings
 
 BROKEN_ONE_IN = 200
 

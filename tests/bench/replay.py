@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from expectations.contract import contract
+from jobs import job
 from jobs.bronze import events as bronze_events
-from jobs.lake import job
 from jobs.lake.session import spark_for
-from jobs.lake.settings import Settings
 from jobs.local import services
 from jobs.quarantine.replay import replay
 from jobs.quarantine.review import Choice
+from jobs.settings.loading import Settings
 from jobs.silver import events as silver_events
 from tests.bench.clock import result, seconds
 from tests.bench.messages import searches, send

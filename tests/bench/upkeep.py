@@ -12,8 +12,8 @@ from pyspark.sql import SparkSession
 
 from jobs.lake import tables
 from jobs.lake.session import spark_for
-from jobs.lake.settings import Settings
 from jobs.maintenance import upkeep
+from jobs.settings.loading import Settings
 from tests.bench.clock import result
 
 TABLE = "ops.ledger"

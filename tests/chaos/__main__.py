@@ -17,9 +17,9 @@ from random import Random
 import psutil
 import pytest
 
-from jobs.lake.errors import OperatorError
+from jobs.errors import OperatorError
 from jobs.lake.session import spark_for
-from jobs.lake.writer import only_writer
+from jobs.lake.writer_lock import writer_lock
 from jobs.local import services
 from tests.chaos.victim import POINTS, maintain
 from tests.chaos.world import ANSWER_SECONDS, World, kill, report
@@ -124,7 +124,7 @@ def the_broker_is_killed_and_comes_back(world: World) -> None:
 
 
 def the_job_is_started_twice(world: World) -> None:
-    with only_writer(world.settings, "silver.events"):
+    with writer_lock(world.settings, "silver.events"):
         second = subprocess.run(
             [str(Path(sys.executable).with_name("lakehouse")), "run", "silver.events"],
             env={**os.environ, **world.environment},

@@ -8,8 +8,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from jobs.lake import tables
-from jobs.lake.settings import Settings
 from jobs.local import services
+from jobs.settings.loading import Settings
 from tests.chaos import __main__ as chaos
 from tests.chaos.world import World
 from tests.conftest import SHORT_LIVED_JVM

@@ -13,13 +13,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from jobs import job
 from jobs.bronze import events as bronze_events
-from jobs.lake import job, tables
+from jobs.lake import tables
 from jobs.lake.session import spark_for
-from jobs.lake.settings import load
 from jobs.maintenance import upkeep
 from jobs.quarantine import replay
 from jobs.quarantine.review import Choice
+from jobs.settings.loading import load
 from jobs.silver import events as silver_events
 
 JOINED = ("silver.events", "bronze.events", "quarantine.events")

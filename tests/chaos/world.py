@@ -16,10 +16,10 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from jobs.lake import tables
-from jobs.lake.settings import Settings
 from jobs.ledger.reconcile import reconcile
 from jobs.quarantine.replay import replay
 from jobs.quarantine.review import Choice
+from jobs.settings.loading import Settings
 from tests.chaos.victim import land
 from tests.elsewhere import looking_at
 from tests.events import PAYLOADS, event

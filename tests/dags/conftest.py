@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from jobs.lake.settings import Settings, load
 from jobs.local import app_zip, scheduler
+from jobs.settings.loading import Settings, load
 from tests.conftest import SHORT_LIVED_JVM, SmallLake, settings_under
 
 INSIDE = Path(__file__).with_name("inside_airflow.py")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jobs.lake.settings import load
+from jobs.settings.loading import load
 from tests.dags.conftest import Begun
 
 pytestmark = pytest.mark.airflow

@@ -16,9 +16,9 @@ from typing import Any
 import psutil
 import pytest
 
-from jobs.lake.errors import OperatorError
-from jobs.lake.settings import Settings
+from jobs.errors import OperatorError
 from jobs.local import scheduler
+from jobs.settings.loading import Settings
 from tests.dags.test_dags import EXPECTED
 
 pytestmark = pytest.mark.airflow

@@ -15,7 +15,7 @@ from jsonschema.validators import extend
 from pyspark.sql import SparkSession
 
 from expectations.contract import Contract, contract
-from expectations.verdict import with_event
+from expectations.validation import with_validation
 from tests.events import received
 from tests.expectations.messages import events, spoilt
 
@@ -87,7 +87,7 @@ def _is_timely(text: str) -> bool:
 
 def test_rules_and_jsonschema_agree(spark: SparkSession) -> None:
     rules, texts = contract(), drawn()
-    judged = received(spark, texts).transform(with_event(rules)).select("offset", "reasons")
+    judged = received(spark, texts).transform(with_validation(rules)).select("offset", "reasons")
     reasons = {row["offset"]: row["reasons"] for row in judged.collect()}
     verdicts = [(text, is_valid(text, rules)) for text in texts]
     differing = [(text, valid, reasons[at]) for at, (text, valid) in enumerate(verdicts) if valid is bool(reasons[at])]

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import expectations
 from expectations.compatibility import breaking_changes
-from jobs.cli import app
+from jobs.commands.app import app
 
 CONTRACTS = Path(expectations.__file__).parent / "contracts"
 OLD: dict[str, Any] = {

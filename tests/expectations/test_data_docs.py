@@ -9,10 +9,10 @@ from typer.testing import CliRunner
 
 from expectations.gate import GateFailed
 from expectations.schemas import TABLES
-from jobs.cli import app
+from jobs.commands.app import app
 from jobs.lake import tables
-from jobs.lake.settings import Settings
 from jobs.quality import gate
+from jobs.settings.loading import Settings
 
 AT = datetime(2026, 3, 2, 4, tzinfo=UTC)
 PERSON, MAIL, WEIGHT = "planted-person-77", "planted@example.org", "-1234567.25"

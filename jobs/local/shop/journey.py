@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from jobs.lake.errors import OperatorError
+from jobs.errors import OperatorError
 from jobs.local.shop import breakage, browsing, joining
 from jobs.local.shop.contacts import contact
 from jobs.local.shop.message import Message

@@ -5,7 +5,7 @@ import zlib
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from jobs.lake.errors import OperatorError
+from jobs.errors import OperatorError
 from jobs.local.shop.message import Message
 
 DELIVERY_SECONDS = 30

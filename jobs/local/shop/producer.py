@@ -15,11 +15,11 @@ from datetime import UTC, datetime
 
 from rich.progress import Progress
 
-from jobs.lake import topic
-from jobs.lake.errors import OperatorError
-from jobs.lake.settings import Settings
+from jobs.errors import OperatorError
+from jobs.landing import topic
 from jobs.local.shop.message import Message, occurred_at
 from jobs.local.shop.outbox import Outbox, partition_of
+from jobs.settings.loading import Settings
 
 
 @dataclass(frozen=True)

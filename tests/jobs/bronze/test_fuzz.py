@@ -8,7 +8,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from expectations.contract import contract
-from expectations.verdict import with_event
+from expectations.validation import with_validation
 from jobs.bronze.events import as_safe_messages
 from jobs.privacy.keys import Secrets
 from jobs.privacy.message import Safe, safe
@@ -65,7 +65,7 @@ def pairs(message: bytes) -> object:
 def test_what_is_spoilt_is_accounted_for_and_names_nobody(spark: SparkSession) -> None:
     messages = drawn()
     given_rows = received(spark, messages).drop("sealed_by", "refusal")
-    made = as_safe_messages(given_rows, contract(), None, HOW).transform(with_event(contract()))
+    made = as_safe_messages(given_rows, contract(), None, HOW).transform(with_validation(contract()))
     rows = made.select("offset", "value", "sealed_by", "reasons", F.to_json("event").alias("event")).collect()
     assert len(rows) == len(messages) > 4_000
     kept, wrong = 0, []

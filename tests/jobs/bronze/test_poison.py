@@ -10,12 +10,13 @@ from hypothesis import settings as how_often
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
+from jobs import job
 from jobs.bronze import events as bronze_events
-from jobs.lake import job, tables
-from jobs.lake.settings import Settings
+from jobs.lake import tables
 from jobs.ledger.reconcile import reconcile
 from jobs.privacy.keys import Secrets
 from jobs.privacy.message import Safe, safe
+from jobs.settings.loading import Settings
 from jobs.silver import events as silver_events
 from tests.poison import MIB, POISON
 

@@ -11,8 +11,8 @@ from jobs.gold.features import as_features
 from jobs.gold.profiles import as_profiles
 from jobs.gold.ratings import as_ratings
 from jobs.gold.recommendations import as_recommendations, version_name
-from jobs.lake.sections import Recommendations
-from jobs.lake.settings import Settings
+from jobs.settings.loading import Settings
+from jobs.settings.recommendations_settings import RecommendationsSettings
 from models.als import AlsModel
 
 AS_OF = datetime(2018, 1, 1, tzinfo=UTC)
@@ -110,7 +110,9 @@ def test_each_slot_holds_what_it_says(spark: SparkSession, ratings: DataFrame) -
         [("milk", [9.0, 9.0]), ("wine", [1.0, 0.5]), ("seen", [0.5, 0.1]), ("beer", [0.2, 0.4])],
         "item_id string, factors array<float>",
     )
-    frame = as_recommendations(ratings, Recommendations(again=2, discover=1), "v", AlsModel(person, item), "als7")
+    frame = as_recommendations(
+        ratings, RecommendationsSettings(again=2, discover=1), "v", AlsModel(person, item), "als7"
+    )
     found = lists(frame)
     assert found["p", "again"] == [("milk", "frequency"), ("beer", "frequency")]
     assert found["p", "discover"] == [("wine", "als7")]
@@ -121,7 +123,7 @@ def test_each_slot_holds_what_it_says(spark: SparkSession, ratings: DataFrame) -
 
 
 def test_without_a_champion_everyone_discovers_what_is_popular(ratings: DataFrame) -> None:
-    found = lists(as_recommendations(ratings, Recommendations(again=1, discover=1), "v", None, "popularity"))
+    found = lists(as_recommendations(ratings, RecommendationsSettings(again=1, discover=1), "v", None, "popularity"))
     assert found["p", "discover"] == [("wine", "popularity")]
     assert found["q", "discover"] == [("beer", "popularity")]
 

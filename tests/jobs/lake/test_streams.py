@@ -6,7 +6,7 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 
 from jobs.lake import streams
-from jobs.lake.settings import Settings
+from jobs.settings.loading import Settings
 
 BATCHES = 3
 

@@ -8,12 +8,13 @@ import pytest
 from confluent_kafka import Producer
 from pyspark.sql import SparkSession
 
+from jobs import job
 from jobs.bronze import events as bronze_events
-from jobs.lake import job, tables
-from jobs.lake.errors import OperatorError
-from jobs.lake.settings import Settings
+from jobs.errors import OperatorError
+from jobs.lake import tables
 from jobs.ledger.reconcile import Balance, Difference, reconcile, require
 from jobs.local import services
+from jobs.settings.loading import Settings
 from jobs.silver import events as silver_events
 from tests.conftest import SmallLake
 from tests.events import event

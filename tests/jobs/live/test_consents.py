@@ -16,12 +16,13 @@ from pyspark.sql import functions as F
 
 from expectations.contract import contract
 from expectations.schemas.silver import PURPOSES
-from jobs.lake import job, tables
-from jobs.lake.consent import consented
-from jobs.lake.settings import Settings
+from jobs import job
+from jobs.lake import tables
 from jobs.live import consents as live
 from jobs.local import services
+from jobs.people.consent import consented
 from jobs.serve import page
+from jobs.settings.loading import Settings
 from jobs.silver import consents as batch
 from jobs.silver import events as silver_events
 from tests.events import event, received

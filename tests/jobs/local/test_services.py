@@ -12,9 +12,9 @@ import pytest
 import redis
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 
-from jobs.lake.errors import OperatorError
-from jobs.lake.settings import Settings, load
+from jobs.errors import OperatorError
 from jobs.local import broker, services
+from jobs.settings.loading import Settings, load
 
 pytestmark = pytest.mark.services
 

@@ -6,9 +6,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from jobs.lake import tables
-from jobs.lake.sections import Maintenance
-from jobs.lake.settings import Settings
 from jobs.maintenance import upkeep
+from jobs.settings.loading import Settings
+from jobs.settings.maintenance_settings import MaintenanceSettings
 from tests.bench.upkeep import days
 from tests.jobs.maintenance.lake_files import (
     A_WEEK,
@@ -82,7 +82,9 @@ def test_a_file_above_half_of_the_target_is_left_alone(lake: SparkSession) -> No
 
 
 def test_a_table_may_have_values_of_its_own(settings: Settings) -> None:
-    own = Maintenance.model_validate({**settings.maintenance.model_dump(), "tables": {FALLBACKS: {"keep_hours": 200}}})
+    own = MaintenanceSettings.model_validate(
+        {**settings.maintenance.model_dump(), "tables": {FALLBACKS: {"keep_hours": 200}}}
+    )
     common = upkeep.plan(settings.maintenance, FALLBACKS)
     assert upkeep.plan(own, "gold.ratings") == common
     assert upkeep.plan(own, FALLBACKS) == replace(common, keep_hours=200)

@@ -10,11 +10,12 @@ from pyspark.sql import SparkSession
 from typer.testing import CliRunner
 
 from expectations.schemas import TABLES
-from jobs.cli import app
-from jobs.lake import job, tables
-from jobs.lake.errors import OperatorError
-from jobs.lake.settings import Settings
+from jobs import job
+from jobs.commands.app import app
+from jobs.errors import OperatorError
+from jobs.lake import tables
 from jobs.ops import alerts
+from jobs.settings.loading import Settings
 from tests.jobs.watch.days import DAY
 from tests.jobs.watch.test_webhook import SECRET, Receiver, receiver, short_pauses  # noqa: F401
 

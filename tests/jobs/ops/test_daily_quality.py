@@ -8,10 +8,11 @@ from pyspark.sql import functions as F
 from typer.testing import CliRunner
 
 from expectations.schemas import TABLES
-from jobs.cli import app
-from jobs.lake import job, tables
-from jobs.lake.settings import Settings
+from jobs import job
+from jobs.commands.app import app
+from jobs.lake import tables
 from jobs.ops import daily_quality
+from jobs.settings.loading import Settings
 from tests.jobs.watch.days import DAY, REJECTED, at, event, events
 
 NEXT_MORNING = datetime(2026, 3, 3, 4, tzinfo=UTC)

@@ -7,16 +7,17 @@ import pytest
 from pyspark.sql import SparkSession
 
 from expectations.contract import contract
-from jobs.lake import job, tables
-from jobs.lake.errors import OperatorError
-from jobs.lake.settings import Settings
-from jobs.lake.writer import only_writer
+from jobs import job
+from jobs.errors import OperatorError
+from jobs.lake import tables
+from jobs.lake.writer_lock import writer_lock
 from jobs.privacy import keys
 from jobs.privacy.columns import as_safe
 from jobs.privacy.keys import secrets_of
 from jobs.privacy.message import safe_way
 from jobs.privacy.rotate import rotate
 from jobs.privacy.tokens import token
+from jobs.settings.loading import Settings
 from jobs.silver import events as silver_events
 from tests.events import event, received
 
@@ -94,5 +95,5 @@ def test_no_older_token_is_left_and_the_streams_carry_on(
 
 
 def test_refused_while_a_job_writes(lake: SparkSession, here: Settings) -> None:
-    with only_writer(here, "bronze.events"), pytest.raises(OperatorError, match=r"bronze\.events is running already"):
+    with writer_lock(here, "bronze.events"), pytest.raises(OperatorError, match=r"bronze\.events is running already"):
         rotate(lake, here)

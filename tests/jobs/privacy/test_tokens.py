@@ -6,12 +6,12 @@ import hmac
 
 import pytest
 
-from jobs.lake.errors import OperatorError
-from jobs.lake.sections import Privacy
+from jobs.errors import OperatorError
 from jobs.privacy import keys
+from jobs.privacy.encryption import opened, sealed
 from jobs.privacy.keys import Secrets, secrets_of
-from jobs.privacy.seal import opened, sealed
 from jobs.privacy.tokens import TOKEN, network, rotated, token
+from jobs.settings.privacy_settings import PrivacySettings
 
 FIRST = Secrets((b"1" * 32,), (b"k" * 32,))
 SECOND = Secrets((b"1" * 32, b"2" * 32), (b"k" * 32, b"l" * 32))
@@ -82,8 +82,8 @@ def test_what_is_sealed_opens_with_its_key_alone() -> None:
         opened(shut[:-1] + b"\0", 1, FIRST)
 
 
-def wanting(file: str = "") -> Privacy:
-    return Privacy(token_secrets=("T_1",), payload_keys=("P_1",), secrets_file=file, phone_region="US")
+def wanting(file: str = "") -> PrivacySettings:
+    return PrivacySettings(token_secrets=("T_1",), payload_keys=("P_1",), secrets_file=file, phone_region="US")
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ import pytest
 from pyspark.sql import SparkSession
 from redis import Redis
 
-from jobs.lake import job, tables
-from jobs.lake.errors import OperatorError
+from jobs import job
+from jobs.errors import OperatorError
+from jobs.lake import tables
 from jobs.publish import recommendations as publish
 from jobs.serve import page
 from tests.conftest import SmallLake

@@ -8,10 +8,11 @@ from pyspark.sql import SparkSession
 
 from expectations.gate import GateFailed, MissingSuite
 from expectations.schemas import TABLES
-from jobs.lake import job, tables
-from jobs.lake.errors import OperatorError
-from jobs.lake.settings import Settings
+from jobs import job
+from jobs.errors import OperatorError
+from jobs.lake import tables
 from jobs.quality import gate
+from jobs.settings.loading import Settings
 
 AT = datetime(2018, 1, 1, 4, 2, tzinfo=UTC)
 

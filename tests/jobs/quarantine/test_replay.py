@@ -12,15 +12,17 @@ from pyspark.sql import functions as F
 from typer.testing import CliRunner
 
 from expectations.contract import contract
-from jobs.cli import app
-from jobs.lake import contracts, job, tables
-from jobs.lake.errors import OperatorError
-from jobs.lake.settings import Settings
-from jobs.lake.writer import only_writer
+from jobs import job
+from jobs.commands.app import app
+from jobs.errors import OperatorError
+from jobs.lake import tables
+from jobs.lake.writer_lock import writer_lock
+from jobs.landing import contracts
 from jobs.privacy.columns import as_safe
 from jobs.privacy.message import safe_way
 from jobs.quarantine.replay import Replayed, replay
 from jobs.quarantine.review import Choice
+from jobs.settings.loading import Settings
 from jobs.silver import events as silver_events
 from tests.events import event, received
 
@@ -113,7 +115,7 @@ def test_what_was_encrypted_is_opened_and_shut_again(filled: SparkSession, here:
 
 def test_refused_while_silver_is_written(filled: SparkSession, here: Settings) -> None:
     with (
-        only_writer(here, "silver.events"),
+        writer_lock(here, "silver.events"),
         pytest.raises(OperatorError, match=r"silver\.events is running already \(pid"),
     ):
         replay(filled, here, Choice())

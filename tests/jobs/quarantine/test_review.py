@@ -9,12 +9,13 @@ from pyspark.sql import SparkSession
 from typer.testing import CliRunner
 
 from expectations.contract import contract
-from jobs.cli import app
-from jobs.lake import job, tables
-from jobs.lake.errors import OperatorError
-from jobs.lake.settings import Settings
-from jobs.quarantine.commands import _plain
+from jobs import job
+from jobs.commands.app import app
+from jobs.commands.quarantine import _plain
+from jobs.errors import OperatorError
+from jobs.lake import tables
 from jobs.quarantine.review import Choice, chosen, counted, discard, shown
+from jobs.settings.loading import Settings
 from jobs.silver import events as silver_events
 from tests.conftest import SmallLake
 from tests.events import event, received

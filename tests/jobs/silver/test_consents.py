@@ -9,10 +9,12 @@ from pyspark.sql import functions as F
 
 from expectations.contract import contract
 from expectations.schemas.silver import PURPOSES
-from jobs.lake import consent, job, tables
-from jobs.lake.consent import consented
-from jobs.lake.errors import OperatorError
-from jobs.lake.settings import Settings
+from jobs import job
+from jobs.errors import OperatorError
+from jobs.lake import tables
+from jobs.people import consent
+from jobs.people.consent import consented
+from jobs.settings.loading import Settings
 from jobs.silver import consents
 from jobs.silver import events as silver_events
 from tests.events import event, received

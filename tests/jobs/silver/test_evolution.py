@@ -15,9 +15,12 @@ from pyspark.sql.streaming import StreamingQuery
 
 from expectations.contract import contract, payload_type
 from expectations.schemas import TABLES
-from jobs.lake import contracts, job, sections, tables
-from jobs.lake.errors import OperatorError
-from jobs.lake.settings import Settings, load
+from jobs import job
+from jobs.errors import OperatorError
+from jobs.lake import tables
+from jobs.landing import contracts
+from jobs.settings.contracts_settings import ContractsSettings
+from jobs.settings.loading import Settings, load
 from jobs.silver import events as silver_events
 from jobs.silver import interactions
 from tests.crash import crash_before
@@ -43,7 +46,7 @@ def arrive(spark: SparkSession, messages: list[dict[str, Any]], at: int) -> None
 
 
 def started(spark: SparkSession, folder: Path) -> StreamingQuery:
-    rules = contracts.in_force(sections.Contracts(folder=str(folder)))
+    rules = contracts.in_force(ContractsSettings(folder=str(folder)))
     writer = tables.stream(spark, "bronze.events").writeStream
     writer = writer.foreachBatch(lambda rows, batch: silver_events.land(rows, batch, rules(), load()))
     return writer.option("checkpointLocation", tables.checkpoint(spark, "silver.events")).start()
@@ -106,7 +109,7 @@ def test_version_2_lands_without_a_restart(
     assert of_version_1 <= files(first)
     read = tables.read(first, "silver.events").where("event_id = 'later-cart'").selectExpr("payload.*").collect()[0]
     assert (read["unit"], read["list_position"]) == ("kg", 3)
-    rules = contracts.in_force(sections.Contracts(folder=str(folder)))()
+    rules = contracts.in_force(ContractsSettings(folder=str(folder)))()
     again = silver_events.as_judged(rejected.withColumn("refusal", F.lit(None).cast("string")), rules)
     assert [row["reasons"] for row in again.collect()] == [[], []]
 
@@ -165,7 +168,7 @@ def wait_for(spark: SparkSession, wanted: dict[str, float], reading: threading.T
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(OperatorError, match=r"nowhere \(setting contracts\.folder\)"):
-        contracts.in_force(sections.Contracts(folder=str(tmp_path / "nowhere")))
+        contracts.in_force(ContractsSettings(folder=str(tmp_path / "nowhere")))
 
 
 def test_a_contract_that_grew_after_a_crash_loses_nothing(first: SparkSession, settings: Settings) -> None:

@@ -4,7 +4,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from expectations.contract import contract
-from expectations.verdict import with_event
+from expectations.validation import with_validation
 from jobs.silver.interactions import as_interactions
 from jobs.silver.items import as_items
 from jobs.silver.people import as_people
@@ -28,7 +28,9 @@ def test_one_row_per_event_and_item(spark: SparkSession) -> None:
         event("consent", event_id="consent"),
     ]
     judged = (
-        received(spark, messages).transform(with_event(contract())).select("event.*", F.lit(None).alias("event_date"))
+        received(spark, messages)
+        .transform(with_validation(contract()))
+        .select("event.*", F.lit(None).alias("event_date"))
     )
     rows = as_interactions(judged).orderBy("event_id", "item_id").collect()
     found = [(row["event_id"], row["person_id"], row["item_id"], row["quantity"], row["amount"]) for row in rows]

@@ -6,9 +6,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from expectations.contract import contract
-from jobs.lake import job, streams, tables
-from jobs.lake.settings import Settings
-from jobs.lake.uniqueness import as_taken, event_hash
+from jobs import job
+from jobs.lake import streams, tables
+from jobs.landing.uniqueness import as_taken, event_hash
+from jobs.settings.loading import Settings
 from jobs.silver import events as silver_events
 from tests.crash import crash_before
 from tests.events import event, received

@@ -13,8 +13,8 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from jobs.lake.settings import Settings
 from jobs.local.setup import steps
+from jobs.settings.loading import Settings
 from tests.conftest import free_port
 
 PROJECT = Path(__file__).parents[3]

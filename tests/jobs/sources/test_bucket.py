@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
+from jobs.errors import OperatorError
 from jobs.lake import tables
-from jobs.lake.errors import OperatorError
-from jobs.lake.settings import Settings
+from jobs.settings.loading import Settings
 from jobs.sources import files
 from jobs.sources.landing import land
 from tests.jobs.sources.conftest import PASSWORD, Sourced, crm

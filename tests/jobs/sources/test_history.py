@@ -10,9 +10,10 @@ from delta.exceptions import ConcurrentAppendException
 from pyspark.sql import SparkSession
 
 from expectations.gate import check
-from jobs.lake import job, tables
-from jobs.lake.errors import OperatorError
-from jobs.lake.settings import Settings
+from jobs import job
+from jobs.errors import OperatorError
+from jobs.lake import tables
+from jobs.settings.loading import Settings
 from jobs.silver import crm as silver_crm
 from jobs.sources import history, landings
 from jobs.sources.landing import land

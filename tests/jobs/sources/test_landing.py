@@ -10,11 +10,11 @@ import pytest
 from pyspark.sql import SparkSession
 
 from expectations.source_contract import source_contract
+from jobs.errors import OperatorError
 from jobs.lake import tables
-from jobs.lake.errors import OperatorError
-from jobs.lake.settings import Settings
+from jobs.privacy.encryption import opened
 from jobs.privacy.keys import secrets_of
-from jobs.privacy.seal import opened
+from jobs.settings.loading import Settings
 from jobs.sources import history, landings
 from jobs.sources.landing import land, received
 from jobs.sources.source import source_of

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from jobs.lake.settings import Settings
+from jobs.settings.loading import Settings
 from jobs.train import als, personas
 from models.als import AlsParams
 from models.registry import Version

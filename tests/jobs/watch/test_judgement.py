@@ -9,11 +9,11 @@ from pyspark.sql import SparkSession
 from scipy.stats import median_abs_deviation
 
 from expectations.schemas import TABLES
-from jobs.lake.sections import Watch
+from jobs.settings.watch_settings import WatchSettings
 from jobs.watch.judgement import as_compared, as_findings
 from tests.jobs.watch.days import DAY
 
-WATCH = Watch(
+WATCH = WatchSettings(
     reference_days=28,
     min_rows=100,
     weeks=6,

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from jobs.lake.errors import OperatorError
+from jobs.errors import OperatorError
 from jobs.watch import webhook
 
 SECRET = "/services/T0/planted-token"

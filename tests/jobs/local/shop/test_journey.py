@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from jobs.lake.errors import OperatorError
+from jobs.errors import OperatorError
 from jobs.local.shop import journey
 from jobs.local.shop.contacts import contact
 from jobs.local.shop.message import BROKEN_KINDS, PLANTED_KINDS, Message, counts, planted

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from jobs.lake.errors import OperatorError
-from jobs.lake.settings import Settings, load
+from jobs.errors import OperatorError
 from jobs.local import services
 from jobs.local.shop import journey, producer
 from jobs.local.shop.message import Message
 from jobs.local.shop.outbox import Outbox, partition_of
+from jobs.settings.loading import Settings, load
 
 SEED = 7
 

@@ -1,0 +1,49 @@
+"""`lakehouse keys`: the secrets that tokens are made with and that unreadable messages are encrypted with."""
+
+import json
+from typing import Annotated
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from jobs.commands.flags import Env, Json
+from jobs.privacy import keys
+from jobs.settings import loading as settings
+
+app = typer.Typer(no_args_is_help=True, help="Secrets of tokens and of encrypted messages; they come by environment.")
+console = Console()
+
+
+@app.command()
+def new() -> None:
+    """Print a new secret, for an environment variable that privacy.token_secrets or privacy.payload_keys names."""
+    typer.echo(keys.made())
+
+
+@app.command()
+def rotate(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many rows, change nothing.")] = False,
+    env: Env = "local",
+    as_json: Json = False,
+) -> None:
+    """Bring every token of the lake to the newest version.
+
+    First add a variable to privacy.token_secrets (never take one away: a newer token builds on the older ones) and
+    set it, let the streams read what there is, and stop them. Safe to interrupt and to repeat: only rows with an
+    older token are rewritten.
+    """
+    from jobs.lake.session import spark_for
+    from jobs.privacy.rotate import rotate
+
+    chosen = settings.load(env)
+    with console.status("rewriting rows with older tokens"):
+        found = rotate(spark_for("keys", chosen), chosen, dry_run)
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    table = Table("table", "rows to rewrite" if dry_run else "rows rewritten", box=box.SIMPLE)
+    for name, rows in found.items():
+        table.add_row(name, f"{rows:,}")
+    console.print(table)

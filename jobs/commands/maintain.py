@@ -1,0 +1,50 @@
+"""`lakehouse maintain`: the lake's tables kept small and quick."""
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from jobs.commands.flags import Env, Json
+from jobs.settings import loading as settings
+
+console = Console()
+
+
+def maintain(
+    table: Annotated[list[str] | None, typer.Option(help="Only this table; may be given again.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, change nothing.")] = False,
+    allow_short: Annotated[
+        bool, typer.Option("--allow-short", help="Take a retention under a week: when nothing else uses the tables.")
+    ] = False,
+    env: Env = "local",
+    as_json: Json = False,
+) -> None:
+    """Join small files, remove files and log entries past their time: section [maintenance] of the settings.
+
+    May run beside the streams and be stopped at any instant; run again, it carries on.
+    """
+    from jobs.lake.session import spark_for
+    from jobs.maintenance import upkeep
+
+    chosen = settings.load(env)
+    if not allow_short:
+        upkeep.require_safe(chosen.maintenance)
+    spark = spark_for("ops.maintain", chosen)
+    # Delta prints what it deletes, where --json prints.
+    system = spark._jvm.java.lang.System  # type: ignore[union-attr]
+    system.setOut(system.err)
+    work = upkeep.due if dry_run else upkeep.keep
+    names = upkeep.chosen(spark, chosen.maintenance, table or ())
+    done = [asdict(work(spark, name, upkeep.plan(chosen.maintenance, name))) for name in names]
+    if as_json:
+        typer.echo(json.dumps(done))
+        return
+    shown = Table(*[name.replace("_", " ") for name in done[0]], box=box.SIMPLE)
+    for one in done:
+        shown.add_row(*[f"{value:,}" if type(value) is int else str(value) for value in one.values()])
+    console.print(shown)

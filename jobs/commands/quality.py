@@ -1,0 +1,89 @@
+"""`lakehouse quality`: days measured, alerts read, what the gate saw last, as pages."""
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pyspark.sql import SparkSession
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from jobs import job
+from jobs.commands.flags import Env, Json
+from jobs.errors import OperatorError
+from jobs.settings import loading as settings
+
+app = typer.Typer(no_args_is_help=True, help="Days measured and judged; what the gate found, as pages.")
+console = Console()
+
+Since = Annotated[str, typer.Option(help="From this day on, such as 2026-03-01. Default: the last day that is over.")]
+Until = Annotated[str, typer.Option(help="To this day, included. Default: the last day that is over.")]
+
+
+@app.command()
+def measure(since: Since = "", until: Until = "", env: Env = "local") -> None:
+    """Measure days into ops.daily_quality, in place of what was measured of them; also today, when it is named."""
+    from jobs.ops import daily_quality
+
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    first, last = _day(since) or _day(until) or yesterday, _day(until) or yesterday
+    if first > last:
+        raise OperatorError(f"no day from {first} to {last}; give --since the earlier one")
+    chosen = settings.load(env)
+    spark = _spark(chosen)
+    for number in range((last - first).days + 1):
+        daily_quality.measure(spark, first + timedelta(days=number), chosen.watch)
+
+
+@app.command()
+def alerts(
+    since: Annotated[str, typer.Option(help="Only of this day or later, such as 2026-03-01.")] = "",
+    most: Annotated[int, typer.Option("--limit", min=1, help="Show at most so many.")] = 50,
+    env: Env = "local",
+    as_json: Json = False,
+) -> None:
+    """Show the alerts in ops.alerts, the newest day first."""
+    from jobs.lake import tables
+
+    first = _day(since)
+    found = tables.read(_spark(settings.load(env)), "ops.alerts")
+    found = found if first is None else found.where(found["day"] >= first)
+    rows = found.orderBy(found["day"].desc(), "alert_id").limit(most).collect()
+    if as_json:
+        typer.echo(json.dumps([row.asDict() for row in rows], default=str))
+        return
+    table = Table("day", "event type", "measure", "column", "rule", "value", "expected", "state", box=box.SIMPLE)
+    for row in rows:
+        names = [row[name] for name in ("event_type", "measure", "column_name", "rule")]
+        table.add_row(str(row["day"]), *names, f"{row['value']:.4g}", f"{row['expected']:.4g}", row["state"])
+    console.print(table if rows else "no alert")
+
+
+@app.command()
+def docs(
+    to: Annotated[Path | None, typer.Option(help="The folder. Default: data_docs in the home of the settings.")] = None,
+    env: Env = "local",
+) -> None:
+    """Write what the gate saw last of every table as HTML: rules and counts, nothing of the data."""
+    from expectations import data_docs
+    from jobs.watch.last_checks import last_checks
+
+    chosen = settings.load(env)
+    checks = last_checks(_spark(chosen))
+    console.print(f"wrote {data_docs.write(checks, (to or chosen.home / 'data_docs').absolute())}", soft_wrap=True)
+
+
+def _spark(chosen: settings.Settings) -> SparkSession:
+    from jobs.lake.session import spark_for
+
+    return spark_for("quality", chosen)
+
+
+def _day(text: str) -> date | None:
+    try:
+        return job.moment(text).date() if text else None
+    except ValueError:
+        raise OperatorError(f"{text!r} is not a day; write it as 2026-03-01") from None

@@ -1,0 +1,160 @@
+"""`lakehouse quarantine`: what was rejected and why."""
+
+import dataclasses
+import json
+from datetime import datetime
+from typing import Annotated
+
+import typer
+from pyspark.sql import Row, SparkSession
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from jobs import job
+from jobs.commands.flags import Env, Json
+from jobs.errors import OperatorError
+from jobs.quarantine import review
+from jobs.quarantine.review import Choice
+from jobs.settings import loading as settings
+
+app = typer.Typer(no_args_is_help=True, help="Rejected messages: what they are, why, and what became of them.")
+console = Console()
+
+Reason = Annotated[str, typer.Option(help="Only with this text in a reason, such as 'payload.price'.")]
+Type = Annotated[str, typer.Option("--type", help="Only of this event type.")]
+Since = Annotated[str, typer.Option(help="Only what arrived at this moment or later, ISO 8601.")]
+State = Annotated[str, typer.Option(help="open, replayed, discarded, or all.")]
+Until = Annotated[str, typer.Option(help="Only what arrived before this moment, ISO 8601.")]
+
+
+@app.command(name="list")
+def list_(
+    reason: Reason = "",
+    event_type: Type = "",
+    since: Since = "",
+    until: Until = "",
+    state: State = "open",
+    env: Env = "local",
+    as_json: Json = False,
+) -> None:
+    """Count the messages by event type and reason; one with two reasons counts for both."""
+    rows = review.counted(review.chosen(_spark(env), _choice(reason, event_type, since, until, state)))
+    if as_json:
+        _print_json(rows)
+        return
+    table = Table("messages", "state", "event type", "reason", "last arrival", box=box.SIMPLE)
+    for row in rows:
+        event_type = _plain(row["event_type"] or "unreadable")
+        table.add_row(f"{row['messages']:,}", row["state"], event_type, _plain(row["reason"]), row["last_at"])
+    console.print(table if rows else "no such message in quarantine")
+
+
+@app.command()
+def show(
+    reason: Reason = "",
+    event_type: Type = "",
+    since: Since = "",
+    until: Until = "",
+    state: State = "open",
+    most: Annotated[int, typer.Option("--limit", min=1, help="Show at most so many.")] = 10,
+    env: Env = "local",
+    as_json: Json = False,
+) -> None:
+    """Show messages whole, with every reason and where they stand in Kafka; the earliest first."""
+    rows = review.shown(review.chosen(_spark(env), _choice(reason, event_type, since, until, state)), most)
+    if as_json:
+        _print_json(rows)
+        return
+    for row in rows:
+        where = f"{row['topic']}-{row['partition']} offset {row['offset']}, {row['received_at']}"
+        console.print(f"[bold]{where}[/], {row['state']}, {_plain(row['event_type'] or 'no event type could be read')}")
+        for why in row["reasons"]:
+            console.print(f"  [yellow]{_plain(why)}[/]", highlight=False)
+        console.print(f"  {_plain(row['payload'])}", highlight=False, soft_wrap=True)
+    if not rows:
+        console.print("no such message in quarantine")
+
+
+@app.command()
+def discard(
+    reason: Reason = "",
+    event_type: Type = "",
+    since: Since = "",
+    until: Until = "",
+    everything: Annotated[bool, typer.Option("--all", help="All that are open.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many, change nothing.")] = False,
+    env: Env = "local",
+) -> None:
+    """Mark open messages as discarded: they stay where they are, and are not replayed. Safe to repeat."""
+    _require_one(reason, event_type, since, until, everything)
+    choice = _choice(reason, event_type, since, until, "open")
+    spark = _spark(env)
+    if dry_run:
+        console.print(f"{review.chosen(spark, choice).count():,} messages would be discarded")
+    else:
+        console.print(f"{review.discard(spark, choice):,} messages discarded")
+
+
+@app.command()
+def replay(
+    reason: Reason = "",
+    event_type: Type = "",
+    since: Since = "",
+    until: Until = "",
+    everything: Annotated[bool, typer.Option("--all", help="All that are open.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge and count, change nothing.")] = False,
+    env: Env = "local",
+    as_json: Json = False,
+) -> None:
+    """Judge open messages again, after the contract or the code was mended, and land what is valid now.
+
+    Messages that are still broken stay open, with the reasons of today. Safe to repeat and to interrupt. The job
+    silver.events must not run meanwhile: a table has one writer.
+    """
+    _require_one(reason, event_type, since, until, everything)
+    chosen = settings.load(env)
+    from jobs.quarantine.replay import replay
+
+    with console.status("judging the messages again"):
+        found = replay(_spark(env), chosen, _choice(reason, event_type, since, until, "open"), dry_run)
+    if as_json:
+        typer.echo(json.dumps(dataclasses.asdict(found)))
+        return
+    would = "would land" if dry_run else "landed"
+    console.print(
+        f"{found.kept:,} {would}, {found.duplicate:,} are duplicates of others, {found.quarantined:,} are still broken,"
+        f" {found.refused:,} are refused by consent"
+    )
+
+
+def _require_one(reason: str, event_type: str, since: str, until: str, everything: bool) -> None:
+    if not (reason or event_type or since or until or everything):
+        raise OperatorError("which ones? give --reason, --type, --since, --until, or --all")
+
+
+def _choice(reason: str, event_type: str, since: str, until: str, state: str) -> Choice:
+    return Choice(reason, event_type, _moment(since), _moment(until), "" if state == "all" else state)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return job.moment(text) if text else None
+    except ValueError:
+        raise OperatorError(f"{text!r} is not a moment; write it as 2026-03-01 or 2026-03-01T10:15:00Z") from None
+
+
+def _spark(env: str) -> SparkSession:
+    from jobs.lake.session import spark_for
+
+    return spark_for("quarantine", settings.load(env))
+
+
+def _print_json(rows: list[Row]) -> None:
+    typer.echo(json.dumps([row.asDict() for row in rows]))
+
+
+def _plain(text: str) -> str:
+    """A message's text as it can be shown: it may hold markup, and characters that move the terminal's cursor."""
+    return escape("".join(one if one.isprintable() else f"\\x{ord(one):02x}" for one in text))

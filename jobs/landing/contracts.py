@@ -1,0 +1,44 @@
+"""The contract in force: the committed one and what lies in a folder besides, taken up between two micro-batches."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from expectations.contract import Contract, contract
+from expectations.evolution import extended
+from jobs.errors import OperatorError
+from jobs.settings.contracts_settings import ContractsSettings
+
+log = logging.getLogger(__name__)
+
+
+def in_force(settings: ContractsSettings) -> Callable[[], Contract]:
+    """A function that gives the contract of the moment, reading the folder again when a file in it changed.
+
+    A schema that is broken or not backward compatible is logged once, as an error, and left out: the stream goes on
+    without it. Raises OperatorError when the folder is not there at the start; when it is away later, the contract
+    stays as it was.
+    """
+    if not settings.folder:
+        return contract
+    folder = Path(settings.folder)
+    if not folder.is_dir():
+        raise OperatorError(f"no folder {folder} (setting contracts.folder): make it, or set it empty")
+    seen: dict[str, bytes] = {}
+    rules = contract()
+
+    def current() -> Contract:
+        nonlocal seen, rules
+        try:
+            found = {file.name: file.read_bytes() for file in sorted(folder.glob("*.json"))}
+        except OSError as error:
+            log.error("contracts in %s cannot be read (%s); the contract stays as it was", folder, error.strerror)
+            return rules
+        if found != seen:
+            seen, (rules, refused) = found, extended(contract(), found)
+            for line in refused:
+                log.error("contract refused: %s", line)
+            log.info("contract: %s", ", ".join(f"{kind.event_type} v{kind.version}" for kind in rules.kinds))
+        return rules
+
+    return current

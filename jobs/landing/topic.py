@@ -1,0 +1,110 @@
+"""What the topic holds: how many partitions, how far each goes, one message by its offset, how many in a range.
+
+Every function asks the broker and raises OperatorError when it does not answer within kafka.connect_seconds.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import MappingProxyType
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from jobs.errors import OperatorError
+from jobs.settings.loading import Settings
+
+# A topic just made: its partitions are known for a moment before their leader is.
+PASSING = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
+PAUSE_SECONDS = 0.2
+
+
+def partitions(settings: Settings) -> int:
+    """How many partitions the topic has; raises OperatorError also when there is no such topic."""
+    topic = settings.kafka.topic
+    with _asking(settings) as consumer:
+        found = consumer.list_topics(topic, timeout=settings.kafka.connect_seconds).topics[topic]
+    if found.error is not None:
+        raise OperatorError(
+            f"no topic {topic} at {settings.kafka.bootstrap} ({found.error.str()}): "
+            "create it with `lakehouse up`, or mend the setting kafka.topic"
+        )
+    return len(found.partitions)
+
+
+def extents(settings: Settings, partitions: int) -> list[tuple[int, int]]:
+    """For each partition the first offset that is kept and the offset that the next message will get."""
+    with _asking(settings) as consumer:
+        return [_extent(consumer, settings, partition) for partition in range(partitions)]
+
+
+def message_at(settings: Settings, partition: int, offset: int) -> tuple[bytes | None, bytes | None]:
+    """Key and value of one message that the topic keeps."""
+    with _asking(settings) as consumer:
+        consumer.assign([TopicPartition(settings.kafka.topic, partition, offset)])
+        message = consumer.poll(settings.kafka.connect_seconds)
+        if message is None:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+        if (error := message.error()) is not None:
+            raise KafkaException(error)
+        return message.key(), message.value()
+
+
+def messages_between(settings: Settings, partition: int, first: int, last: int) -> int:
+    """How many messages the topic keeps at the offsets `first` to `last`, both included.
+
+    Not every offset is a message: a transaction's marks and what compaction removed have one too. Messages of an
+    open transaction count, as the stream reads them.
+    """
+    reading = {"enable.partition.eof": True, "auto.offset.reset": "earliest"}
+    with _asking(settings, reading) as consumer:
+        consumer.assign([TopicPartition(settings.kafka.topic, partition, first)])
+        found = 0
+        while True:
+            message = consumer.poll(settings.kafka.connect_seconds)
+            if message is None:
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+            error = message.error()
+            if error is not None and error.code() != KafkaError._PARTITION_EOF:
+                raise KafkaException(error)
+            if error is not None or (message.offset() or 0) > last:
+                return found
+            found += 1
+
+
+def _extent(consumer: Consumer, settings: Settings, partition: int) -> tuple[int, int]:
+    place, seconds = TopicPartition(settings.kafka.topic, partition), settings.kafka.connect_seconds
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            first, end = consumer.get_watermark_offsets(place, timeout=seconds)
+            return first, end
+        except KafkaException as error:
+            if error.args[0].code() not in PASSING or time.monotonic() > deadline:
+                raise
+            time.sleep(PAUSE_SECONDS)
+
+
+@contextmanager
+def _asking(settings: Settings, changed: Mapping[str, object] = MappingProxyType({})) -> Iterator[Consumer]:
+    consumer = Consumer(
+        {
+            "bootstrap.servers": settings.kafka.bootstrap,
+            "group.id": "lakehouse",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "error",
+            # A fetch that finds nothing would hold up the next request on its connection, by default 0.5 s.
+            "fetch.wait.max.ms": 10,
+            "isolation.level": "read_uncommitted",
+            "log_level": 0,
+            **changed,
+        }
+    )
+    try:
+        yield consumer
+    except KafkaException as error:
+        raise OperatorError(
+            f"no Kafka broker answers at {settings.kafka.bootstrap} ({error.args[0].str()}): "
+            "start one with `lakehouse up`, or mend the setting kafka.bootstrap"
+        ) from None
+    finally:
+        consumer.close()

@@ -1,0 +1,7 @@
+"""Section [lake]: where the lake lies."""
+
+from jobs.settings.section import Section
+
+
+class LakeSettings(Section):
+    root: str

@@ -1,0 +1,23 @@
+"""Section [sources]: where the catalogue and the CRM lie and how they are read."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from jobs.settings.section import Section
+
+Mode = Literal["full", "incremental"]
+
+
+class SourcesSettings(Section):
+    catalog: str
+    catalog_table: str
+    catalog_mode: Mode
+    catalog_changed: str
+    crm: str
+    crm_table: str
+    crm_mode: Mode
+    crm_changed: str
+    user_variable: str
+    password_variable: str
+    max_shrink: float = Field(ge=0, le=1)

@@ -1,0 +1,9 @@
+"""Section [streaming]: the pace of the streams."""
+
+from jobs.settings.section import Section
+
+
+class StreamingSettings(Section):
+    trigger_seconds: int
+    max_bytes_per_trigger: str
+    late_hours: int

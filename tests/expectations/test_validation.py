@@ -1,0 +1,192 @@
+import json
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from expectations.contract import contract
+from expectations.validation import with_validation
+from tests.events import PAYLOADS, event, received
+
+PURCHASE = PAYLOADS["purchase"]
+LINE = PURCHASE["lines"][0]
+
+
+def view(**payload: Any) -> dict[str, Any]:
+    return event(payload={"item_id": "5", **payload})
+
+
+def buy(*lines: dict[str, Any]) -> dict[str, Any]:
+    return event("purchase", payload={"order_id": "1", "lines": list(lines)})
+
+
+VALID: list[Any] = [
+    *[event(event_type) for event_type in PAYLOADS],
+    event(user_id=None, anonymous_id="a"),
+    event(user_id=None, anonymous_id="a", device_id=None, session_id=None, consent=None, context=None),
+    event(occurred_at="2017-03-01T10:15:02.123456+05:30"),
+    event(occurred_at="2018-01-01T00:05:00Z"),
+    view(not_in_the_contract=[1, {"item_id": 5}]),
+    buy({**LINE, "quantity": 0}),
+    event(payload={"item_id": "\u00e9\u4e2d\u2028"}),
+    event(payload={"item_id": "\U0001f600"}),
+    event(occurred_at="2017-03-01t10:15:02z"),
+    event("search", schema_version=2, payload={"text": "milk", "sort": "newest", "page_number": 2}),
+    event("add_to_cart", schema_version=2, payload={"item_id": "5", "quantity": 0.25, "unit": "kg"}),
+    event("remove_from_cart", payload={"item_id": "5", "quantity": 10_000, "unit": 5}),
+    view(lines={"of": "another event type"}, quantity="two"),
+    {**view(colour="red"), "payload.colour": "green"},
+    json.dumps(view()).replace('"event_id"', '"event_id": 5, "event_id"'),
+    json.dumps(view(colour=1)).replace('"colour"', '"colour": [], "colour"'),
+]
+INVALID: list[tuple[Any, list[str]]] = [
+    ("{nope", ["message: not JSON"]),
+    ("", ["message: not JSON"]),
+    (b"\xff\xfe\x00", ["message: not JSON"]),
+    ("{'event_id': 'a'}", ["message: not JSON"]),
+    ("[1]", ["message: not a JSON object"]),
+    ("5", ["message: not a JSON object"]),
+    ('"x"', ["message: not a JSON object"]),
+    (event(without="event_id"), ["event_id: missing"]),
+    (event(without="payload"), ["payload: missing"]),
+    (event(event_id=123), ["event_id: bigint where string is expected"]),
+    (event(event_id="a b"), ["event_id: not of the form ^[A-Za-z0-9._:-]+$"]),
+    (event(event_id="x" * 65), ["event_id: longer than 64"]),
+    (event(event_type="nope"), ["event_type: not a known type"]),
+    (event(schema_version=7), ["schema_version: not a known version of its event_type"]),
+    (event("page_view", schema_version=2, payload={}), ["schema_version: not a known version of its event_type"]),
+    (event("search", schema_version=2, payload={"query": "milk"}), ["payload.text: missing"]),
+    (event("search", schema_version=1, payload={"text": "milk"}), ["payload.query: missing"]),
+    (
+        event("add_to_cart", payload={"item_id": "5", "quantity": 1.5}),
+        ["payload.quantity: decimal where integer is expected"],
+    ),
+    (
+        event("add_to_cart", payload={"item_id": "5", "quantity": 1.0}),
+        ["payload.quantity: decimal where integer is expected"],
+    ),
+    (
+        event("add_to_cart", schema_version=2, payload={"item_id": "5", "quantity": 0}),
+        ["payload.quantity: less than 0.001"],
+    ),
+    (
+        event("search", schema_version=2, payload={"text": "x", "page_number": 2**40, "sort": "random"}),
+        ["payload.sort: not one of relevance, newest, price_up, price_down", "payload.page_number: more than 10000"],
+    ),
+    (event(schema_version="1"), ["schema_version: string where integer is expected"]),
+    (event(occurred_at="yesterday"), ["occurred_at: not a date and time with offset"]),
+    (event(occurred_at="2017-02-30T10:15:02Z"), ["occurred_at: not a date and time with offset"]),
+    (event(occurred_at="2017-03-01T10:15:02"), ["occurred_at: not a date and time with offset"]),
+    (event(occurred_at=5), ["occurred_at: bigint where string is expected"]),
+    (event(occurred_at="1999-12-31T23:59:59Z"), ["occurred_at: before 2000-01-01"]),
+    (event(occurred_at="2018-01-01T00:05:01Z"), ["occurred_at: over 5 minutes after arrival"]),
+    (event(user_id=None), ["user_id, anonymous_id: both missing"]),
+    (event(user_id=""), ["user_id: shorter than 1"]),
+    (event(consent={"analytics": "yes"}), ["consent.analytics: string where boolean is expected"]),
+    (
+        event(context={"device_type": "fridge", "country": "pl"}),
+        [
+            "context.device_type: not one of mobile, desktop, tablet, app, other",
+            "context.country: not of the form ^[A-Z]{2}$",
+        ],
+    ),
+    (event(payload=[]), ["payload: array where object is expected"]),
+    (event(payload={}), ["payload.item_id: missing"]),
+    (view(item_id=5), ["payload.item_id: bigint where string is expected"]),
+    (view(price="1"), ["payload.price: string where number is expected"]),
+    (
+        view(price=-1, seconds_on_page=1e9),
+        ["payload.price: less than 0", "payload.seconds_on_page: more than 86400"],
+    ),
+    (event("add_to_cart", payload={"item_id": "5", "quantity": 0}), ["payload.quantity: less than 1"]),
+    (
+        event("search", payload={"query": "x", "results": 2.5}),
+        ["payload.results: decimal where integer is expected"],
+    ),
+    (event("rating", payload={"item_id": "5", "stars": 4.2}), ["payload.stars: not a multiple of 0.5"]),
+    (
+        event("consent", payload={"purposes": {}}),
+        ["payload.purposes: none of analytics, personalisation, marketing"],
+    ),
+    (event("identify", payload={}), ["payload: none of email, phone, crm_id, device_id, anonymous_id"]),
+    (buy(), ["payload.lines: fewer than 1"]),
+    (buy(*[LINE] * 1001), ["payload.lines: more than 1000"]),
+    (buy(LINE, {**LINE, "quantity": "two"}), ["payload.lines[].quantity: string where number is expected"]),
+    (buy(LINE, {**LINE, "item_id": 5}), ["payload.lines[].item_id: bigint where string is expected"]),
+    (
+        buy({"item_id": "", "amount": -1}),
+        [
+            "payload.lines[].item_id: shorter than 1",
+            "payload.lines[].quantity: missing",
+            "payload.lines[].amount: less than 0",
+        ],
+    ),
+    (
+        '{"\\u0065vent_id":1}',
+        [
+            "event_id: bigint where string is expected",
+            "event_type: missing",
+            "schema_version: missing",
+            "occurred_at: missing",
+            "payload: missing",
+            "user_id, anonymous_id: both missing",
+        ],
+    ),
+    (json.dumps(view()).replace('"5"', '"5", "price": NaN'), ["message: not JSON"]),
+    (json.dumps(view(price=1)).replace("1}", "1e400}"), ["payload.price: too large for a number"]),
+    (json.dumps(view()).replace('"5"', r'"\ude00"'), ["message: not JSON"]),
+    (json.dumps(view()).replace('"5"', r'"\ud83d\ud83d\ude00"'), ["message: not JSON"]),
+    (
+        event("profile_update", payload={"attributes": {"email": "a", "context": {}}}),
+        ["payload.attributes.*: object where string or number or boolean or null is expected"],
+    ),
+]
+
+
+def reasons(spark: SparkSession, messages: list[Any]) -> list[list[str]]:
+    judged = received(spark, messages).transform(with_validation(contract())).select("offset", "reasons")
+    return [row["reasons"] for row in judged.orderBy("offset").collect()]
+
+
+def test_what_the_contract_allows_has_no_reasons(spark: SparkSession) -> None:
+    found = reasons(spark, VALID)
+    assert [(message, why) for message, why in zip(VALID, found, strict=True) if why] == []
+
+
+def test_every_broken_rule_is_named(spark: SparkSession) -> None:
+    found = reasons(spark, [message for message, _ in INVALID])
+    assert found == [why for _, why in INVALID]
+
+
+def test_a_reason_never_repeats_a_value(spark: SparkSession) -> None:
+    secret = "anna@example.org"
+    spoilt = [
+        event(event_id=secret + " "),
+        event(occurred_at=secret),
+        view(price=secret),
+        event(context={"country": secret}),
+    ]
+    found = reasons(spark, spoilt)
+    assert all(found) and secret not in str(found)
+
+
+def test_unknown_fields_are_kept(spark: SparkSession) -> None:
+    """Also one that another event type or version has; its column is null: nothing judged it for this kind."""
+    messages = [
+        {**view(colour="red", quantity="two"), "shop": {"id": 7}},
+        view(),
+        view(quantity=2, order_id="o"),
+        event("search", payload={"query": "milk", "sort": "newest", "text": "bread"}),
+        event("search", schema_version=2, payload={"text": "milk", "query": "bread"}),
+    ]
+    rows = received(spark, messages).transform(with_validation(contract())).orderBy("offset").collect()
+    assert [row["extra"] for row in rows] == [
+        {"shop": '{"id":7}', "payload.colour": "red", "payload.quantity": "two"},
+        None,
+        {"payload.quantity": "2", "payload.order_id": "o"},
+        {"payload.sort": "newest", "payload.text": "bread"},
+        {"payload.query": "bread"},
+    ]
+    payloads = [row["event"]["payload"].asDict() for row in rows]
+    assert [(one["quantity"], one["order_id"], one["sort"]) for one in payloads] == [(None, None, None)] * 5
+    assert [one["query"] for one in payloads] == [None, None, None, "milk", "milk"]
+    assert [one["text"] for one in payloads] == [None] * 5

@@ -1,0 +1,101 @@
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from jobs.commands.app import app
+from tests.conftest import SmallLake, free_port
+
+
+def lakehouse(*words: str) -> Result:
+    return CliRunner().invoke(app, list(words))
+
+
+@pytest.fixture
+def nowhere(small_lake: SmallLake, monkeypatch: pytest.MonkeyPatch) -> SmallLake:
+    """The small lake's installation, its broker and Redis addresses pointing where nobody listens."""
+    for name, value in small_lake.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("LAKEHOUSE_KAFKA__BOOTSTRAP", f"127.0.0.1:{free_port()}")
+    monkeypatch.setenv("LAKEHOUSE_REDIS__URL", f"redis://127.0.0.1:{free_port()}/0")
+    return small_lake
+
+
+def is_one_line(said: Result, *parts: str) -> bool:
+    assert said.exit_code == 1, said.output
+    assert "Traceback" not in said.output
+    line = said.output.strip().splitlines()[-1]
+    assert line.startswith("error: ")
+    return all(part in line for part in parts)
+
+
+def test_help_names_every_job() -> None:
+    said = lakehouse("run", "--help")
+    assert said.exit_code == 0
+    for name in ("bronze.events", "gold.recommendations", "publish.recommendations"):
+        assert name in said.output.replace("\n", "").replace("│", "").replace(" ", "")
+
+
+def test_no_broker_is_one_line_in_time(nowhere: SmallLake, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert nowhere.settings.kafka.connect_seconds <= 25
+    monkeypatch.setenv("LAKEHOUSE_KAFKA__CONNECT_SECONDS", "3")
+    began = time.monotonic()
+    assert is_one_line(lakehouse("run", "bronze.events"), "no Kafka broker answers", "kafka.bootstrap", "lakehouse up")
+    assert time.monotonic() - began < 8
+
+
+def test_no_redis_is_one_line_in_time(nowhere: SmallLake) -> None:
+    began = time.monotonic()
+    for words in (["recommend", "1"], ["run", "publish.recommendations"]):
+        assert is_one_line(lakehouse(*words), "no Redis answers", "redis.url", "lakehouse up")
+    assert time.monotonic() - began < 30
+
+
+def test_an_unknown_job_names_the_jobs() -> None:
+    assert is_one_line(lakehouse("run", "gold.rating"), "no job gold.rating", "gold.ratings")
+
+
+def test_a_wrong_environment_is_named() -> None:
+    assert is_one_line(lakehouse("status", "--env", "moon"), "conf/moon.toml")
+
+
+def test_a_version_not_published_is_said(small_lake: SmallLake, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in small_lake.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("LAKEHOUSE_REDIS__PREFIX", "empty")
+    assert is_one_line(lakehouse("recommend", "1"), "holds no version yet", "publish.recommendations")
+
+
+def test_status_says_what_answers(small_lake: SmallLake, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in small_lake.environment.items():
+        monkeypatch.setenv(name, value)
+    said = lakehouse("status", "--json")
+    assert said.exit_code == 0
+    told = json.loads(said.stdout)
+    assert all(service["answers"] for service in told["services"])
+    messages, quarantined = told["messages"], small_lake.report["tables"]["quarantine.events"]
+    assert messages["quarantined"] == messages["open"] == quarantined > 0
+    assert (
+        messages["received"] == messages["kept"] + messages["quarantined"] + messages["duplicate"] + messages["refused"]
+    )
+    assert f"{quarantined:,}" in lakehouse("status").stdout
+
+
+def test_status_of_a_lake_elsewhere_asks_no_store(small_lake: SmallLake, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in small_lake.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("LAKEHOUSE_LAKE__ROOT", "s3a://nowhere/lake")
+    said = lakehouse("status", "--json")
+    assert said.exit_code == 0 and json.loads(said.stdout)["messages"] is None
+
+
+def test_what_py4j_says_of_an_interrupt_is_not_shown() -> None:
+    noise = "compile('logging.error(\"noise\")', '/x/py4j/java_gateway.py', 'exec')"
+    start = "import logging; from jobs.commands.app import every_command; every_command()"
+    code = f"{start}; exec({noise}); logging.error('ours')"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout == "" and "ours" in said.stderr and "noise" not in said.stderr

@@ -1,0 +1,59 @@
+"""`lakehouse maintain`: what it keeps, what it refuses."""
+
+import json
+
+import pytest
+from pyspark.sql import SparkSession
+from typer.testing import CliRunner
+
+from jobs.commands.app import app
+from jobs.errors import OperatorError
+from jobs.lake import tables
+from jobs.maintenance import upkeep
+from jobs.settings.loading import Settings
+from tests.jobs.maintenance.lake_files import FALLBACKS, fill, operations
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "line"),
+    [
+        ("KEEP_HOURS", "24", "keep_hours of bronze.events is 24 hours, under the 168 that a stream may lag"),
+        ("LOG_DAYS", "6", "log_days of bronze.events is 144 hours, under the 168 that a stream may lag"),
+        ("TABLES", '{"ops.ledger": {"keep_hours": 1}}', "keep_hours of ops.ledger is 1 hours"),
+        ("TABLES", '{"ops.legder": {"keep_hours": 200}}', "no table ops.legder (section maintenance)"),
+        ("EXCLUDE", f'["{FALLBACKS}"]', f"{FALLBACKS} is to be left alone"),
+    ],
+)
+def test_what_is_unsafe_or_unknown_is_refused_in_one_line(
+    lake: SparkSession, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, line: str
+) -> None:
+    monkeypatch.setenv(f"LAKEHOUSE_MAINTENANCE__{variable}", value)
+    said = CliRunner().invoke(app, ["maintain", "--table", FALLBACKS])
+    assert said.exit_code == 1 and said.output.startswith(f"error: {line}") and said.output.count("\n") == 1
+
+
+def test_the_command_keeps_every_table_but_the_excluded(lake: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(lake, 3)
+    tables.create(lake, "ops.ledger", "ops.quality")
+    monkeypatch.setenv("LAKEHOUSE_MAINTENANCE__EXCLUDE", '["ops.quality"]')
+    monkeypatch.setenv("LAKEHOUSE_MAINTENANCE__KEEP_HOURS", "0")
+
+    def said(*words: str) -> str:
+        result = CliRunner().invoke(app, ["maintain", "--allow-short", *words])
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    dry = json.loads(said("--dry-run", "--json"))
+    assert {one["table"]: one["small"] for one in dry} == {FALLBACKS: 3, "ops.ledger": 0}
+    assert FALLBACKS in said("--dry-run", "--table", FALLBACKS)
+    assert operations(lake, FALLBACKS).count("OPTIMIZE") == 0
+    done = {one["table"]: one for one in json.loads(said("--json"))}
+    assert list(done) == [FALLBACKS, "ops.ledger"] and done[FALLBACKS]["removed"] == 3
+    assert operations(lake, "ops.quality") == ["CREATE TABLE"]
+
+
+def test_a_table_not_built_and_an_empty_lake_say_what_to_build(lake: SparkSession, settings: Settings) -> None:
+    with pytest.raises(OperatorError, match="table gold.ratings is not built yet"):
+        upkeep.chosen(lake, settings.maintenance, ["gold.ratings"])
+    with pytest.raises(OperatorError, match="no table to keep is built yet"):
+        upkeep.chosen(lake, settings.maintenance)

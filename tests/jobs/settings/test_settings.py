@@ -1,0 +1,73 @@
+import shutil
+from pathlib import Path
+
+import pytest
+
+from jobs.errors import OperatorError
+from jobs.settings.loading import load
+
+CONF = Path(__file__).parents[3] / "conf"
+
+
+@pytest.fixture
+def conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    copy = tmp_path / "conf"
+    shutil.copytree(CONF, copy)
+    monkeypatch.setenv("LAKEHOUSE_CONF", str(copy))
+    return copy
+
+
+@pytest.mark.parametrize("env", ["local", "cluster"])
+def test_the_committed_environments_load(env: str) -> None:
+    assert load(env).env == env
+
+
+def test_the_overlay_wins_over_base_and_the_variable_over_both(conf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (conf / "mine.toml").write_text("[als]\nrank = 11\nalpha = 3.0\n")
+    monkeypatch.setenv("LAKEHOUSE_ALS__ALPHA", "5")
+    settings = load("mine")
+    assert (settings.als.rank, settings.als.alpha, settings.als.iterations) == (
+        11,
+        5.0,
+        load("local").als.iterations,
+    )
+
+
+def test_relative_folders_count_from_the_project(conf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/")
+    settings = load("local")
+    assert settings.lake.root == f"{conf.parent}/.local/lake"
+    assert settings.mlflow.tracking_uri == f"sqlite:///{conf.parent}/.local/mlflow.db"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[als]\nrnak = 3\n", r"als\.rnak in conf/mine\.toml.*als\.rank"),
+        ("[alss]\nrank = 3\n", r"alss\.rank in conf/mine\.toml.*als\.rank"),
+        ("hme = 'x'\n", r"hme in conf/mine\.toml.*home"),
+        ("[als]\nrank = 'many'\n", r"als\.rank.*integer.*'many'.*conf/mine\.toml"),
+        ("[als\n", r"conf/mine\.toml is not TOML"),
+    ],
+)
+def test_a_mistake_in_a_file_is_named(conf: Path, text: str, message: str) -> None:
+    (conf / "mine.toml").write_text(text)
+    with pytest.raises(OperatorError, match=message):
+        load("mine")
+
+
+def test_a_mistyped_variable_is_named_with_its_neighbour(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAKEHOUSE_ALS__RNAK", "3")
+    with pytest.raises(OperatorError, match="LAKEHOUSE_ALS__RNAK in the environment.*LAKEHOUSE_ALS__RANK"):
+        load("local")
+
+
+def test_an_environment_that_is_not_there_is_named() -> None:
+    with pytest.raises(OperatorError, match=r"no conf/prod\.toml"):
+        load("prod")
+
+
+def test_every_setting_of_base_has_a_meaning() -> None:
+    lines = [line for line in (CONF / "base.toml").read_text().splitlines() if "=" in line and line[0] not in "#["]
+    assert len(lines) > 30
+    assert not [line for line in lines if "  # " not in line]
