@@ -23,7 +23,7 @@ from tests.dags.test_dags import EXPECTED
 
 pytestmark = pytest.mark.airflow
 
-START = "from jobs.lake import settings; from jobs.local import scheduler; scheduler.start(settings.load())"
+START = "from jobs.local import scheduler; from jobs.settings import loading; scheduler.start(loading.load())"
 
 
 def with_port(settings: Settings, port: int) -> Settings:
