@@ -1,4 +1,4 @@
-"""watch_quality: every day, what came in the day before is measured, compared with the weeks before, and told of."""
+"""watch_quality: every day, what came in the day before is measured and judged, and all messages are accounted for."""
 
 from airflow.sdk import DAG
 from lakehouse_job import DAG_ARGUMENTS, daily, submit
@@ -8,4 +8,5 @@ ARRIVED = ("bronze.events", "quarantine.events", "ops.ledger")
 with DAG("watch_quality", schedule=daily(4), description=__doc__, **DAG_ARGUMENTS):
     measured = submit("ops.daily_quality")
     submit("ops.alerts", measured)
+    submit("ledger.reconcile")
     submit("quality.gate", tables=ARRIVED)

@@ -8,73 +8,108 @@ hold within 32 bits made a larger one or a number, for that the lake's column ca
 
 from collections.abc import Iterator
 
-from expectations.contract import WIDER, Schema, ddl, types_of
+from expectations.nodes import Array, Boolean, Field, Map, Node, Number, Object, Text
+from expectations.spark_types import WIDER, column_type, ddl
 
-# keyword -> whether a change from the old value (None: no limit) to the new one refuses what was taken
-TIGHTER_WHEN_MORE = ("minLength", "minimum", "minItems")
-TIGHTER_WHEN_LESS = ("maxLength", "maximum", "maxItems")
+# attribute of a node -> its keyword in JSON Schema. A change of the first kind refuses what was taken when it is to
+# more, one of the second kind when it is to less; None is no limit.
+TIGHTER_WHEN_MORE = {"min_length": "minLength", "minimum": "minimum", "min_items": "minItems"}
+TIGHTER_WHEN_LESS = {"max_length": "maxLength", "maximum": "maximum", "max_items": "maxItems"}
 
 
-def breaking_changes(old: Schema, new: Schema, path: str = "") -> list[str]:
+def breaking_changes(old: Object, new: Object) -> list[str]:
     """One line per change that is not backward compatible, as `field: what changed`; empty when compatible."""
-    return list(_changes(old, new, path))
+    return list(_changes(old, new, ""))
 
 
-def _changes(old: Schema, new: Schema, path: str) -> Iterator[str]:
+def _changes(old: Node, new: Node, path: str) -> Iterator[str]:
     where = path or "message"
-    refused = _kinds(old) - _kinds(new)
-    if refused:
-        yield f"{where}: {' and '.join(sorted(refused))} no longer allowed"
-    elif not {"properties", "items"} & {*old, *new} and not _is_one_column(ddl(old), ddl(new)):
-        yield f"{where}: {ddl(old)} cannot become {ddl(new)} without a rewrite of the lake"
+    if lost := _types(old) - _types(new):
+        yield f"{where}: {' and '.join(sorted(lost))} no longer allowed"
+    elif not {type(old), type(new)} & {Object, Array} and not _is_one_column(old, new):
+        before, after = ddl(column_type(old)), ddl(column_type(new))
+        yield f"{where}: {before} cannot become {after} without a rewrite of the lake"
     yield from _limits(old, new, where)
-    if "properties" in old or "properties" in new:
+    if isinstance(old, Object) and isinstance(new, Object):
         yield from _fields(old, new, path)
-    if "items" in old and "items" in new:
-        yield from _changes(old["items"], new["items"], f"{path}[]")
+    if isinstance(old, Array) and isinstance(new, Array):
+        if old.may_be_null and not new.may_be_null:
+            yield f"{path}[]: null no longer allowed"
+        yield from _changes(old.items, new.items, f"{path}[]")
 
 
-def _is_one_column(old: str, new: str) -> bool:
-    return old == new or new in WIDER.get(old, ()) or old in WIDER.get(new, ())
+def _is_one_column(old: Node, new: Node) -> bool:
+    before, after = column_type(old).simpleString(), column_type(new).simpleString()
+    return before == after or after in WIDER.get(before, ()) or before in WIDER.get(after, ())
 
 
-def _kinds(schema: Schema) -> set[str]:
-    kinds = set(types_of(schema))
-    return kinds | {"integer"} if "number" in kinds else kinds
+def _types(node: Node) -> set[str]:
+    match node:
+        case Text():
+            return {"string"}
+        case Number():
+            return {"integer"} if node.is_whole else {"integer", "number"}
+        case Boolean():
+            return {"boolean"}
+        case Array():
+            return {"array"}
+        case Map() | Object():
+            return {"object"}
 
 
-def _limits(old: Schema, new: Schema, where: str) -> Iterator[str]:
-    for name in TIGHTER_WHEN_MORE:
-        if name in new and (name not in old or new[name] > old[name]):
-            yield f"{where}: {name} {old.get(name, 'none')} became {new[name]}"
-    for name in TIGHTER_WHEN_LESS:
-        if name in new and (name not in old or new[name] < old[name]):
-            yield f"{where}: {name} {old.get(name, 'none')} became {new[name]}"
-    if "enum" in new:
-        lost = [value for value in old["enum"] if value not in new["enum"]] if "enum" in old else ["any other value"]
-        if lost:
-            yield f"{where}: {', '.join(map(str, lost))} no longer allowed"
+def _limits(old: Node, new: Node, where: str) -> Iterator[str]:
+    for attribute, keyword in TIGHTER_WHEN_MORE.items():
+        before, after = getattr(old, attribute, None), getattr(new, attribute, None)
+        if after is not None and (before is None or after > before):
+            yield f"{where}: {keyword} {'none' if before is None else before} became {after}"
+    for attribute, keyword in TIGHTER_WHEN_LESS.items():
+        before, after = getattr(old, attribute, None), getattr(new, attribute, None)
+        if after is not None and (before is None or after < before):
+            yield f"{where}: {keyword} {'none' if before is None else before} became {after}"
+    yield from _values(getattr(old, "values", ()), getattr(new, "values", ()), where)
     # Whether one pattern takes all that another takes is not decided here: a changed one counts as tighter.
-    for name in ("pattern", "format", "anyOf"):
-        if name in new and new[name] != old.get(name):
-            yield f"{where}: {name} changed"
-    step, former = new.get("multipleOf"), old.get("multipleOf")
+    for attribute, keyword in {"pattern": "pattern", "is_moment": "format", "is_id": "x-id"}.items():
+        if getattr(new, attribute, None) and getattr(new, attribute) != getattr(old, attribute, None):
+            yield f"{where}: {keyword} changed"
+    step, former = getattr(new, "multiple_of", None), getattr(old, "multiple_of", None)
     if step is not None and (former is None or former % step != 0):
         yield f"{where}: multipleOf {former or 'none'} became {step}"
+    if isinstance(old, Map) and isinstance(new, Map) and (lost := _free_types(old) - _free_types(new)):
+        yield f"{where}.*: {' and '.join(sorted(lost))} no longer allowed"
 
 
-def _fields(old: Schema, new: Schema, path: str) -> Iterator[str]:
-    before, after = old.get("properties", {}), new.get("properties", {})
-    now = {name: name for name in after} | {
-        alias: name for name, schema in after.items() for alias in schema.get("x-aliases", []) if alias not in after
+def _values(old: tuple[object, ...], new: tuple[object, ...], where: str) -> Iterator[str]:
+    if new:
+        lost = [str(value) for value in old if value not in new] if old else ["any other value"]
+        if lost:
+            yield f"{where}: {', '.join(lost)} no longer allowed"
+
+
+def _free_types(node: Map) -> set[str]:
+    return set(node.types) or {"anything"}
+
+
+def _fields(old: Object, new: Object, path: str) -> Iterator[str]:
+    now = {name: name for name in new.names} | {
+        alias: field.name for field in new.fields for alias in field.aliases if alias not in new.names
     }
-    for name, schema in before.items():
-        here = f"{path}.{name}".lstrip(".")
-        if name not in now:
+    for field in old.fields:
+        here = f"{path}.{field.name}".lstrip(".")
+        if field.name not in now:
             yield f"{here}: removed, and no field names it in x-aliases"
-        else:
-            yield from _changes(schema, after[now[name]], here)
-    always = {now.get(name, name) for name in old.get("required", [])}
-    for name in new.get("required", []):
-        if name not in always:
-            yield f"{path}.{name}: now required".lstrip(".")
+            continue
+        yield from _field(field, new.field(now[field.name]), here)
+    always = {now.get(field.name, field.name) for field in old.fields if field.is_required}
+    for field in new.fields:
+        if field.is_required and field.name not in always:
+            yield f"{path}.{field.name}: now required".lstrip(".")
+    if new.any_of and set(new.any_of) != set(old.any_of):
+        yield f"{path or 'message'}: anyOf changed"
+    if new.is_closed and not old.is_closed:
+        yield f"{path or 'message'}: other fields no longer allowed"
+
+
+def _field(old: Field, new: Field, here: str) -> Iterator[str]:
+    if old.is_required and old.may_be_null and not new.may_be_null:
+        yield f"{here}: null no longer allowed"
+    yield from _changes(old.node, new.node, here)

@@ -1,4 +1,4 @@
-"""The event contract: JSON Schemas by event type and version, read once, and the Spark types they amount to.
+"""The event contract: JSON Schemas by event type and version, read once.
 
 The schemas in contracts/ are the normative form: envelope.v1.json, and <event_type>.v<n>.json for payloads. Versions
 lie beside one another: a message is judged by the one it names, and lands in columns that all of them share.
@@ -8,194 +8,130 @@ import functools
 import hashlib
 import importlib.resources
 import json
-import math
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-Schema = dict[str, Any]
+from pyspark.sql import types as T
 
-JSON_TYPES = {"string": "string", "integer": "bigint", "number": "double", "boolean": "boolean"}
-INT = 2**31
-# What Delta can widen a column to without a rewrite, of the types that a contract amounts to.
-WIDER = {"int": {"bigint", "double"}}
+from expectations.nodes import ContractError, Field, Object
+from expectations.schema_parsing import loads, parsed
+from expectations.spark_types import column_type, ddl, merged, struct
+
 EARLIEST = "2000-01-01"
 LATEST_AFTER_ARRIVAL = "5 minutes"
-MOST_BYTES = 256 << 10  # of a whole message
+MOST_BYTES = 256 << 10  # of a whole message, as it came
+PURPOSES = ("analytics", "personalisation", "marketing")
+"""What a person can allow, one by one."""
 FILE_NAME = re.compile(r"([a-z][a-z_]*)\.v([1-9][0-9]*)\.json")
 
 
-class ContractError(ValueError):
-    """A contract cannot be read or used; the message says which and why."""
-
-
-class Kind(NamedTuple):
-    """One version of one event type."""
+class EventVersion(NamedTuple):
+    """One version of one event type, and what its payload must be."""
 
     event_type: str
     version: int
-    payload: Schema
+    payload: Object
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Contract:
-    """The envelope's schema, and every payload's by event type and version. Equal to itself alone."""
+    """The envelope, and every version of every event type's payload, in order."""
 
-    envelope: Schema
-    payloads: Mapping[str, Mapping[int, Schema]]
-
-    @property
-    def kinds(self) -> list[Kind]:
-        """Every version of every event type, in order."""
-        return [Kind(name, at, of[at]) for name, of in sorted(self.payloads.items()) for at in sorted(of)]
+    envelope: Object
+    versions: tuple[EventVersion, ...] = ()
 
     @property
-    def version(self) -> int:
+    def event_types(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(one.event_type for one in self.versions))
+
+    @property
+    def newest(self) -> int:
         """The newest version that any event type has."""
-        return max(kind.version for kind in self.kinds)
+        return max(one.version for one in self.versions)
 
     @property
     def digest(self) -> str:
         """The same for contracts that say the same."""
-        said = json.dumps([self.envelope, self.kinds], sort_keys=True)
-        return hashlib.sha256(said.encode()).hexdigest()[:16]
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
 
-    def column(self, kind: Kind, field: str) -> str:
+    def of_type(self, event_type: str) -> dict[int, EventVersion]:
+        """The versions of an event type by their numbers; empty where the type is none."""
+        return {one.version: one for one in self.versions if one.event_type == event_type}
+
+    def message(self, version: EventVersion) -> Object:
+        """What a whole message of that version must be."""
+        fields = [
+            replace(field, node=version.payload) if field.name == "payload" else field for field in self.envelope.fields
+        ]
+        return replace(self.envelope, fields=tuple(fields))
+
+    def column(self, version: EventVersion, field: Field) -> str:
         """The column that a payload field lands in: the first name it had. What lies in the lake keeps its name."""
-        former = [version for version in self.payloads[kind.event_type] if version < kind.version]
+        former = [number for number in self.of_type(version.event_type) if number < version.version]
         if not former:
-            return field
-        before = Kind(kind.event_type, max(former), self.payloads[kind.event_type][max(former)])
-        names = [field, *kind.payload["properties"][field].get("x-aliases", [])]
-        known = [name for name in names if name in before.payload["properties"]]
-        return self.column(before, known[0]) if known else field
+            return field.name
+        before = self.of_type(version.event_type)[max(former)]
+        known = [name for name in (field.name, *field.aliases) if name in before.payload.names]
+        return self.column(before, before.payload.field(known[0])) if known else field.name
 
-    def with_payload(self, kind: Kind) -> "Contract":
+    def with_version(self, version: EventVersion) -> "Contract":
         """The contract with one more version. Raises ContractError where its fields do not fit those there are."""
-        of_type = {**self.payloads.get(kind.event_type, {}), kind.version: kind.payload}
-        grown = replace(self, payloads={**self.payloads, kind.event_type: of_type})
-        columns = [grown.column(kind, field) for field in kind.payload["properties"]]
+        extended = Contract(self.envelope, tuple(sorted((*self.versions, version), key=lambda one: one[:2])))
+        columns = [extended.column(version, field) for field in version.payload.fields]
         twice = sorted({column for column in columns if columns.count(column) > 1})
         if twice:
             raise ContractError(
-                f"{kind.event_type}, version {kind.version}: two fields share column {', '.join(twice)}"
+                f"{version.event_type}, version {version.version}: two fields share column {', '.join(twice)}"
             )
-        fields(grown), columns_of(grown)
-        return grown
+        extended.payload_fields(), extended.payload_columns()
+        return extended
+
+    def payload_fields(self) -> dict[str, T.DataType]:
+        """Every payload field by the name it has in messages, in a type that holds all that have it."""
+        return merged(
+            (field.name, column_type(field.node), f"{one.event_type}.{field.name}")
+            for one in self.versions
+            for field in one.payload.fields
+        )
+
+    def payload_columns(self) -> dict[str, T.DataType]:
+        """Every payload field by the column it lands in, in a type that holds the valid values of all versions."""
+        return merged(
+            (self.column(one, field), column_type(field.node), f"{one.event_type}.{field.name}")
+            for one in self.versions
+            for field in one.payload.fields
+        )
 
 
 @functools.cache
-def contract() -> Contract:
-    """The committed contract."""
+def committed_contract() -> Contract:
     folder = importlib.resources.files("expectations") / "contracts"
-    schemas = {file.name: json.loads(file.read_text(encoding="utf-8")) for file in folder.iterdir()}
-    rules = Contract(schemas.pop("envelope.v1.json"), {})
-    for kind in sorted(kind_of(name, schema) for name, schema in schemas.items()):
-        rules = rules.with_payload(kind)
-    return rules
+    schemas = {file.name: parsed(json.loads(file.read_text(encoding="utf-8")), file.name) for file in folder.iterdir()}
+    contract = Contract(schemas.pop("envelope.v1.json"))
+    for version in sorted((version_of(name, schema) for name, schema in schemas.items()), key=lambda one: one[:2]):
+        contract = contract.with_version(version)
+    return contract
 
 
-def kind_of(file_name: str, schema: Schema) -> Kind:
+def version_of(file_name: str, payload: Object) -> EventVersion:
     """What a schema is of, by its file's name. Raises ContractError for a name of another form."""
     named = FILE_NAME.fullmatch(file_name)
     if named is None or named[1] == "envelope":
         raise ContractError(f"{file_name} is not named <event_type>.v<version>.json")
-    return Kind(named[1], int(named[2]), schema)
+    return EventVersion(named[1], int(named[2]), payload)
 
 
-def read(path: Path) -> Schema:
+def read(path: Path) -> Object:
     """One schema from a file. Raises ContractError when there is none."""
     try:
-        schema = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise ContractError(f"{path} is not a JSON Schema: {str(error).splitlines()[0]}") from None
-    return checked(schema, str(path))
+    return loads(text, str(path))
 
 
-def checked(schema: Any, where: str) -> Schema:
-    """The schema, if it is one. Raises ContractError else."""
-    from jsonschema import Draft202012Validator, SchemaError  # type: ignore[import-untyped]  # most jobs read no file
-
-    try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        raise ContractError(f"{where} is not a JSON Schema: {str(error).splitlines()[0]}") from None
-    if not isinstance(schema, dict):
-        raise ContractError(f"{where} is not a JSON Schema of an object")
-    return schema
-
-
-def fields(rules: Contract) -> dict[str, Schema]:
-    """Every payload field by the name it has in messages, in a schema wide enough for all that have it."""
-    found: dict[str, Schema] = {}
-    for kind in rules.kinds:
-        for name, schema in kind.payload["properties"].items():
-            found[name] = _wide_enough(found.get(name, schema), schema, f"{kind.event_type}.{name}")
-    return found
-
-
-def columns_of(rules: Contract) -> dict[str, Schema]:
-    """Every payload field by the column it lands in."""
-    found: dict[str, Schema] = {}
-    for kind in rules.kinds:
-        for name, schema in kind.payload["properties"].items():
-            column = rules.column(kind, name)
-            found[column] = _wide_enough(found.get(column, schema), schema, f"{kind.event_type}.{name}")
-    return found
-
-
-def payload_type(rules: Contract) -> str:
-    """The struct that holds the payload of any event type."""
-    return ddl({"type": "object", "properties": columns_of(rules)})
-
-
-def _wide_enough(one: Schema, other: Schema, where: str) -> Schema:
-    """A schema whose Spark type holds the values of both. Raises ContractError when there is none."""
-    if "properties" in one and "properties" in other:
-        inner = dict(one["properties"])
-        for name, schema in other["properties"].items():
-            inner[name] = _wide_enough(inner.get(name, schema), schema, f"{where}.{name}")
-        return {"type": "object", "properties": inner}
-    if "items" in one and "items" in other:
-        return {"type": "array", "items": _wide_enough(one["items"], other["items"], f"{where}[]")}
-    if ddl(one) == ddl(other) or ddl(one) in WIDER.get(ddl(other), ()):
-        return one
-    if ddl(other) in WIDER.get(ddl(one), ()):
-        return other
-    raise ContractError(f"{where} is {ddl(other)} here and {ddl(one)} in another event type or version")
-
-
-def names(schema: Schema) -> set[str]:
-    """The names of all fields below a schema, however deep."""
-    found = set(schema.get("properties", {}))
-    return found.union(*[names(inner.get("items", inner)) for inner in schema.get("properties", {}).values()])
-
-
-def types_of(schema: Schema) -> list[str]:
-    types = schema["type"]
-    return [types] if isinstance(types, str) else list(types)
-
-
-def ddl(schema: Schema) -> str:
-    """The Spark type of a column for valid values. An integer is an int where its limits say so: it can be widened."""
-    return _ddl(schema, "int")
-
-
-def parsed_ddl(schema: Schema) -> str:
-    """The Spark type to parse messages to: one that holds what is beyond the limits too, so that it can be judged."""
-    return _ddl(schema, "bigint")
-
-
-def _ddl(schema: Schema, small: str) -> str:
-    kind = types_of(schema)[0]
-    if kind == "array":
-        return f"array<{_ddl(schema['items'], small)}>"
-    if kind == "object" and "properties" not in schema:
-        return "map<string, string>"
-    if kind == "object":
-        inner = [f"`{name}`: {_ddl(field, small)}" for name, field in schema["properties"].items()]
-        return f"struct<{', '.join(inner)}>"
-    is_small = schema.get("minimum", -math.inf) >= -INT and schema.get("maximum", math.inf) < INT
-    return small if kind == "integer" and is_small else JSON_TYPES[kind]
+def payload_type(contract: Contract) -> str:
+    """The struct that holds the payload of any event type, as Spark's SQL wants it."""
+    return ddl(struct(contract.payload_columns()))

@@ -1,68 +1,41 @@
 """New versions of payloads taken up beside those in force, or refused with the reason. A version never changes."""
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from expectations.compatibility import breaking_changes
-from expectations.contract import Contract, ContractError, Kind, Schema, checked, kind_of
-
-# What rules.py compiles, and what says nothing of a value. Any other keyword would be taken and never enforced.
-KEYWORDS = {
-    *("$schema", "title", "description", "type", "properties", "required", "items", "additionalProperties", "anyOf"),
-    *("enum", "pattern", "format", "minLength", "maxLength", "minimum", "maximum", "multipleOf"),
-    *("minItems", "maxItems", "x-aliases"),
-}
+from expectations.contract import Contract, EventVersion, version_of
+from expectations.nodes import ContractError, Object
+from expectations.schema_parsing import loads
 
 
-def extended(rules: Contract, files: Mapping[str, bytes]) -> tuple[Contract, list[str]]:
+def extended(contract: Contract, files: Mapping[str, bytes]) -> tuple[Contract, list[str]]:
     """The contract with the schemas of `files` (name -> text), and one line for each that was refused."""
     refused: list[str] = []
-    kinds: list[Kind] = []
+    found: list[EventVersion] = []
     for name, text in files.items():
         try:
-            kind = kind_of(name, {})
-            kinds.append(kind._replace(payload=_payload(text, name)))
+            version_of(name, Object(()))  # a name that is none is told before what its text is
+            found.append(version_of(name, loads(text, name)))
         except ContractError as error:
             refused.append(str(error))
-    for kind in sorted(kinds, key=lambda kind: kind[:2]):
+    for version in sorted(found, key=lambda one: one[:2]):
         try:
-            rules = _next(rules, kind)
+            contract = _next(contract, version)
         except ContractError as error:
-            refused.append(f"{kind.event_type}.v{kind.version}.json: {error}")
-    return rules, refused
+            refused.append(f"{version.event_type}.v{version.version}.json: {error}")
+    return contract, refused
 
 
-def _payload(text: bytes, name: str) -> Schema:
-    try:
-        schema = json.loads(text)
-    except ValueError:
-        raise ContractError(f"{name} is not a JSON Schema: not JSON") from None
-    if "properties" not in checked(schema, name):
-        raise ContractError(f"{name} is not a JSON Schema of an object with properties")
-    found: Schema = schema
-    return found
-
-
-def _next(rules: Contract, kind: Kind) -> Contract:
-    versions = rules.payloads.get(kind.event_type)
-    if versions is None:
+def _next(contract: Contract, version: EventVersion) -> Contract:
+    versions = contract.of_type(version.event_type)
+    if not versions:
         raise ContractError("a new event type comes with a release, for gold and the gate must know it too")
-    if versions.get(kind.version) == kind.payload:
-        return rules
+    if versions.get(version.version) == version:
+        return contract
     newest = max(versions)
-    if kind.version != newest + 1:
+    if version.version != newest + 1:
         raise ContractError(f"the next version is {newest + 1}; one that is in force never changes")
-    strange = sorted(set(_keywords(kind.payload)) - KEYWORDS)
-    if strange:
-        raise ContractError(f"{', '.join(strange)}: no rule is made of this, so it would not be enforced")
-    changes = breaking_changes(versions[newest], kind.payload)
+    changes = breaking_changes(versions[newest].payload, version.payload)
     if changes:
         raise ContractError(f"not backward compatible: {'; '.join(changes)}")
-    return rules.with_payload(kind)
-
-
-def _keywords(schema: Schema) -> Iterator[str]:
-    yield from schema
-    inner = [*schema.get("properties", {}).values(), *[schema[key] for key in ("items",) if key in schema]]
-    for one in inner:
-        yield from _keywords(one)
+    return contract.with_version(version)

@@ -15,19 +15,13 @@ from typing import TYPE_CHECKING, Any
 from pyspark.logger import PySparkLogger
 from pyspark.sql import DataFrame
 
+from expectations.errors import GateFailed
+
 if TYPE_CHECKING:
     from great_expectations.datasource.fluent.interfaces import Batch
     from great_expectations.expectations.expectation import Expectation
 
 LONGEST = 200  # characters of an observation
-
-
-class GateFailed(Exception):
-    """Data is not what its suite says. The message is one line: table, failing expectations, counts."""
-
-
-class MissingSuite(GateFailed):
-    """A table was to be checked and has no suite."""
 
 
 @dataclass(frozen=True)

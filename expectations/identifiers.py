@@ -10,8 +10,9 @@ from typing import Any
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from expectations.contract import Contract, names
-from expectations.suspects import any_of
+from expectations.contract import Contract
+from expectations.nodes import names
+from expectations.plain_messages import any_of
 
 MARKS = ("@", "%40", "\\", "'")  # of an address, as itself and in a URL; of an escape; of quotes that are no JSON
 PREFIXED = r"\+\d[\d ().\-/]{5,}\d"  # a phone number with its country's prefix
@@ -27,7 +28,7 @@ def direct() -> Mapping[str, str]:
 
 
 def kind_of(name: str) -> str | None:
-    """The kind of identifier a field of that name holds, None for none. `E-Mail`, `email` and `e_mail` are one name."""
+    """The kind of identifier a field of that name holds, None for none. `E-Mail`, `$email`, `e_mail` are one."""
     return _by_letters().get(_letters(name))
 
 
@@ -36,7 +37,7 @@ def is_coded(name: str) -> bool:
     return name.endswith("_id") or name in _coded()
 
 
-def may_name_someone(text: Column, rules: Contract) -> Column:
+def may_name_someone(text: Column, contract: Contract) -> Column:
     """Whether a JSON text may hold a direct identifier, or is none: never false where it does, cheap where it is.
 
     It may where a field has a name that the contract does not know or that `kind_of` knows, where words hold as many
@@ -46,7 +47,7 @@ def may_name_someone(text: Column, rules: Contract) -> Column:
     marks = functools.reduce(Column.__or__, [text.contains(mark) for mark in MARKS])
     has_prefix = text.contains("+") & text.rlike(PREFIXED)
     is_object = F.json_object_keys(text).isNotNull() & F.rtrim(text).endswith("}") & F.is_valid_utf8(text)
-    return ~F.coalesce(is_object, F.lit(False)) | marks | has_prefix | text.rlike(_unknown(rules))
+    return ~F.coalesce(is_object, F.lit(False)) | marks | has_prefix | text.rlike(_unknown(contract))
 
 
 def may_name_in_words(text: Column) -> Column:
@@ -55,10 +56,10 @@ def may_name_in_words(text: Column) -> Column:
     return F.coalesce(found, F.lit(False))
 
 
-def _unknown(rules: Contract) -> str:
+def _unknown(contract: Contract) -> str:
     """A pattern found in every JSON object with a name that is not known to be harmless, with many digits in words, or
     with something behind its end."""
-    known = names(rules.envelope).union(*[names(kind.payload) for kind in rules.kinds])
+    known = names(contract.envelope).union(*[names(one.payload) for one in contract.versions])
     harmless = [name for name in known if kind_of(name) is None]
     endings = {name: CODE if is_coded(name) else WORDS for name in harmless}
     behind_the_end = r"(?<=[}\]])\s*+(?:[^,}\]\s]|,\s*+[^\"{\[\s])"
@@ -79,8 +80,8 @@ def _coded() -> frozenset[str]:
 
 @functools.cache
 def _by_letters() -> Mapping[str, str]:
-    return {_letters(name): kind for name, kind in direct().items()}
+    return {**_listed()["also_called"]["names"], **{_letters(name): kind for name, kind in direct().items()}}
 
 
 def _letters(name: str) -> str:
-    return re.sub("[-_. ]", "", name).lower()
+    return re.sub("[-_. $]", "", name).lower()

@@ -1,6 +1,7 @@
-"""The contract's schemas compiled into conditions on a parsed message, and the reasons where they do not hold."""
+"""The contract's nodes compiled into conditions on a parsed message, and the reasons where they do not hold."""
 
 import functools
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -8,9 +9,12 @@ from typing import NamedTuple
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from expectations.contract import EARLIEST, LATEST_AFTER_ARRIVAL, Contract, Schema, parsed_ddl, types_of
+from expectations.contract import EARLIEST, LATEST_AFTER_ARRIVAL, PURPOSES, Contract
+from expectations.nodes import Array, Field, Node, Number, Object, Text
 
-DATE_TIME = r"^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$"  # RFC 3339, 5.6
+DATE_TIME = r"^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})\z"  # RFC 3339, 5.6
+NO_ID = r"(?i)^\s*(?:undefined|null|nan|unknown|\[object object\]|[-{]*([^\s-])(?:-*\1){7,}[-}]*)\s*\z"
+"""What broken clients send in place of an id, one character eight times or more among it (a UUID of zeros)."""
 
 
 class Rule(NamedTuple):
@@ -20,54 +24,73 @@ class Rule(NamedTuple):
     reasons: tuple[Column, ...]
 
 
-def rules_of(rules: Contract, event: Column, kind: Column) -> Rule:
-    """All of the contract on a parsed message: the envelope's rules, and those of the payload of its kind."""
-    required = rules.envelope["required"]
-    envelope = [
-        rule
-        for name, schema in rules.envelope["properties"].items()
-        for rule in _rules(name, schema, event[name], name in required)
-    ]
-    nobody = event["user_id"].isNull() & event["anonymous_id"].isNull()
-    unknown = ~event["event_type"].isin(list(rules.payloads))
-    of_no_version = kind.isNull() & event["event_type"].isNotNull() & event["schema_version"].isNotNull()
-    envelope.append(_rule([(nobody, "user_id, anonymous_id: both missing")]))
+def rules_of(contract: Contract, event: Column, version: Column) -> Rule:
+    """All of the contract on a parsed message: the envelope's rules, and those of the payload of its version, which is
+    its place among the contract's; null where it is of none."""
+    # What a payload must be its version says.
+    envelope = [rule for field in contract.envelope.fields for rule in rules_of_field(field, event[field.name])]
+    known = [_value_or_id(contract.envelope.field(name), event[name]) for name in contract.envelope.any_of]
+    nobody = functools.reduce(Column.__and__, [one.isNull() for one in known])
+    unknown = ~event["event_type"].isin(list(contract.event_types))
+    of_no_version = version.isNull() & event["event_type"].isNotNull() & event["schema_version"].isNotNull()
+    envelope.append(_rule([(nobody, f"{', '.join(contract.envelope.any_of)}: both missing")]))
     envelope.append(_rule([(unknown, "event_type: not a known type")]))
     envelope.append(_rule([(~unknown & of_no_version, "schema_version: not a known version of its event_type")]))
     envelope.append(_rule(list(_untimely(event))))
     is_broken, why = F.when(F.lit(False), F.lit(False)), F.when(F.lit(False), "")
-    for number, (_, _, schema) in enumerate(rules.kinds):
-        of_kind = _all(_rules("payload", schema, event["payload"], required=False))
-        is_broken = is_broken.when(kind == number, of_kind.is_broken)
-        why = why.when(kind == number, lines(of_kind.reasons))
+    for place, one in enumerate(contract.versions):
+        of_version = _all(_rules("payload", one.payload, event["payload"]))
+        is_broken = is_broken.when(version == place, of_version.is_broken)
+        why = why.when(version == place, lines(of_version.reasons))
     payload = Rule(F.coalesce(is_broken, F.lit(False)), (F.nullif(why, F.lit("")),))
     return _all([*envelope, payload])
 
 
-def kind_number(rules: Contract, event_type: Column, version: Column) -> Column:
-    """Which of the contract's kinds a message is of, by its place among them; null when of none."""
-    number = F.when(F.lit(False), F.lit(0))
-    for name in rules.payloads:
+def version_place(contract: Contract, event_type: Column, number: Column) -> Column:
+    """Which of the contract's versions a message is of, by its place among them; null when of none."""
+    place = F.when(F.lit(False), F.lit(0))
+    for name in contract.event_types:
         of_type = F.when(F.lit(False), F.lit(0))
-        for place, kind in enumerate(rules.kinds):
-            if kind.event_type == name:
-                of_type = of_type.when(version == kind.version, F.lit(place))
-        number = number.when(event_type == name, of_type)
-    return number
+        for at, one in enumerate(contract.versions):
+            if one.event_type == name:
+                of_type = of_type.when(number == one.version, F.lit(at))
+        place = place.when(event_type == name, of_type)
+    return place
+
+
+def is_withdrawal(event: Column) -> Column:
+    """Whether a consent event denies something: it is never refused for its time."""
+    purposes = event["payload"]["purposes"]
+    denies = functools.reduce(Column.__or__, [F.coalesce(~purposes[name], F.lit(False)) for name in PURPOSES])
+    return (event["event_type"] == "consent") & denies
+
+
+def occurred_at(event: Column, received_at: Column) -> Column:
+    """When an event occurred, as a timestamp; a withdrawal that says an impossible time occurred when it arrived."""
+    at = moment(event["occurred_at"])
+    is_possible = (at >= F.lit(EARLIEST).cast("timestamp")) & (at <= received_at)
+    return F.when(F.coalesce(is_withdrawal(event) & ~is_possible, F.lit(False)), received_at).otherwise(at)
+
+
+def id_or_null(column: Column) -> Column:
+    """An id as it came; null for what a broken client sent in place of one."""
+    return F.when(~column.rlike(NO_ID), column)
+
+
+def _value_or_id(field: Field, column: Column) -> Column:
+    return id_or_null(column) if isinstance(field.node, Text) and field.node.is_id else column
 
 
 def _untimely(event: Column) -> Iterator[tuple[Column, str]]:
-    said, at = event["occurred_at"], moment(event["occurred_at"])
-    unreadable = ~said.rlike(DATE_TIME) | (said.isNotNull() & at.isNull())
-    yield unreadable, "occurred_at: not a date and time with offset"
-    yield at < F.lit(EARLIEST).cast("timestamp"), f"occurred_at: before {EARLIEST}"
+    at, may_be_late = moment(event["occurred_at"]), ~F.coalesce(is_withdrawal(event), F.lit(False))
+    yield (at < F.lit(EARLIEST).cast("timestamp")) & may_be_late, f"occurred_at: before {EARLIEST}"
     latest = F.col("received_at") + F.expr(f"interval {LATEST_AFTER_ARRIVAL}")
-    yield at > latest, f"occurred_at: over {LATEST_AFTER_ARRIVAL} after arrival"
+    yield (at > latest) & may_be_late, f"occurred_at: over {LATEST_AFTER_ARRIVAL} after arrival"
 
 
-def moment(said: Column) -> Column:
+def moment(text: Column) -> Column:
     """RFC 3339 as a timestamp, null where it is none. Spark wants the letters large that RFC 3339 takes small too."""
-    return F.try_to_timestamp(F.upper(said))
+    return F.try_to_timestamp(F.upper(text))
 
 
 def _rule(cases: Sequence[tuple[Column, str]]) -> Rule:
@@ -88,86 +111,121 @@ def _any(conditions: Sequence[Column]) -> Column:
     return functools.reduce(Column.__or__, [F.coalesce(one, F.lit(False)) for one in conditions], F.lit(False))
 
 
-def _rules(path: str, schema: Schema, column: Column, required: bool) -> Iterator[Rule]:
-    """What one field and what lies below it must be, from its typed value (null where missing or unreadable)."""
-    cases = [(is_broken, f"{path}: {what}") for is_broken, what in _limits(schema, column)]
-    if required:
+def rules_of_field(field: Field, column: Column, path: str = "") -> Iterator[Rule]:
+    """What one field must be, from its column; `path`: of what it is a field of."""
+    given = column if field.is_required else _value_or_id(field, column)
+    yield from _rules(f"{path}.{field.name}".lstrip("."), field.node, given, field.is_required)
+
+
+def _rules(path: str, node: Node, column: Column, is_required: bool = False) -> Iterator[Rule]:
+    """What one value and what lies below it must be, from its typed value (null where missing or unreadable)."""
+    cases = [(is_broken, f"{path}: {what}") for is_broken, what in _limits(node, column, is_required)]
+    if is_required:
         cases.insert(0, (column.isNull(), f"{path}: missing"))
     if cases:
         yield _rule(cases)
-    kind = types_of(schema)[0]
-    if kind == "object":
-        for name, inner in schema.get("properties", {}).items():
-            wanted = name in schema.get("required", [])
-            for rule in _rules(f"{path}.{name}", inner, column[name], wanted):
+    if isinstance(node, Object):
+        for field in node.fields:
+            for rule in rules_of_field(field, column[field.name], path):
                 reasons = tuple(F.when(column.isNotNull(), why) for why in rule.reasons)
                 yield Rule(column.isNotNull() & rule.is_broken, reasons)
-    elif kind == "array" and "items" in schema:
-        yield _rule_of_items(path, schema["items"], column)
+    elif isinstance(node, Array):
+        yield from _rules_of_items(f"{path}[]", node, column)
 
 
-def _rule_of_items(path: str, items: Schema, column: Column) -> Rule:
-    """One reason per field of an item, however many items break it."""
+def _rules_of_items(path: str, array: Array, column: Column) -> Iterator[Rule]:
+    """One reason per rule of an item, however many items break it."""
 
-    def rules(name: str, item: Column) -> Rule:
-        wanted = name in items.get("required", [])
-        return _all(_rules(f"{path}[].{name}", items["properties"][name], item[name], wanted))
+    def rules(item: Column) -> list[Rule]:
+        return list(_rules(path, array.items, item))
 
-    def why(name: str, item: Column) -> Column:
-        return F.coalesce(*rules(name, item).reasons, F.lit(None).cast("string"))
+    def why(number: int, item: Column) -> Column:
+        return F.coalesce(*rules(item)[number].reasons, F.lit(None).cast("string"))
 
-    is_broken = F.exists(column, lambda item: _any([rules(name, item).is_broken for name in items["properties"]]))
-    wanted = items.get("required", [])
-    may_be = [_may_break(inner, column[name], name in wanted) for name, inner in items["properties"].items()]
-    reasons = [F.array_max(F.transform(column, functools.partial(why, name))) for name in items["properties"]]
-    return Rule(_any(may_be) & is_broken, tuple(reasons))
+    count = len(rules(F.col("_")))
+    if count:
+        is_broken = F.exists(column, lambda item: _any([rule.is_broken for rule in rules(item)]))
+        reasons = [F.array_max(F.transform(column, functools.partial(why, number))) for number in range(count)]
+        yield Rule(_any_may_break(array.items, column) & is_broken, tuple(reasons))
 
 
-def _may_break(schema: Schema, values: Column, required: bool) -> Column:
-    """Whether one of the values may break its rules: false of sound ones only. Spark compiles what is asked here of
-    all at once, and interprets what is asked of each in turn."""
-    is_text = types_of(schema)[0] == "string"
-    never = "" if is_text else schema.get("minimum", 0) - 1
-    is_never = schema.get("minLength") == 1 if is_text else "minimum" in schema
-    if not (is_never and set(schema) <= {"type", "minimum", "maximum", "minLength", "maxLength"}):
+def _any_may_break(items: Node, column: Column) -> Column:
+    """Whether one of the items may break its rules: false of sound ones only. Spark compiles what is asked here of all
+    at once, and interprets what is asked of each in turn."""
+    if not isinstance(items, Object) or items.any_of:
         return F.lit(True)
+    return _any([_may_break(field, column[field.name]) for field in items.fields])
+
+
+def _may_break(field: Field, values: Column) -> Column:
+    node, cases = field.node, []
     # Whether a list has what it does not have is null where one of its values is.
-    cases = [F.coalesce(F.array_contains(values, F.lit(never).cast(parsed_ddl(schema))), F.lit(required))]
-    if is_text and "maxLength" in schema:
-        cases.append(F.octet_length(F.array_join(values, "")) > schema["maxLength"])
-    elif not is_text:
-        cases.append(F.array_min(values) < schema["minimum"])
-        cases.append(F.array_max(values) > schema.get("maximum", sys.float_info.max))
+    match node:
+        case Text(values=(), min_length=1, pattern=None, is_moment=False, is_id=False):
+            cases.append(F.coalesce(F.array_contains(values, F.lit("")), F.lit(field.is_required)))
+            if node.max_length is not None:
+                cases.append(F.octet_length(F.array_join(values, "")) > node.max_length)
+        case Number(values=(), minimum=least, multiple_of=None) if least is not None:
+            never = F.lit(least - 1).cast("bigint" if node.is_whole else "double")
+            cases.append(F.coalesce(F.array_contains(values, never), F.lit(field.is_required)))
+            cases.append(F.array_min(values) < least)
+            cases.append(F.array_max(values) > (sys.float_info.max if node.maximum is None else node.maximum))
+        case _:
+            return F.lit(True)
     return _any(cases)
 
 
-def _limits(schema: Schema, column: Column) -> Iterator[tuple[Column, str]]:
-    """(is broken, what is wrong) for each keyword of JSON Schema that the contract uses on a value."""
-    if "enum" in schema:
-        known = [value for value in schema["enum"] if value is not None]
-        yield ~column.isin(known), "not one of " + ", ".join(map(str, known))
-    if "minLength" in schema:
-        yield F.char_length(column) < schema["minLength"], f"shorter than {schema['minLength']}"
-    if "maxLength" in schema:
-        yield F.char_length(column) > schema["maxLength"], f"longer than {schema['maxLength']}"
-    if "pattern" in schema:
-        yield ~column.rlike(schema["pattern"].replace("$", r"\z")), "not of the form " + schema["pattern"]
-    if types_of(schema)[0] == "number":
+def _limits(node: Node, column: Column, is_required: bool) -> Iterator[tuple[Column, str]]:
+    """(is broken, what is wrong) for each limit of a value."""
+    match node:
+        case Text():
+            yield from _limits_of_text(node, column, is_required)
+        case Number():
+            yield from _limits_of_number(node, column)
+        case Array():
+            if node.min_items is not None:
+                yield F.size(column) < node.min_items, f"fewer than {node.min_items}"
+            if node.max_items is not None:
+                yield F.size(column) > node.max_items, f"more than {node.max_items}"
+        case Object(any_of=names) if names:
+            none = [_value_or_id(node.field(name), column[name]).isNull() for name in names]
+            yield column.isNotNull() & functools.reduce(Column.__and__, none), "none of " + ", ".join(names)
+
+
+def _limits_of_text(node: Text, column: Column, is_required: bool) -> Iterator[tuple[Column, str]]:
+    if node.is_moment:
+        yield (
+            ~column.rlike(DATE_TIME) | (column.isNotNull() & moment(column).isNull()),
+            "not a date and time with offset",
+        )
+    if node.is_id and is_required:
+        yield column.rlike(NO_ID), "no id"
+    if node.values:
+        yield ~column.isin(list(node.values)), "not one of " + ", ".join(node.values)
+    if node.min_length is not None:
+        yield F.char_length(column) < node.min_length, f"shorter than {node.min_length}"
+    if node.max_length is not None:
+        yield F.char_length(column) > node.max_length, f"longer than {node.max_length}"
+    if node.pattern is not None:
+        yield ~column.rlike(as_java(node.pattern)), "not of the form " + node.pattern
+
+
+def _limits_of_number(node: Number, column: Column) -> Iterator[tuple[Column, str]]:
+    if not node.is_whole:
         yield F.abs(column) == float("inf"), "too large for a number"
-    if "minimum" in schema:
-        yield column < schema["minimum"], f"less than {schema['minimum']}"
-    if "maximum" in schema:
-        yield column > schema["maximum"], f"more than {schema['maximum']}"
-    if "multipleOf" in schema:
-        yield column % schema["multipleOf"] != 0, f"not a multiple of {schema['multipleOf']}"
-    if "minItems" in schema:
-        yield F.size(column) < schema["minItems"], f"fewer than {schema['minItems']}"
-    if "maxItems" in schema:
-        yield F.size(column) > schema["maxItems"], f"more than {schema['maxItems']}"
-    if "anyOf" in schema:
-        names = [name for branch in schema["anyOf"] for name in branch["required"]]
-        none = functools.reduce(Column.__and__, [column[name].isNull() for name in names])
-        yield column.isNotNull() & none, "none of " + ", ".join(names)
+    if node.values:
+        yield ~column.isin(list(node.values)), "not one of " + ", ".join(map(str, node.values))
+    if node.minimum is not None:
+        yield column < node.minimum, f"less than {node.minimum}"
+    if node.maximum is not None:
+        yield column > node.maximum, f"more than {node.maximum}"
+    if node.multiple_of is not None:
+        yield column % node.multiple_of != 0, f"not a multiple of {node.multiple_of}"
+
+
+def as_java(pattern: str) -> str:
+    """A pattern of ECMA-262 for Java's matcher, whose $ is also before a line break at the end."""
+    return re.sub(r"\\.|\[(?:\\.|[^\]\\])*\]|\$", lambda found: r"\z" if found[0] == "$" else found[0], pattern)
 
 
 def lines(reasons: Iterable[Column]) -> Column:

@@ -8,29 +8,30 @@ import importlib.resources
 import json
 from dataclasses import dataclass
 
-from expectations.contract import Schema
+from expectations.nodes import Field
+from expectations.schema_parsing import parsed
 
 
 @dataclass(frozen=True)
 class SourceContract:
-    """`key`: the field that names a row. `fields`: the JSON Schema of each field, in the order of the tables."""
+    """`key`: the field that names a row. `fields`: in the order of the tables."""
 
     key: str
-    fields: dict[str, Schema]
+    fields: tuple[Field, ...]
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(self.fields)
+        return tuple(field.name for field in self.fields)
 
     @property
     def required(self) -> tuple[str, ...]:
         """The fields that a source must have, if only empty; the others are null where it lacks them."""
-        return tuple(name for name, schema in self.fields.items() if not schema.get("x-optional"))
+        return tuple(field.name for field in self.fields if not field.may_lack)
 
     @property
     def columns(self) -> dict[str, str]:
         """The fields as columns of a table."""
-        return dict.fromkeys(self.fields, "string")
+        return dict.fromkeys(self.names, "string")
 
 
 @functools.cache
@@ -38,4 +39,4 @@ def source_contract(name: str) -> SourceContract:
     """The contract of source `name`: catalog or crm. Raises FileNotFoundError when there is none."""
     file = importlib.resources.files("expectations") / "sources" / f"{name}.json"
     schema = json.loads(file.read_text(encoding="utf-8"))
-    return SourceContract(schema["x-key"], schema["properties"])
+    return SourceContract(schema["x-key"], parsed(schema, file.name).fields)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from expectations.rules import _rules as rules_of_field
+from expectations.rules import rules_of_field
 from expectations.source_contract import SourceContract
 
 UNREADABLE = "_unreadable"
@@ -13,7 +13,7 @@ UNREADABLE = "_unreadable"
 CONTROL = r"[\x00-\x1f\x7f\uFFFD]"
 
 
-def with_reasons(rules: SourceContract) -> Callable[[DataFrame], DataFrame]:
+def with_reasons(contract: SourceContract) -> Callable[[DataFrame], DataFrame]:
     """Adds `reasons`: every rule that a row breaks, as `field: what is wrong`, never a value; empty when it is good.
 
     Needs the contract's fields as text, and `_unreadable`: the text of a row that could not be parsed, else null.
@@ -21,25 +21,25 @@ def with_reasons(rules: SourceContract) -> Callable[[DataFrame], DataFrame]:
     """
 
     def transform(frame: DataFrame) -> DataFrame:
-        same_key = Window.partitionBy(rules.key).rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
+        same_key = Window.partitionBy(contract.key).rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
         # What was read of a row that could not be parsed may stand in the wrong columns.
-        key = F.when(F.col(UNREADABLE).isNull(), F.col(rules.key))
+        key = F.when(F.col(UNREADABLE).isNull(), F.col(contract.key))
         counted = frame.withColumn("_same_key", F.count(key).over(same_key))
-        repeated = F.when(F.col("_same_key") > 1, F.lit(f"{rules.key}: not unique in the source"))
-        broken = F.array_compact(F.array(*_reasons(rules), repeated))
+        repeated = F.when(F.col("_same_key") > 1, F.lit(f"{contract.key}: not unique in the source"))
+        broken = F.array_compact(F.array(*_reasons(contract), repeated))
         reasons = F.when(F.col(UNREADABLE).isNotNull(), F.array(F.lit("row: unreadable"))).otherwise(broken)
         return counted.withColumn("reasons", reasons).drop("_same_key")
 
     return transform
 
 
-def _reasons(rules: SourceContract) -> list[Column]:
+def _reasons(contract: SourceContract) -> list[Column]:
     found = []
-    for name, schema in rules.fields.items():
-        column = F.col(name)
-        found += [why for rule in rules_of_field(name, schema, column, name == rules.key) for why in rule.reasons]
-        found.append(F.when(column.rlike(CONTROL), F.lit(f"{name}: control characters, or not UTF-8")))
-    return [*found, F.when(_is_padded(F.col(rules.key)), F.lit(f"{rules.key}: blank, or blanks around it"))]
+    for field in contract.fields:
+        column = F.col(field.name)
+        found += [why for rule in rules_of_field(field, column) for why in rule.reasons]
+        found.append(F.when(column.rlike(CONTROL), F.lit(f"{field.name}: control characters, or not UTF-8")))
+    return [*found, F.when(_is_padded(F.col(contract.key)), F.lit(f"{contract.key}: blank, or blanks around it"))]
 
 
 def _is_padded(key: Column) -> Column:

@@ -1,114 +1,135 @@
 """What is wrong with a message: the contract compiled into one parse and Spark Column rules.
 
-A message is parsed once into a typed struct. One that could hide a wrong type (a sound and cheap test on the text)
-is looked at again as a VARIANT, field by field; the other 99 % never pay for that.
+A message is parsed once into a typed struct. One that is not plain by its text (expectations/plain_messages.py) is
+looked at again value by value in Python, and what is left of it parsed in its place; the other 99 % never pay for that.
 """
 
 import functools
 from collections.abc import Callable
 
+import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql import types as T
 
-from expectations.contract import MOST_BYTES, Contract, columns_of, ddl, fields, parsed_ddl
-from expectations.rules import kind_number, lines, rules_of
-from expectations.suspects import is_suspect, wrong_types
+from expectations.contract import MOST_BYTES, Contract
+from expectations.nodes import Text
+from expectations.plain_messages import is_plain
+from expectations.rules import id_or_null, lines, rules_of, version_place
+from expectations.spark_types import column_type, ddl, parsed_type, struct
+from expectations.type_recheck import recheck
 
 NOT_JSON = "message: not JSON"
+TOO_LONG = f"message: over {MOST_BYTES >> 10} KiB"
+RECHECKED = "struct<text: string, wrong: array<string>, extra: map<string, string>>"
+ARROW_RECHECKED = pa.struct(
+    {"text": pa.string(), "wrong": pa.list_(pa.string()), "extra": pa.map_(pa.string(), pa.string())}
+)
 
 
 @functools.lru_cache(maxsize=8)
-def with_validation(rules: Contract) -> Callable[[DataFrame], DataFrame]:
+def with_validation(contract: Contract) -> Callable[[DataFrame], DataFrame]:
     """Adds `event` (the message as a typed struct), `reasons` (every rule it breaks; empty when valid) and `extra`
-    (the fields of a valid message that its version of the contract does not know, as JSON text by name; null when
+    (the fields of a valid message that its version of the contract does not know, at every depth, by path; null when
     none). A payload field stands in `event` under the first name it had, whatever the message's version calls it.
 
-    Needs `value` (binary) and `received_at` (timestamp). Where there is a column `refusal`, a message that has one is
-    refused for that alone: its value was not made plain JSON. A reason reads `field: what is wrong` and never
-    repeats a value. A contract is compiled once: that takes the driver longer than some micro-batches.
+    Needs `value` (binary), `size_bytes` (int: of the message as it came; null: as it is) and `received_at` (timestamp).
+    Where there is a column `decode_error`, a message that has one is refused for that alone: its value was not made
+    plain JSON. A reason reads `field: what is wrong` and never repeats a value. A contract is compiled once: that takes
+    the driver longer than some micro-batches.
     """
-    text = F.when(F.octet_length("value") <= MOST_BYTES, F.col("value").cast("string"))
-    event, kind = F.col("event"), F.col("_kind")
-    suspect = event.isNull() | event["_corrupt"].isNotNull() | is_suspect(rules, text, event, kind)
-    found = rules_of(rules, event, kind)
+    size = F.coalesce("size_bytes", F.octet_length("value"))
+    text = F.when(size <= MOST_BYTES, F.col("value").cast("string"))
+    event, version, again = F.col("event"), F.col("_version"), F.col("_rechecked")
+    parsed = functools.partial(_parsed, contract)
+    place = version_place(contract, event["event_type"], event["schema_version"])
+    is_parsed = event.isNotNull() & event["_corrupt"].isNull()
+    rules = rules_of(contract, event, version)
     # Most messages break nothing: whether they do is asked first, in one condition, and why only of the others.
-    quick = F.when(F.col("_broken"), F.split(lines(found.reasons), "\n")).otherwise(F.array().cast("array<string>"))
-    reasons = F.when(F.col("_suspect"), _exact(quick)).otherwise(quick)
-    refused = F.when(F.col("refusal").isNotNull(), F.array("refusal")).otherwise(reasons)
+    quick = F.when(F.col("_broken"), F.split(lines(rules.reasons), "\n")).otherwise(F.array().cast("array<string>"))
+    reasons = (
+        F.when(size > MOST_BYTES, F.array(F.lit(TOO_LONG)))
+        .when(F.col("value").isNull(), F.array(F.lit(NOT_JSON)))
+        .when(again.isNull(), quick)
+        .when(again["text"].isNull(), again["wrong"])
+        .otherwise(_both(again["wrong"], quick))
+    )
     # Columns of their own, each used more than once, so that Spark works them out once a row.
     steps = [
-        {"event": _parsed(rules, text)},
-        {"_kind": kind_number(rules, event["event_type"], event["schema_version"])},
-        {"_suspect": suspect, "_broken": found.is_broken},
-        {"_variant": F.when(F.col("_suspect"), F.try_parse_json(text))},
-        {"_wrong": F.when(F.col("_suspect"), wrong_types(rules, F.col("_variant")))},
+        {"event": parsed(text)},
+        {"_version": place},
+        {"_plain": F.coalesce(is_parsed & is_plain(contract, text, version), F.lit(False))},
+        {"_rechecked": _rechecked(contract)(F.when(~F.col("_plain") & text.isNotNull(), F.col("value")))},
+        {"event": F.when(F.col("_plain"), event).otherwise(parsed(again["text"]))},
+        {"_version": F.when(F.col("_plain"), version).otherwise(place)},
+        {"_broken": rules.is_broken},
     ]
-    extra = F.when(F.col("_suspect") & (F.size("reasons") == 0), _unknown_fields(text, rules, kind))
-    typed = _in_columns(rules, event)
+    extra = F.when((F.size("reasons") == 0) & (F.size(again["extra"]) > 0), again["extra"])
+    typed = _in_columns(contract, event)
 
     def transform(frame: DataFrame) -> DataFrame:
-        told = functools.reduce(DataFrame.withColumns, steps, frame)
-        told = told.withColumn("reasons", refused if "refusal" in frame.columns else reasons)
-        told = told.withColumns({"extra": extra, "event": typed})
-        return told.drop("_kind", "_suspect", "_broken", "_variant", "_wrong")
+        judged = functools.reduce(DataFrame.withColumns, steps, frame)
+        refused = F.when(F.col("decode_error").isNotNull(), F.array("decode_error")).otherwise(reasons)
+        judged = judged.withColumn("reasons", refused if "decode_error" in frame.columns else reasons)
+        judged = judged.withColumns({"extra": extra, "event": typed})
+        return judged.drop("_version", "_plain", "_rechecked", "_broken")
 
     return transform
 
 
-def _parsed(rules: Contract, text: Column) -> Column:
-    payload = {"type": "object", "properties": fields(rules)}
-    message = {**rules.envelope["properties"], "payload": payload}
-    struct = ", ".join(f"`{name}`: {parsed_ddl(schema)}" for name, schema in message.items())
+def _parsed(contract: Contract, text: Column) -> Column:
+    payload = parsed_type(struct(contract.payload_fields()))
+    fields = {
+        field.name: payload if field.name == "payload" else parsed_type(column_type(field.node))
+        for field in contract.envelope.fields
+    }
+    schema = struct({**fields, "_corrupt": T.StringType()})
     options = {"columnNameOfCorruptRecord": "_corrupt", "allowNonNumericNumbers": "false", "allowSingleQuotes": "false"}
-    return F.from_json(text, f"struct<{struct}, _corrupt: string>", options)
+    return F.from_json(text, ddl(schema), options)
 
 
-def _in_columns(rules: Contract, event: Column) -> Column:
+def _rechecked(contract: Contract) -> Callable[[Column], Column]:
+    def look(messages: pa.Array) -> pa.Array:
+        found = [None if one is None else recheck(one, contract)._asdict() for one in messages.to_pylist()]
+        return pa.array(
+            [None if one is None else {**one, "extra": list(one["extra"].items())} for one in found], ARROW_RECHECKED
+        )
+
+    return F.arrow_udf(look, RECHECKED)  # type: ignore[call-overload]
+
+
+def _both(wrong: Column, quick: Column) -> Column:
+    """The wrong types, and the other reasons on fields not named yet: what is of a wrong type was taken out."""
+    named = F.transform(wrong, lambda reason: F.substring_index(reason, ":", 1))
+    rest = F.filter(quick, lambda reason: ~F.array_contains(named, F.substring_index(reason, ":", 1)))
+    return F.when(F.size(wrong) == 0, quick).otherwise(F.concat(wrong, rest))
+
+
+def _in_columns(contract: Contract, event: Column) -> Column:
     """The event with its payload's fields under the names, and in the types, that all versions share."""
     # SQL text, because a Column of many calls takes the driver longer to build than the rows take to judge.
-    sources: dict[str, dict[str, list[int]]] = {}  # column -> the name in messages -> the kinds that have it
-    for place, one in enumerate(rules.kinds):
-        for name in one.payload["properties"]:
-            sources.setdefault(rules.column(one, name), {}).setdefault(name, []).append(place)
-    wide, columns = fields(rules), []
-    for column, schema in columns_of(rules).items():
+    sources: dict[str, dict[str, list[int]]] = {}  # column -> the name in messages -> the versions that have it
+    for place, one in enumerate(contract.versions):
+        for field in one.payload.fields:
+            sources.setdefault(contract.column(one, field), {}).setdefault(field.name, []).append(place)
+    ids = {field.name for one in contract.versions for field in one.payload.fields if _is_id(field.node)}
+    fields, columns = contract.payload_fields(), []
+    for column, type_ in contract.payload_columns().items():
         cases = []
-        for name, kinds in sources[column].items():
+        for name, places in sources[column].items():
             typed = f"event.payload.`{name}`"
-            if parsed_ddl(wide[name]) != ddl(schema):
-                typed = f"try_cast({typed} AS {ddl(schema)})"
-            cases.append(f"WHEN _kind IN ({', '.join(map(str, kinds))}) THEN {typed}")
-        columns.append(F.expr(f"CASE {' '.join(cases)} END").alias(column))
-    envelope = [event[name].alias(name) for name in rules.envelope["properties"] if name != "payload"]
+            if parsed_type(fields[name]) != type_:
+                typed = f"try_cast({typed} AS {ddl(type_)})"
+            cases.append(f"WHEN _version IN ({', '.join(map(str, places))}) THEN {typed}")
+        found = F.expr(f"CASE {' '.join(cases)} END")
+        columns.append((id_or_null(found) if column in ids else found).alias(column))
+    envelope = [
+        (id_or_null(event[field.name]) if _is_id(field.node) else event[field.name]).alias(field.name)
+        for field in contract.envelope.fields
+        if field.name != "payload"
+    ]
     return F.struct(*envelope, F.struct(*columns).alias("payload"))
 
 
-def _unknown_fields(text: Column, rules: Contract, kind: Column) -> Column:
-    """The fields that the message's kind does not have, by name, as JSON text; null when there is none."""
-    top = F.from_json(text, "map<string, string>")
-    payload = F.from_json(top["payload"], "map<string, string>")
-    known = F.when(F.lit(False), F.array().cast("array<string>"))
-    for place, one in enumerate(rules.kinds):
-        known = known.when(kind == place, F.array(*map(F.lit, one.payload["properties"])))
-    unknown = F.map_concat(
-        F.map_filter(top, lambda name, _: ~name.isin(list(rules.envelope["properties"]))),
-        F.transform_keys(
-            F.map_filter(payload, lambda name, _: ~F.array_contains(known, name)),
-            lambda name, _: F.concat(F.lit("payload."), name),
-        ),
-    )
-    return F.when(F.size(unknown) > 0, unknown)
-
-
-def _exact(quick: Column) -> Column:
-    """Reasons of a suspect message: wrong types as its VARIANT has them, then the others on fields not yet named."""
-    wrong = F.col("_wrong")
-    named = F.transform(wrong, lambda reason: F.substring_index(reason, ":", 1))
-    rest = F.filter(quick, lambda reason: ~F.array_contains(named, F.substring_index(reason, ":", 1)))
-    return (
-        F.when(F.octet_length("value") > MOST_BYTES, F.array(F.lit(f"message: over {MOST_BYTES >> 10} KiB")))
-        .when(F.col("_variant").isNull(), F.array(F.lit(NOT_JSON)))
-        .when(wrong.isNull(), F.array(F.lit("message: not a JSON object")))
-        .when(F.size(wrong) == 0, quick)
-        .otherwise(F.concat(wrong, rest))
-    )
+def _is_id(node: object) -> bool:
+    return isinstance(node, Text) and node.is_id

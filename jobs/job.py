@@ -1,86 +1,122 @@
-"""What every job has in common: its options, its name, and running as a script under spark-submit."""
+"""What a job file declares of itself, and how it is run: as a script too, and as the only one of its name."""
 
 import argparse
-import importlib
 import logging
-import pkgutil
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import Any
 
-import jobs
-from expectations.gate import GateFailed
+from expectations.errors import GateFailed
+from expectations.schemas import TABLES
 from jobs.errors import OperatorError
+from jobs.lake.lake import Lake
+from jobs.lake.session import open_lake
 from jobs.lake.writer_lock import writer_lock
 from jobs.settings.loading import Settings, load
-
-WRITERS = ("bronze", "silver", "gold", "train", "publish", "live", "ops")  # whose jobs must not run twice at once
-LAYERS = ("bronze", "silver", "gold", "train", "quality", "publish", "live", "ledger", "ops")
 
 
 @dataclass(frozen=True)
 class Options:
-    """`as_of`: the moment the job looks at the world from. `continuous`: a stream stays. `tables`: for the gate."""
+    """`as_of`: the moment the job looks at the world from. `continuous`: a stream stays. The others are flags that only
+    the jobs take that name them in `Job.flags`."""
 
     as_of: datetime
     continuous: bool = False
     tables: tuple[str, ...] = ()
+    accept_loss: bool = False
+
+    def every(self, seconds: int) -> int | None:
+        """`seconds` for a stream that stays, None for one that ends when it has read all there is."""
+        return seconds if self.continuous else None
 
 
-Main = Callable[[Settings, Options], None]
+Main = Callable[[Lake, Options], None]
+
+FLAGS: dict[str, dict[str, Any]] = {
+    "tables": {"default": "", "help": "only these tables, separated by commas"},
+    "accept_loss": {
+        "action": "store_true",
+        "help": "go on without messages that Kafka removed too early",
+    },
+}
+"""What argparse needs to know of each flag that a job may take besides those that all take."""
 
 
-def names() -> list[str]:
-    """Every job, as layer.table, in the order of the layers."""
-    return [
-        f"{layer}.{module.name}"
-        for layer in LAYERS
-        for module in pkgutil.iter_modules([f"{path}/{layer}" for path in jobs.__path__])
-    ]
+@dataclass(frozen=True)
+class Job:
+    """What a job says of itself, once, at the end of its file.
+
+    `name`: its file, as layer.name; the table it writes has the same. `reads`: tables, and what is no table, such as
+    `kafka`, `sources`, `models.als`, `redis`. `also_writes`: what it writes that is no table, by the same names; the
+    tables that a job writes say so themselves (Table.job). `looks_back`: what it reads as an earlier run left it, for
+    which it need not wait. `stays`: it is a stream, which --continuous keeps running. `flags`: those of FLAGS that it
+    takes. `before`: raises OperatorError, before Spark starts, where something is missing that the job needs.
+    `rebuild`: of a stream, begins a lost checkpoint anew from what the tables hold.
+    """
+
+    name: str
+    main: Main
+    reads: tuple[str, ...] = ()
+    also_writes: tuple[str, ...] = ()
+    looks_back: tuple[str, ...] = ()
+    stays: bool = False
+    flags: tuple[str, ...] = ()
+    before: Callable[[Settings], None] = field(default=lambda settings: None)
+    rebuild: Callable[[Lake], None] | None = None
+
+    @property
+    def writes(self) -> tuple[str, ...]:
+        """The tables of which it is the writer, and what it writes besides."""
+        own = [name for name, table in TABLES.items() if table.job == self.name]
+        return (*own, *self.also_writes)
+
+    def run(self, settings: Settings, options: Options) -> None:
+        """Raises OperatorError where something is missing, or while another process runs a job that writes."""
+        self.before(settings)
+        with writer_lock(settings.lake.root, self.name) if self.writes else nullcontext():
+            self.main(open_lake(self.name, settings), options)
 
 
-def main_of(name: str) -> Main:
-    """The job's main, as the only one of its name. Raises OperatorError for a name that is no job."""
-    if name not in names():
-        raise OperatorError(f"no job {name}; the jobs are: {', '.join(names())}")
-    return _alone(name, importlib.import_module(f"jobs.{name}").main)
+def require_flags(jobs: Sequence[Job], options: Options) -> None:
+    """Raises OperatorError for a flag that no job of them takes, and for several jobs of which the first would stay."""
+    for name, rule in FLAGS.items():
+        if getattr(options, name) and not any(name in job.flags for job in jobs):
+            raise OperatorError(f"--{name.replace('_', '-')} is for no job named here: {rule['help']}")
+    if options.continuous:
+        ending = [job.name for job in jobs if not job.stays]
+        if ending:
+            raise OperatorError(f"{', '.join(ending)} ends by itself; --continuous is for streams")
+        if len(jobs) > 1:
+            raise OperatorError("with --continuous the first job keeps the others waiting: run one in each process")
 
 
-def _alone(name: str, main: Main) -> Main:
-    """Raises OperatorError when it is called while another process runs the job."""
-
-    def run(settings: Settings, options: Options) -> None:
-        if name.split(".")[0] in WRITERS:
-            with writer_lock(settings, name):
-                main(settings, options)
-        else:
-            main(settings, options)
-
-    return run
-
-
-def submit(main: Main, arguments: Sequence[str] | None = None) -> None:
+def submit(job: Job, arguments: Sequence[str] | None = None) -> None:
     """Runs a job file as a script: parses its options, prints one line and exits 1 on what an operator can mend."""
-    module = sys.modules[main.__module__]
-    parser = argparse.ArgumentParser(description=module.__doc__)
+    parser = argparse.ArgumentParser(description=sys.modules[job.main.__module__].__doc__)
     parser.add_argument("--env", default="local", help="the overlay in conf/: local (default), cluster, or your own")
-    parser.add_argument("--as-of", type=moment, default=None, help="look from this moment, ISO 8601 (default: now)")
-    parser.add_argument("--continuous", action="store_true", help="a stream stays and waits for more")
-    parser.add_argument("--tables", default="", help="for quality.gate: tables to check, separated by commas")
-    given = parser.parse_args(arguments)
+    parser.add_argument("--as-of", default="", help="look from this moment, ISO 8601 (default: now)")
+    if job.stays:
+        parser.add_argument("--continuous", action="store_true", help="stay and wait for more")
+    for name in job.flags:
+        parser.add_argument(f"--{name.replace('_', '-')}", **FLAGS[name])
+    given = vars(parser.parse_args(arguments))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    as_of = given.as_of or datetime.now(UTC)
-    chosen = tuple(table for table in given.tables.split(",") if table)
-    file = Path(str(module.__file__))
+    tables = tuple(filter(None, given.pop("tables", "").split(",")))
+    env, as_of = given.pop("env"), given.pop("as_of")
     try:
-        _alone(f"{file.parent.name}.{file.stem}", main)(load(given.env), Options(as_of, given.continuous, chosen))
+        at = moment(as_of) if as_of else datetime.now(UTC)
+        job.run(load(env), Options(at, tables=tables, **given))
     except (OperatorError, GateFailed) as error:
         sys.exit(f"error: {error}")
 
 
 def moment(text: str) -> datetime:
-    """An ISO 8601 date or date and time; UTC where it names no offset."""
-    at = datetime.fromisoformat(text)
+    """An ISO 8601 date or date and time; UTC where it names no offset. Raises OperatorError for another text."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise OperatorError(f"{text!r} is not a moment; write it as 2026-03-01 or 2026-03-01T10:15:00Z") from None
     return at if at.tzinfo else at.replace(tzinfo=UTC)

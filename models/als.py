@@ -6,35 +6,23 @@ falls back).
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pyspark.ml.recommendation import ALS
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from models import ranking
 from models.errors import ModelError
+from models.params import AlsParams
+from models.recommender import Kept, Recommender
+
+PERSON_FACTORS, ITEM_FACTORS = "gold.person_factors", "gold.item_factors"
 
 
 class AlsError(ModelError):
     """The ratings or the parameters cannot be learned from; the message says what was seen."""
-
-
-@dataclass(frozen=True)
-class AlsParams:
-    """Defaults tuned on a year of a grocer, see models/README.md.
-
-    `min_people`: an item rated by fewer people gets no factors. `blocks`: of people and of items, about two
-    to four per core; the first factors are drawn per block, so another number of blocks is another seed.
-    """
-
-    rank: int = 64
-    iterations: int = 10
-    reg: float = 0.1
-    alpha: float = 3.0
-    min_people: int = 10
-    seed: int = 7
-    blocks: int = 4
 
 
 @dataclass(frozen=True)
@@ -96,6 +84,26 @@ def top_n(
     return ranking.top_n(known, candidates, n, seen)
 
 
+def people_of(model: AlsModel) -> DataFrame:
+    """Rows (person_id): who has factors, and so a list."""
+    return model.person_factors.select("person_id")
+
+
+def reason() -> Column:
+    """Why an item is on the list, for the person to read."""
+    return F.lit("similar shoppers")
+
+
+def as_frames(model: AlsModel) -> dict[str, DataFrame]:
+    """What is kept of the model, by table; `from_frames` makes it again."""
+    return {PERSON_FACTORS: model.person_factors, ITEM_FACTORS: model.item_factors}
+
+
+def from_frames(frames: Mapping[str, DataFrame]) -> AlsModel:
+    """The model that `as_frames` gave."""
+    return AlsModel(frames[PERSON_FACTORS], frames[ITEM_FACTORS])
+
+
 def _als(params: AlsParams) -> ALS:
     return ALS(
         userCol="person_id_index",
@@ -144,3 +152,13 @@ def _named(factors: DataFrame, numbers: DataFrame, column: str) -> DataFrame:
         .select(column, F.col("features").cast("array<float>").alias("factors"))
         .localCheckpoint(eager=True)
     )
+
+
+RECOMMENDER = Recommender(
+    "als",
+    fit,
+    top_n,
+    reason,
+    people_of,
+    Kept((PERSON_FACTORS, ITEM_FACTORS), as_frames, from_frames),
+)

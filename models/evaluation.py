@@ -15,9 +15,8 @@ from pyspark.sql import functions as F
 from models import metrics
 from models.errors import ModelError
 
-Recommender = Callable[[DataFrame, int, DataFrame | None], DataFrame]
-"""`(people, n, seen) -> (person_id, rank, item_id, score)`: any model's top_n with its model already given.
-"""
+Lists = Callable[[DataFrame, int, DataFrame | None], DataFrame]
+"""`(people, n, seen) -> (person_id, rank, item_id, score)`: any recommender's top_n with its model already given."""
 
 
 class EvaluationError(ModelError):
@@ -65,7 +64,7 @@ def split(interactions: DataFrame, as_of: datetime, holdout_days: int = 28) -> S
 
 
 def compare(
-    recommenders: Mapping[str, Recommender], parts: Split, catalogue_size: int, k: int = 10
+    recommenders: Mapping[str, Lists], parts: Split, catalogue_size: int, k: int = 10
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Metrics of every recommender, fitted on `parts.train`: {name: {"all": {...}, "new": {...}}}.
 

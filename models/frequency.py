@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from models import popularity
 from models.popularity import PopularityModel
 from models.ranking import RECOMMENDED, at_least_one
+from models.recommender import Recommender
 
 
 @dataclass(frozen=True)
@@ -18,13 +19,10 @@ class FrequencyModel:
     popularity: PopularityModel
 
 
-def fit(ratings: DataFrame, sold: PopularityModel | None = None) -> FrequencyModel:
-    """Keep the baskets with each item from rows (person_id, item_id, purchases), one per person and item.
-
-    `sold`: what popularity.fit made of the same ratings, where that is at hand.
-    """
+def fit(ratings: DataFrame, params: None = None) -> FrequencyModel:
+    """Keep the baskets with each item from rows (person_id, item_id, purchases), one per person and item."""
     bought = ratings.where(F.col("purchases") > 0).select("person_id", "item_id", "purchases")
-    return FrequencyModel(bought, sold or popularity.fit(ratings))
+    return FrequencyModel(bought, popularity.fit(ratings))
 
 
 def top_n(
@@ -64,6 +62,12 @@ def top_n(
     )
 
 
+def reason() -> Column:
+    """Why an item is on the list, for the person to read: one they bought, or a popular one that fills the list."""
+    bought = F.format_string("bought %d times", F.col("score").cast("int"))
+    return F.when(F.col("score") > 0, bought).otherwise("popular")
+
+
 def _own(model: FrequencyModel, people: DataFrame, places: DataFrame, n: int, seen: DataFrame | None) -> DataFrame:
     """One row per person: `own`, up to n structs of less (minus the baskets) and place, best first."""
     own = model.bought.join(people, on="person_id", how="left_semi")
@@ -75,3 +79,6 @@ def _own(model: FrequencyModel, people: DataFrame, places: DataFrame, n: int, se
         .groupBy("person_id")
         .agg(F.slice(F.array_sort(F.collect_list(entry)), 1, n).alias("own"))
     )
+
+
+RECOMMENDER = Recommender("frequency", fit, top_n, reason)

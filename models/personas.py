@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 
 from models import persona_space
 from models.errors import ModelError
+from models.params import PersonasParams
 from models.persona_names import Persona, described
 from models.persona_space import Space
 
@@ -27,24 +28,6 @@ _ASSIGNED = "person_id string, segment_id string, distance double"
 
 class PersonasError(ModelError):
     """No personas can be found or assigned; the message says what was tried."""
-
-
-@dataclass(frozen=True)
-class PersonasParams:
-    """k is chosen from `k_min` to `k_max` by silhouette among those whose smallest cluster holds at least
-    `min_share` of all people. `winsor`: the quantile at which a feature is cut. PCA keeps as many
-    components as explain `variance`. Segments are numbered by their people's mean `order_by`, highest
-    first.
-    """
-
-    k_min: int = 3
-    k_max: int = 8
-    min_share: float = 0.05
-    winsor: float = 0.99
-    variance: float = 0.9
-    order_by: str = "spend"
-    iterations: int = 50
-    seed: int = 7
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from models.ranking import RECOMMENDED, at_least_one
+from models.recommender import Recommender
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class PopularityModel:
     items: DataFrame
 
 
-def fit(ratings: DataFrame) -> PopularityModel:
+def fit(ratings: DataFrame, params: None = None) -> PopularityModel:
     """Count lines sold per item from rows (person_id, item_id, purchases), one per person and item.
 
     Items that nobody bought (only viewed, say) have no place. The frame is computed and cut off from
@@ -67,6 +68,11 @@ def top_n(
     )
 
 
+def reason() -> Column:
+    """Why an item is on the list, for the person to read."""
+    return F.lit("popular")
+
+
 def places_among(model: PopularityModel, items: DataFrame | None) -> DataFrame:
     """`model.items`, or only those of `items` with the places they then have."""
     if items is None:
@@ -101,3 +107,6 @@ def free_places(taken: str, n: int) -> Column:
             frees -> transform(sequence(1, {n}), r -> r + size(filter(frees, free -> free < r)))
         )[0]"""
     )
+
+
+RECOMMENDER = Recommender("popularity", fit, top_n, reason)

@@ -1,8 +1,9 @@
 """One broker, one Redis, one Spark for the whole suite, all real, on free ports and in a temporary folder."""
 
 import socket
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,13 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from expectations.schemas import TABLES
+from jobs.job import Job, Options
 from jobs.lake import tables
-from jobs.lake.session import spark_for
+from jobs.lake.lake import Lake
+from jobs.lake.session import open_lake
 from jobs.privacy import keys
 from jobs.settings.loading import Settings, load
-from tests.elsewhere import looking_at
+from tests.other_lake import opened_by_name, rooted
 
 # For jobs that are submitted and live for seconds: the second compiler would only take a core from the first. The
 # session of the tests lives for minutes, and took a fifth longer without it. With the second compiler goes four fifths
@@ -27,10 +29,16 @@ SHORT_LIVED_JVM = {"SPARK_SUBMIT_OPTS": "-XX:TieredStopAtLevel=1 -XX:ReservedCod
 class SmallLake:
     """The demo of 50 households, run whole: its settings, its report, and the variables that lead jobs to it."""
 
-    settings: Settings
+    lake: Lake
     report: dict[str, Any]
     environment: dict[str, str]
     as_of: datetime
+    read: dict[str, set[str]] = field(default_factory=dict)
+    """The tables that each job read or streamed from, by the job's name."""
+
+    @property
+    def settings(self) -> Settings:
+        return self.lake.settings
 
 
 def free_port() -> int:
@@ -77,7 +85,7 @@ def settings(environment: dict[str, str]) -> Settings:
 
 @pytest.fixture(scope="session")
 def spark(settings: Settings) -> Iterator[SparkSession]:
-    session = spark_for("tests", settings)
+    session = open_lake("tests", settings).spark
     yield session
     session.stop()
 
@@ -97,21 +105,42 @@ def local_services(settings: Settings) -> Iterator[Settings]:
 def small_lake(local_services: Settings, spark: SparkSession, environment: dict[str, str]) -> SmallLake:
     from jobs.local import demo
 
-    report = demo.run(local_services, households=50)
-    return SmallLake(local_services, report, environment, demo.AS_OF)
+    with tables_read_by_jobs() as read:
+        report = demo.run(local_services, households=50)
+    return SmallLake(Lake(spark, local_services), report, environment, demo.AS_OF, read)
+
+
+@contextmanager
+def tables_read_by_jobs() -> Iterator[dict[str, set[str]]]:
+    """Notes which tables each job reads or streams from while the block lasts."""
+    read: dict[str, set[str]] = {}
+    running: list[str] = []
+
+    def noted(original: Callable[..., Any]) -> Callable[..., Any]:
+        def call(lake: Lake, name: str, *rest: Any, **options: Any) -> Any:
+            if running:
+                read.setdefault(running[-1], set()).add(name)
+            return original(lake, name, *rest, **options)
+
+        return call
+
+    def run(self: Job, settings: Settings, options: Options, original: Callable[..., None] = Job.run) -> None:
+        running.append(self.name)
+        try:
+            original(self, settings, options)
+        finally:
+            running.pop()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tables, "read", noted(tables.read))
+        patch.setattr(tables, "stream", noted(tables.stream))
+        patch.setattr(Job, "run", run)
+        yield read
 
 
 @pytest.fixture
-def lake(spark: SparkSession, tmp_path: Path) -> Iterator[SparkSession]:
-    """The session, looking at an empty lake of its own; afterwards at the former one again."""
-    _forget(spark)
-    with looking_at(spark, tmp_path / "lake"):
-        tables.register(spark)
-        yield spark
-        _forget(spark)
-    tables.register(spark)
-
-
-def _forget(spark: SparkSession) -> None:
-    for name in TABLES:
-        spark.sql(f"DROP TABLE IF EXISTS {name}")
+def lake(spark: SparkSession, settings: Settings, tmp_path: Path) -> Iterator[Lake]:
+    """An empty lake, which the session has open by name; afterwards the former one again."""
+    own = rooted(Lake(spark, settings), tmp_path / "lake")
+    with opened_by_name(own):
+        yield own

@@ -14,10 +14,10 @@ def crash_before(table: str) -> Iterator[None]:
     """While it lasts, what appends a micro-batch to the table raises RuntimeError; what stands before it is written."""
     whole = tables.append_once
 
-    def until_there(frame: Any, name: str, query_id: str, batch: int) -> None:
+    def until_there(lake: Any, name: str, frame: Any, query_id: str, batch: int) -> None:
         if name == table:
             raise RuntimeError("crash")
-        whole(frame, name, query_id, batch)
+        whole(lake, name, frame, query_id, batch)
 
     with pytest.MonkeyPatch.context() as broken:
         broken.setattr(tables, "append_once", until_there)

@@ -12,8 +12,9 @@ from typing import Any
 import pyarrow.parquet as pq
 from redis import Redis
 
-from expectations.contract import contract
+from expectations.contract import committed_contract
 from expectations.identifiers import direct
+from expectations.nodes import Object
 from tests.events import PAYLOADS, event
 
 # Each planted identifier carries a mark that nothing else has, so that one search finds them all.
@@ -70,9 +71,12 @@ def planted(rng: Random) -> list[bytes]:
 
     for event_type in PAYLOADS:
         whole = event(event_type, context={"page": "/"})
-        fields = [(field,) for field in contract().envelope["properties"] if field not in ("payload", "context")]
-        fields += [("payload", field) for field in contract().payloads[event_type][1]["properties"]]
-        fields += [("context", field) for field in contract().envelope["properties"]["context"]["properties"]]
+        contract = committed_contract()
+        fields = [(field,) for field in contract.envelope.names if field not in ("payload", "context")]
+        fields += [("payload", field) for field in contract.of_type(event_type)[1].payload.names]
+        context = contract.envelope.field("context").node
+        assert isinstance(context, Object)
+        fields += [("context", field) for field in context.names]
         fields += [("payload", "unknown"), ("context", "unknown"), ("unknown",)]
         for path in fields:
             for invented in (email, phone):

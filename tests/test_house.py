@@ -1,6 +1,7 @@
 """The house rules: which way imports go, one name for one thing, no module named like a library."""
 
 import ast
+import graphlib
 import importlib.metadata
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from expectations.schemas import TABLES
-from jobs import job
+from jobs.job_list import job_named, names
 
 ROOT = Path(__file__).parent.parent
 MAY_IMPORT = {
@@ -17,6 +18,21 @@ MAY_IMPORT = {
     "jobs": {"expectations", "models", "jobs"},
     "dags": set(),
 }
+STOREYS = (
+    {"errors"},
+    {"settings"},
+    {"lake"},
+    {"people", "privacy", "schema_registry", "redis_store", "watch", "maintenance"},
+    {"job", "job_list"},
+    {"landing"},
+    {"champions", "ledger", "quarantine", "sources"},
+    {"bronze", "silver", "gold", "quality", "ops", "publish", "live", "serve"},
+    {"train"},
+    {"local"},
+    {"commands"},
+)
+"""The rooms of jobs/, the lowest first: what lies in one imports from lower storeys, and within its own without a
+circle. A job stands on the rooms below and not on another job's room; that train learns from gold is the exception."""
 WRITTEN_BESIDE = {
     "quarantine.events",
     "quarantine.sources",
@@ -36,7 +52,9 @@ def modules(folder: str) -> list[Path]:
 def imported(file: Path) -> set[str]:
     tree = ast.parse(file.read_text())
     names = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
-    names += [str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level == 0]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level == 0:
+            names += [str(node.module), *[f"{node.module}.{alias.name}" for alias in node.names]]
     return set(names)
 
 
@@ -50,6 +68,33 @@ def test_imports_go_one_way(folder: str) -> None:
         if name.split(".")[0] in others
     }
     assert not wrong
+
+
+def rooms() -> dict[str, set[str]]:
+    """Every room of jobs/ with those that it imports."""
+    graph: dict[str, set[str]] = {}
+    for file in modules("jobs"):
+        room = file.relative_to(ROOT / "jobs").parts[0].removesuffix(".py")
+        others = {name.split(".")[1] for name in imported(file) if name.startswith("jobs.")}
+        graph.setdefault(room, set()).update(others - {room})
+    return {room: others for room, others in graph.items() if room != "__init__"}
+
+
+def test_no_room_of_jobs_imports_from_a_higher_one() -> None:
+    storey = {room: number for number, rooms in enumerate(STOREYS) for room in rooms}
+    graph = rooms()
+    assert set(graph) == set(storey), "a new room needs its storey here"
+    assert not {f"{room} imports {other}" for room in graph for other in graph[room] if storey[other] > storey[room]}
+    layers = STOREYS[7]
+    assert not {f"{room} imports {other}" for room in layers for other in graph[room] & layers}
+
+
+def test_there_is_no_circle_between_rooms_or_files() -> None:
+    files = [file for folder in MAY_IMPORT for file in modules(folder)]
+    names = {".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): file for file in files}
+    of_files = {name: {other for other in imported(file) if other in names} - {name} for name, file in names.items()}
+    for graph in (rooms(), of_files):
+        tuple(graphlib.TopologicalSorter(graph).static_order())  # raises CycleError, which names it
 
 
 @pytest.mark.parametrize(
@@ -67,12 +112,17 @@ def test_a_library_has_one_door(library: str, owner: str) -> None:
 
 def test_the_local_parts_are_not_used_by_the_jobs() -> None:
     """A cluster has no jobs/local: what runs there must not need it."""
-    layers = [file for layer in (*job.LAYERS, "lake", "serve") for file in modules(f"jobs/{layer}")]
+    rooms = {name.split(".")[0] for name in names()}
+    layers = [file for layer in (*rooms, "lake", "serve") for file in modules(f"jobs/{layer}")]
     assert not {str(file) for file in layers for name in imported(file) if name.startswith("jobs.local")}
 
 
 def test_every_table_is_written_by_a_job_that_exists() -> None:
-    assert {table.job for table in TABLES.values()} <= set(job.names())
+    assert {table.job for table in TABLES.values()} <= set(names())
+
+
+def test_each_job_declares_the_name_of_its_file() -> None:
+    assert {name: job_named(name).name for name in names()} == {name: name for name in names()}
 
 
 def test_table_and_job_have_one_name() -> None:
@@ -80,8 +130,9 @@ def test_table_and_job_have_one_name() -> None:
 
 
 def test_every_job_of_a_layer_is_a_table() -> None:
-    layered = {name for name in job.names() if name.split(".")[0] in ("bronze", "silver", "gold")}
-    assert layered <= set(TABLES)
+    files = [file for layer in ("bronze", "silver", "gold") for file in modules(f"jobs/{layer}")]
+    layered = {f"{file.parent.name}.{file.stem}" for file in files if file.stem != "__init__"}
+    assert layered <= set(TABLES) and layered <= set(names())
 
 
 def test_no_module_is_named_like_a_library() -> None:

@@ -7,16 +7,16 @@ the zip first on their path. On local[2], Airflow submits it and eleven others: 
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from jobs.local import app_zip
-from jobs.serve import page
-from tests.conftest import SHORT_LIVED_JVM, SmallLake, free_port
+from jobs.redis_store.client import connect
+from jobs.redis_store.keys import Keys
+from tests.cluster import standalone
+from tests.conftest import SHORT_LIVED_JVM, SmallLake
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -30,49 +30,8 @@ def zipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A standalone master and one worker; the executors' Python finds none of our packages by itself."""
-    folder = tmp_path_factory.mktemp("cluster")
-    port, page_port = free_port(), free_port()
-    url = f"spark://127.0.0.1:{port}"
-    environment = {**os.environ, **SHORT_LIVED_JVM, "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_LOG_DIR": str(folder)}
-    deploy = "org.apache.spark.deploy"
-    commands = [
-        [
-            f"{deploy}.master.Master",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(port),
-            "--webui-port",
-            str(page_port),
-        ],
-        [
-            f"{deploy}.worker.Worker",
-            "--cores",
-            "1",
-            "--memory",
-            "1g",
-            "--webui-port",
-            "0",
-            "--work-dir",
-            str(folder),
-            url,
-        ],
-    ]
-    log = folder / "cluster.log"
-    with log.open("w") as out:
-        started = [
-            subprocess.Popen([BIN / "spark-class", *words], env=environment, cwd=folder, stdout=out, stderr=out)
-            for words in commands
-        ]
-        until = time.monotonic() + 90
-        while "Registering worker" not in log.read_text() and time.monotonic() < until:
-            time.sleep(0.2)
-        assert "Registering worker" in log.read_text(), log.read_text()[-2000:]
+    with standalone(tmp_path_factory.mktemp("cluster")) as url:
         yield url
-        for process in started:
-            for child in [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]:
-                child.kill()
-            process.wait()
 
 
 def submit(
@@ -114,19 +73,19 @@ def submit(
 
 @pytest.mark.cluster
 def test_a_cluster_publishes(small_lake: SmallLake, zipped: Path, tmp_path: Path, master: str) -> None:
-    client = page.connect(small_lake.settings.redis)
-    version = client.get("rec:current")
-    person = next(iter(client.scan_iter(f"rec:{version}:person:*")))
+    client = connect(small_lake.settings.redis)
+    version = client.get(Keys("rec").current)
+    person = next(iter(client.scan_iter(f"{{rec}}:{version}:person:*")))
     client.delete(person)
     done = submit(master, zipped, "publish/recommendations.py", small_lake, tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert client.get("rec:current") == version
+    assert client.get(Keys("rec").current) == version
     assert client.exists(person)
 
 
 def test_a_submitted_job_says_what_is_missing(small_lake: SmallLake, zipped: Path, tmp_path: Path) -> None:
     lake = SmallLake(
-        small_lake.settings,
+        small_lake.lake,
         {},
         {**small_lake.environment, "LAKEHOUSE_LAKE__ROOT": str(tmp_path / "none")},
         small_lake.as_of,

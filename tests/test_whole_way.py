@@ -5,7 +5,6 @@ import re
 from collections import Counter
 
 import pytest
-from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from redis import Redis
 from typer.testing import CliRunner
@@ -13,13 +12,15 @@ from typer.testing import CliRunner
 from expectations.schemas import TABLES
 from jobs.champions import tracking
 from jobs.commands.app import app
+from jobs.job_list import job_named
 from jobs.lake import tables
 from jobs.landing import topic
 from jobs.local import demo
 from jobs.local.shop import journey
 from jobs.local.shop.contacts import contact
 from jobs.local.shop.message import planted
-from jobs.serve import page
+from jobs.redis_store.client import connect
+from jobs.redis_store.keys import Keys
 from models import registry
 from tests.conftest import SmallLake
 from tests.jobs.local.shop import shop_oracle
@@ -43,10 +44,10 @@ def consenting(small_lake: SmallLake, truth: shop_oracle.Expected) -> set[str]:
     return people
 
 
-def test_interactions_are_the_shops_lines(small_lake: SmallLake, spark: SparkSession) -> None:
-    real = tables.read(spark, "silver.interactions").where("event_type = 'purchase' AND source IS NULL")
+def test_interactions_are_the_shops_lines(small_lake: SmallLake) -> None:
+    real = tables.read(small_lake.lake, "silver.interactions").where("event_type = 'purchase' AND source IS NULL")
     columns = ["person_id", "item_id", "order_id", "quantity", "amount", "discount"]
-    ours = real.select(*columns).toPandas()
+    ours = real.withColumnRenamed("user_id", "person_id").select(*columns).toPandas()
     theirs = shop_oracle.interactions(HOUSEHOLDS)[columns]
 
     def rows(frame):  # type: ignore[no-untyped-def]
@@ -65,33 +66,29 @@ def test_interactions_are_the_shops_lines(small_lake: SmallLake, spark: SparkSes
     assert rows(ours) == rows(theirs)
 
 
-def test_counts_by_table(
-    small_lake: SmallLake, spark: SparkSession, truth: shop_oracle.Expected, consenting: set[str]
-) -> None:
+def test_counts_by_table(small_lake: SmallLake, truth: shop_oracle.Expected, consenting: set[str]) -> None:
     report = small_lake.report
     assert (report["purchase_lines"], report["baskets"]) == (truth.lines, truth.baskets)
     assert report["tables"]["bronze.catalog"] == truth.catalog
     assert report["tables"]["bronze.crm"] == truth.crm
-    bought = tables.read(spark, "gold.ratings").where("purchases > 0")
-    lines = shop_oracle.interactions(HOUSEHOLDS)
+    bought = tables.read(small_lake.lake, "gold.ratings").where("purchases > 0")
+    lines = shop_oracle.bought(HOUSEHOLDS)
     pairs = lines[lines["person_id"].isin(consenting)][["person_id", "item_id"]].drop_duplicates()
     assert bought.count() == len(pairs)
-    assert tables.read(spark, "gold.features").count() == len(consenting)
+    assert tables.read(small_lake.lake, "gold.features").count() == len(consenting)
 
 
 @pytest.mark.parametrize(
     "name", [name for name, table in TABLES.items() if name.startswith("gold.") and "person_id" in table.columns]
 )
-def test_gold_knows_those_alone_who_allow_it(
-    small_lake: SmallLake, spark: SparkSession, consenting: set[str], name: str
-) -> None:
-    found = {row["person_id"] for row in tables.read(spark, name).select("person_id").distinct().collect()}
+def test_gold_knows_those_alone_who_allow_it(small_lake: SmallLake, consenting: set[str], name: str) -> None:
+    found = {row["person_id"] for row in tables.read(small_lake.lake, name).select("person_id").distinct().collect()}
     bought = found & shop_oracle.expected(HOUSEHOLDS).people
     assert found and bought <= consenting
 
 
-def test_features_are_what_people_did(small_lake: SmallLake, spark: SparkSession, consenting: set[str]) -> None:
-    ours = tables.read(spark, "gold.features").select("person_id", "baskets", "lines", "spend").toPandas()
+def test_features_are_what_people_did(small_lake: SmallLake, consenting: set[str]) -> None:
+    ours = tables.read(small_lake.lake, "gold.features").select("person_id", "baskets", "lines", "spend").toPandas()
     theirs = shop_oracle.by_person(HOUSEHOLDS).loc[sorted(consenting)]
     joined = ours.set_index("person_id").join(theirs, rsuffix="_true", how="outer")
     assert (joined["baskets"] == joined["baskets_true"]).all()
@@ -99,11 +96,11 @@ def test_features_are_what_people_did(small_lake: SmallLake, spark: SparkSession
     assert (joined["spend"] - joined["spend_true"]).abs().max() < 0.005
 
 
-def test_what_was_broken_lies_in_quarantine(small_lake: SmallLake, spark: SparkSession) -> None:
+def test_what_was_broken_lies_in_quarantine(small_lake: SmallLake) -> None:
     sown = planted(journey.messages(HOUSEHOLDS, small_lake.settings.local.seed))
     assert all(sown.values())
     assert small_lake.report["duplicates"] == sown.pop("duplicate")
-    quarantine = tables.read(spark, "quarantine.events")
+    quarantine = tables.read(small_lake.lake, "quarantine.events")
     assert quarantine.count() == sum(sown.values())
     assert quarantine.where("size(reasons) = 0").count() == 0
     not_json = F.array_contains("reasons", "message: not JSON") | F.array_contains(
@@ -115,8 +112,8 @@ def test_what_was_broken_lies_in_quarantine(small_lake: SmallLake, spark: SparkS
     assert quarantine.where(F.exists("reasons", lambda r: r.startswith("occurred_at: "))).count() >= sown["bad_date"]
 
 
-def test_the_ledger_balances_with_the_topic(small_lake: SmallLake, spark: SparkSession) -> None:
-    ledger = tables.read(spark, "ops.ledger")
+def test_the_ledger_balances_with_the_topic(small_lake: SmallLake) -> None:
+    ledger = tables.read(small_lake.lake, "ops.ledger")
     parts = ledger.groupBy("partition").agg(F.sum("received").alias("received"), F.max("last_offset").alias("last"))
     rows = parts.collect()
     assert len(rows) == topic.partitions(small_lake.settings)
@@ -124,34 +121,34 @@ def test_the_ledger_balances_with_the_topic(small_lake: SmallLake, spark: SparkS
     assert ledger.where("received != kept + quarantined + duplicate + refused").count() == 0
 
 
-def test_events_are_unique_and_derived_ones_are_marked(small_lake: SmallLake, spark: SparkSession) -> None:
-    events = tables.read(spark, "silver.events")
+def test_events_are_unique_and_derived_ones_are_marked(small_lake: SmallLake) -> None:
+    events = tables.read(small_lake.lake, "silver.events")
     assert events.select("event_id").distinct().count() == events.count()
     invented = F.col("event_type").isin("product_view", "add_to_cart", "remove_from_cart", "identify", "consent")
     assert events.where(invented & (F.coalesce("context.source", F.lit("")) != "derived")).count() == 0
     assert events.where(~invented & F.col("context.source").isNotNull()).count() == 0
 
 
-def test_whom_the_demo_names_stands_nowhere_in_the_lake(small_lake: SmallLake, spark: SparkSession) -> None:
-    said = tables.read(spark, "silver.events").where("event_type = 'identify'")
+def test_whom_the_demo_names_stands_nowhere_in_the_lake(small_lake: SmallLake) -> None:
+    said = tables.read(small_lake.lake, "silver.events").where("event_type = 'identify'")
     assert said.count() == said.where("payload.email LIKE 'email.v1.%' AND payload.phone LIKE 'phone.v1.%'").count() > 0
     people = [contact(int(person)) for person in shop_oracle.expected(HOUSEHOLDS).people]
     named = [text for one in people for text in (one.email, one.phone, one.street)]
     marks = re.compile(b"|".join(re.escape(text.encode()) for text in named))
     assert found_in(small_lake.settings.home, ("kafka", "sources", "cache"), marks) == []
-    client = page.connect(small_lake.settings.redis)
+    client = connect(small_lake.settings.redis)
     assert list(client.scan_iter()) and found_in_redis(client, marks) == []
 
 
-def test_every_table_opens_by_name(small_lake: SmallLake, spark: SparkSession) -> None:
+def test_every_table_opens_by_name(small_lake: SmallLake) -> None:
     for name, rows in small_lake.report["tables"].items():
-        assert spark.table(name).count() >= rows, name
+        assert small_lake.lake.spark.table(name).count() >= rows, name
         assert (rows == 0) == (name == "quarantine.sources"), name  # the demo's sources hold no broken row
 
 
-def test_discover_is_new_and_again_is_not(small_lake: SmallLake, spark: SparkSession) -> None:
-    bought = tables.read(spark, "gold.ratings").where("purchases > 0").select("person_id", "item_id")
-    lists = tables.read(spark, "gold.recommendations").select("person_id", "item_id", "slot")
+def test_discover_is_new_and_again_is_not(small_lake: SmallLake) -> None:
+    bought = tables.read(small_lake.lake, "gold.ratings").where("purchases > 0").select("person_id", "item_id")
+    lists = tables.read(small_lake.lake, "gold.recommendations").select("person_id", "item_id", "slot")
     assert lists.where("slot = 'discover'").join(bought, ["person_id", "item_id"], "left_semi").count() == 0
     assert lists.where("slot = 'again'").join(bought, ["person_id", "item_id"], "left_anti").count() == 0
     sizes = lists.where("slot = 'discover'").groupBy("person_id").count().select("count").distinct().collect()
@@ -159,18 +156,18 @@ def test_discover_is_new_and_again_is_not(small_lake: SmallLake, spark: SparkSes
 
 
 def test_redis_holds_everyone_who_bought_and_allows_it(
-    small_lake: SmallLake, spark: SparkSession, truth: shop_oracle.Expected, consenting: set[str]
+    small_lake: SmallLake, truth: shop_oracle.Expected, consenting: set[str]
 ) -> None:
-    client: Redis = page.connect(small_lake.settings.redis)
-    version = client.get("rec:current")
-    assert version == tables.read(spark, "gold.recommendations").first()["version"]
-    first = tables.read(spark, "gold.recommendations").where("rank = 1 AND slot = 'again'").collect()
+    client: Redis = connect(small_lake.settings.redis)
+    version = client.get(Keys("rec").current)
+    assert version == tables.read(small_lake.lake, "gold.recommendations").first()["version"]
+    first = tables.read(small_lake.lake, "gold.recommendations").where("rank = 1 AND slot = 'again'").collect()
     best = {row["person_id"]: row["item_id"] for row in first}
-    assert not [who for who in truth.people - consenting if client.exists(f"rec:{version}:person:{who}")]
+    assert not [who for who in truth.people - consenting if client.exists(f"{{rec}}:{version}:person:{who}")]
     for person in consenting:
-        lists = json.loads(str(client.get(f"rec:{version}:person:{person}")))
+        lists = json.loads(str(client.get(f"{{rec}}:{version}:person:{person}")))
         assert lists["again"][0][0] == best[person]
-    assert 0 < int(client.ttl(f"rec:{version}:person:{person}")) <= 7 * 86_400
+    assert 0 < int(client.ttl(f"{{rec}}:{version}:person:{person}")) <= 7 * 86_400
 
 
 def test_models_are_registered_with_what_they_were_made_of(small_lake: SmallLake) -> None:
@@ -182,7 +179,7 @@ def test_models_are_registered_with_what_they_were_made_of(small_lake: SmallLake
     assert registry.resolve(where, "personas", registry.CHAMPION)
 
 
-def test_the_demo_again_changes_nothing(small_lake: SmallLake, spark: SparkSession) -> None:
+def test_the_demo_again_changes_nothing(small_lake: SmallLake) -> None:
     before = {
         k: v for k, v in small_lake.report["tables"].items() if not k.startswith(("ops.", "gold.person_", "gold.item_"))
     }
@@ -209,3 +206,15 @@ def test_recommend_prints_names_prices_and_version(
     assert stranger["whose"] == "segment:everyone" and stranger["items"]
     segment = json.loads(CliRunner().invoke(app, ["recommend", "nobody", "--segment", "persona-1", "--json"]).stdout)
     assert segment["whose"] == "segment:persona-1"
+
+
+def test_every_job_reads_what_it_declares_and_nothing_else(small_lake: SmallLake) -> None:
+    """The order of `run all`, the DAGs' test and the docs stand on the declarations."""
+    wrong = []
+    for name, read in small_lake.read.items():
+        job = job_named(name)
+        declared = {*job.reads, *job.looks_back}
+        told = read if "tables" in job.flags else set()
+        wrong += [f"{name} reads {table} and does not say so" for table in read - declared - {*job.writes} - told]
+        wrong += [f"{name} does not read {table}" for table in ({*job.reads} & set(TABLES)) - read]
+    assert len(small_lake.read) > 15 and not wrong, wrong

@@ -3,9 +3,14 @@
 A column's type is Spark DDL. Ids are strings as the shop sends them; times are UTC.
 """
 
+from dataclasses import replace
+
 from expectations.schemas import bronze, gold, ops, quarantine, silver
 from expectations.schemas.table import Table
 
-TABLES: dict[str, Table] = {**bronze.TABLES, **silver.TABLES, **quarantine.TABLES, **gold.TABLES, **ops.TABLES}
+_LAYERS = (bronze, silver, quarantine, gold, ops)
+TABLES: dict[str, Table] = {
+    name: table if table.job else replace(table, job=name) for layer in _LAYERS for name, table in layer.TABLES.items()
+}
 
 __all__ = ["TABLES", "Table"]

@@ -1,13 +1,13 @@
 """What is known of each person, and what each should see next."""
 
-from expectations.schemas.table import Table
+from expectations.schemas.table import RUN, Table
 
 DEPARTMENTS = "map<string, double>"
 
 TABLES: dict[str, Table] = {
     "gold.ratings": Table(
         grain="one row per person and item",
-        job="gold.ratings",
+        mended_by=RUN,
         columns={
             "person_id": "string",
             "item_id": "string",
@@ -18,7 +18,7 @@ TABLES: dict[str, Table] = {
     ),
     "gold.features": Table(
         grain="one row per person with a purchase: how they shop, all values 0 or more",
-        job="gold.features",
+        mended_by=RUN,
         columns={
             "person_id": "string",
             "recency_days": "double",
@@ -33,7 +33,7 @@ TABLES: dict[str, Table] = {
     ),
     "gold.segments": Table(
         grain="one row per person and segment they are in",
-        job="gold.segments",
+        mended_by=RUN,
         columns={
             "person_id": "string",
             "segment_id": "string",
@@ -44,7 +44,7 @@ TABLES: dict[str, Table] = {
     ),
     "gold.profiles": Table(
         grain="one row per person",
-        job="gold.profiles",
+        mended_by=RUN,
         columns={
             "person_id": "string",
             "first_seen": "timestamp",
@@ -76,7 +76,7 @@ TABLES: dict[str, Table] = {
     ),
     "gold.recommendations": Table(
         grain="one row per person, slot and rank, of the last version",
-        job="gold.recommendations",
+        mended_by=RUN,
         columns={
             "version": "string",
             "person_id": "string",
@@ -90,7 +90,7 @@ TABLES: dict[str, Table] = {
     ),
     "gold.fallbacks": Table(
         grain="one row per segment and rank; segment everyone is what is popular with all",
-        job="gold.fallbacks",
+        mended_by=RUN,
         columns={"segment_id": "string", "rank": "int", "item_id": "string", "score": "double"},
     ),
 }

@@ -1,6 +1,6 @@
 """The accounts: what became of every message, and what was found of every table."""
 
-from expectations.schemas.table import OF_A_LANDING, Table
+from expectations.schemas.table import OF_A_LANDING, TOPIC_ID, Table
 
 TABLES: dict[str, Table] = {
     "ops.ledger": Table(
@@ -17,11 +17,12 @@ TABLES: dict[str, Table] = {
             "duplicate": "bigint",
             "batch": "bigint",
             "refused": "bigint COMMENT 'behaviour that the person does not allow to be counted'",
+            **TOPIC_ID,
+            "lost": "bigint COMMENT 'offsets that Kafka removed before they were landed, given up; batch is -1 then'",
         },
     ),
     "ops.daily_quality": Table(
         grain="one row per day of arrival, event type, measure and column",
-        job="ops.daily_quality",
         columns={
             "day": "date COMMENT 'UTC day of received_at'",
             "event_type": "string COMMENT 'unknown where no type of the contract could be read'",
@@ -34,7 +35,6 @@ TABLES: dict[str, Table] = {
     ),
     "ops.alerts": Table(
         grain="one row per finding: a day, event type, measure and column, and the rule it breaks",
-        job="ops.alerts",
         columns={
             "alert_id": "string COMMENT 'made of day, type, measure, column and rule'",
             "day": "date",

@@ -1,6 +1,6 @@
 """What was rejected, and why."""
 
-from expectations.schemas.table import OF_A_LANDING, SOURCE_OF_A_MESSAGE, Table, stats_on
+from expectations.schemas.table import OF_A_LANDING, SOURCE_OF_A_MESSAGE, TOPIC_ID, Table, stats_on
 
 TABLES: dict[str, Table] = {
     "quarantine.events": Table(
@@ -16,6 +16,8 @@ TABLES: dict[str, Table] = {
             "reasons": "array<string> COMMENT 'every rule the message breaks, as field: what is wrong'",
             "contract_version": "int COMMENT 'of the contract that it was judged by'",
             "state": "string COMMENT 'open, replayed or discarded'",
+            "size_bytes": "int COMMENT 'of the message as it came'",
+            **TOPIC_ID,
         },
         properties=stats_on("partition", "offset", "received_at", "event_type", "state"),
     ),

@@ -1,21 +1,23 @@
 """What is valid, unique and typed."""
 
-from expectations.contract import contract, payload_type
-from expectations.schemas.table import SOURCE_OF_A_MESSAGE, WHILE_VALID, Table, stats_on
+from expectations.contract import committed_contract, payload_type
+from expectations.schemas.table import REBUILD, RUN, SOURCE_OF_A_MESSAGE, TOPIC_ID, WHILE_VALID, Table, stats_on
 from expectations.source_contract import source_contract
+
+IDENTIFIERS = {
+    "user_id": "string COMMENT 'as it came, as the other ids: whose they are jobs/people says'",
+    "anonymous_id": "string",
+    "device_id": "string",
+}
 
 CONTEXT = (
     "struct<device_type: string, os: string, country: string, language: string, referrer: string, "
     "campaign: string, page: string, ip: string, ip_network: string, user_agent: string, source: string>"
 )
 
-PURPOSES = ("analytics", "personalisation", "marketing")
-"""What the contract lets a person allow."""
-
 TABLES: dict[str, Table] = {
     "silver.events": Table(
         grain="one row per valid event, by event_id",
-        job="silver.events",
         columns={
             "event_id": "string",
             "event_type": "string",
@@ -27,12 +29,13 @@ TABLES: dict[str, Table] = {
             "session_id": "string",
             "consent": "struct<analytics: boolean, personalisation: boolean, marketing: boolean>",
             "context": CONTEXT,
-            "payload": payload_type(contract()),
-            "extra": "map<string, string> COMMENT 'fields the contract does not know, as JSON text'",
+            "payload": payload_type(committed_contract()),
+            "extra": "map<string, string> COMMENT 'fields that the contract does not know by their path, text or JSON'",
             **SOURCE_OF_A_MESSAGE,
             "event_date": "date COMMENT 'the day of occurred_at'",
             "is_late": "boolean COMMENT 'it arrived streaming.late_hours or more after it occurred'",
             "event_hash": "bigint COMMENT 'xxhash64 of event_id, by which it is kept unique'",
+            **TOPIC_ID,
         },
         properties={
             **stats_on("event_type", "occurred_at", "partition", "offset", "received_at", "event_date"),
@@ -42,17 +45,18 @@ TABLES: dict[str, Table] = {
     ),
     "silver.interactions": Table(
         grain="one row per event and item",
-        job="silver.interactions",
+        mended_by=REBUILD,
         columns={
             "event_id": "string",
             "event_type": "string",
-            "person_id": "string COMMENT 'user_id, or anonymous_id before the visitor is known'",
+            **IDENTIFIERS,
             "item_id": "string",
             "occurred_at": "timestamp",
             "event_date": "date",
             "quantity": "double",
             "amount": "double COMMENT 'paid for the line, or the price shown'",
             "discount": "double",
+            "stars": "double COMMENT 'of a rating'",
             "order_id": "string",
             "store_id": "string",
             "source": "string COMMENT 'derived for generated events, null for real ones'",
@@ -60,35 +64,33 @@ TABLES: dict[str, Table] = {
     ),
     "silver.catalog": Table(
         grain="one row per product and time in which the catalogue said so",
-        job="silver.catalog",
         columns={**source_contract("catalog").columns, **WHILE_VALID},
         properties=stats_on("valid_from", "valid_to"),
     ),
     "silver.crm": Table(
         grain="one row per customer and time in which the CRM said so",
-        job="silver.crm",
         columns={**source_contract("crm").columns, **WHILE_VALID},
         properties=stats_on("valid_from", "valid_to"),
     ),
     "silver.consents": Table(
         grain="one row per event and purpose on which it says something",
-        job="silver.consents",
+        mended_by=REBUILD,
         columns={
-            "person_id": "string COMMENT 'user_id, or anonymous_id before the visitor is known'",
+            "event_id": "string",
+            **IDENTIFIERS,
             "purpose": "string COMMENT 'analytics, personalisation or marketing'",
             "is_granted": "boolean",
             "said_by": "string COMMENT 'person: in a consent event; client: its copy, sent with another event'",
-            "valid_from": "timestamp COMMENT 'when it was said'",
+            "valid_from": "timestamp COMMENT 'when it was said, or taken where it says later'",
             "recorded_at": "timestamp COMMENT 'when the broker took it'",
             "source": "string COMMENT 'where the person said it, such as banner'",
             "text_version": "string COMMENT 'of the text that the person was shown'",
-            "event_id": "string",
         },
         properties=stats_on("purpose", "said_by", "valid_from", "recorded_at"),
     ),
     "silver.items": Table(
         grain="one row per item: the catalogue, and items sold that it does not know",
-        job="silver.items",
+        mended_by=RUN,
         columns={
             "item_id": "string",
             "name": "string COMMENT 'readable: product type, brand and size'",
@@ -101,10 +103,11 @@ TABLES: dict[str, Table] = {
         },
     ),
     "silver.people": Table(
-        grain="one row per person who sent an event or stands in the CRM",
-        job="silver.people",
+        grain="one row per pair of user_id and anonymous_id that sent an event, and per customer of the CRM",
+        mended_by=RUN,
         columns={
-            "person_id": "string",
+            "user_id": "string",
+            "anonymous_id": "string",
             "first_seen": "timestamp",
             "last_seen": "timestamp",
             "events": "bigint",

@@ -5,15 +5,19 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Table:
-    """What must be true of one Delta table. `grain` says what one row means. `grows`: the columns that are structs
-    whose fields the contract's later versions add to and widen; the table's own type counts, not the one here."""
+    """What must be true of one Delta table. `grain` says what one row means. `job`: the one that writes it, where that
+    is not the job of its name. `grows`: the columns that are structs whose fields the contract's later versions add to
+    and widen; the table's own type counts, not the one here. `renamed`: column -> the name it had in a release before.
+    `mended_by`: the command that makes the table anew, of what others hold, where it is of another release."""
 
     grain: str
-    job: str
     columns: dict[str, str]
+    job: str = ""
     partition_by: tuple[str, ...] = ()
     properties: dict[str, str] = field(default_factory=dict)
     grows: tuple[str, ...] = ()
+    renamed: dict[str, str] = field(default_factory=dict)
+    mended_by: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -35,6 +39,11 @@ SOURCE_OF_A_MESSAGE = {
     "offset": "bigint",
     "received_at": "timestamp COMMENT 'when the broker took the message'",
 }
+
+REBUILD = "lakehouse streams rebuild"
+RUN = "lakehouse run"
+
+TOPIC_ID = {"topic_id": "string COMMENT 'by which a topic made anew is told from the one before; null: not noted'"}
 
 OF_A_LANDING = {
     "landing": "bigint COMMENT 'counts up from 1; ops.landings says what it was'",

@@ -9,7 +9,7 @@ import great_expectations.expectations as gxe
 from great_expectations import ExpectationSuite
 
 from expectations.custom_expectations import ExpectColumnsToBe
-from expectations.gate import MissingSuite
+from expectations.errors import MissingSuite
 from expectations.schemas import TABLES
 from expectations.suites import bronze, gold, ops, silver
 from expectations.suites.parts import Expectations
@@ -27,29 +27,11 @@ def suite_for(name: str) -> ExpectationSuite:
     return ExpectationSuite(name=name, expectations=[*of_every_table, *SUITES[name]()])
 
 
+_LAYERS = (bronze, silver, gold, ops)
 SUITES: dict[str, Callable[[], Expectations]] = {
-    "bronze.events": bronze.bronze_events,
-    "bronze.catalog": bronze.bronze_catalog,
-    "bronze.crm": bronze.bronze_crm,
-    "silver.events": silver.silver_events,
-    "silver.interactions": silver.silver_interactions,
-    "silver.catalog": silver.silver_catalog,
-    "silver.crm": silver.silver_crm,
-    "silver.consents": silver.silver_consents,
-    "silver.items": silver.silver_items,
-    "silver.people": silver.silver_people,
-    "quarantine.events": silver.quarantine_events,
-    "quarantine.sources": silver.quarantine_sources,
-    "gold.ratings": gold.gold_ratings,
-    "gold.features": gold.gold_features,
-    "gold.segments": gold.gold_segments,
-    "gold.profiles": gold.gold_profiles,
-    "gold.person_factors": gold.gold_person_factors,
-    "gold.item_factors": gold.gold_item_factors,
-    "gold.recommendations": gold.gold_recommendations,
-    "gold.fallbacks": gold.gold_fallbacks,
-    "ops.ledger": ops.ops_ledger,
-    "ops.landings": ops.ops_landings,
-    "ops.daily_quality": ops.ops_daily_quality,
-    "ops.alerts": ops.ops_alerts,
+    name: getattr(layer, name.replace(".", "_"))
+    for name in TABLES
+    for layer in _LAYERS
+    if hasattr(layer, name.replace(".", "_"))
 }
+"""By the table's name what its function, called layer_table, expects."""

@@ -5,7 +5,7 @@ from expectations.suites.parts import Expectations, grain, least, required, row
 
 def bronze_events() -> Expectations:
     return [
-        *grain("topic", "partition", "offset"),
+        *grain("topic", "topic_id", "partition", "offset", may_be_null=("topic_id",)),
         *required("received_at", "received_date"),
         *[least(column, 0) for column in ("partition", "offset")],
         row("received_date = to_date(received_at)"),

@@ -10,11 +10,12 @@ STATES = ("unsent", "sent", "recorded")
 
 def ops_ledger() -> Expectations:
     return [
-        *grain("topic", "partition", "first_offset", "batch"),
+        *grain("topic", "topic_id", "partition", "first_offset", "batch", may_be_null=("topic_id",)),
         *required("last_offset", *COUNTS),
         *[least(column, 0) for column in ("partition", "first_offset", *COUNTS)],
         row("received = kept + quarantined + duplicate + refused"),
-        row("received BETWEEN 1 AND last_offset - first_offset + 1"),
+        row("lost > 0 OR received BETWEEN 1 AND last_offset - first_offset + 1"),
+        row("lost = 0 OR (received = 0 AND lost = last_offset - first_offset + 1)"),
     ]
 
 

@@ -15,8 +15,8 @@ FIRST_DAY = datetime.fromisoformat(EARLIEST).replace(tzinfo=UTC)
 LARGEST = sys.float_info.max  # Spark orders infinity and NaN above it, so a maximum also refuses those two
 
 
-def grain(*key: str) -> Expectations:
-    return [ExpectKeyToBeUnique(key=list(key)), *required(*key)]
+def grain(*key: str, may_be_null: tuple[str, ...] = ()) -> Expectations:
+    return [ExpectKeyToBeUnique(key=list(key)), *required(*[column for column in key if column not in may_be_null])]
 
 
 def required(*columns: str) -> Expectations:

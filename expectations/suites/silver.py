@@ -1,25 +1,24 @@
 """Suites of what is valid, unique and typed, and of what was rejected."""
 
-from expectations.contract import LATEST_AFTER_ARRIVAL, contract
+from expectations.contract import LATEST_AFTER_ARRIVAL, PURPOSES, committed_contract
 from expectations.custom_expectations import ExpectKeyToBeUnique
-from expectations.schemas.silver import PURPOSES
 from expectations.suites.parts import Expectations, grain, least, one_of, required, row, since_2000
 
 OF_AN_ITEM = ("purchase", "product_view", "add_to_cart", "remove_from_cart", "add_to_wishlist", "rating")
+NAMED = "user_id IS NOT NULL OR anonymous_id IS NOT NULL"
 STATES = ("open", "replayed", "discarded")
 
 
 def silver_events() -> Expectations:
-    rules = contract()
     return [
         *grain("event_id"),
         *required("event_type", "schema_version", "occurred_at", "payload", "topic", "partition", "offset"),
         *required("received_at", "event_date", "is_late", "event_hash"),
-        one_of("event_type", tuple(rules.payloads)),
+        one_of("event_type", committed_contract().event_types),
         least("schema_version", 1),
         *since_2000("occurred_at"),
         *[least(column, 0) for column in ("partition", "offset")],
-        row("user_id IS NOT NULL OR anonymous_id IS NOT NULL"),
+        row(NAMED),
         row(f"occurred_at <= received_at + INTERVAL {LATEST_AFTER_ARRIVAL}"),
         row("event_date = to_date(occurred_at)"),
     ]
@@ -28,7 +27,8 @@ def silver_events() -> Expectations:
 def silver_interactions() -> Expectations:
     return [
         *grain("event_id", "item_id"),
-        *required("event_type", "person_id", "occurred_at", "event_date"),
+        *required("event_type", "occurred_at", "event_date"),
+        row(NAMED),
         one_of("event_type", OF_AN_ITEM),
         *since_2000("occurred_at"),
         *[least(column, 0) for column in ("quantity", "amount", "discount")],
@@ -48,11 +48,12 @@ def silver_crm() -> Expectations:
 def silver_consents() -> Expectations:
     return [
         *grain("event_id", "purpose"),
-        *required("person_id", "is_granted", "said_by", "valid_from", "recorded_at"),
+        *required("is_granted", "said_by", "valid_from", "recorded_at"),
+        row(NAMED),
         one_of("purpose", PURPOSES),
         one_of("said_by", ("person", "client")),
         *since_2000("valid_from"),
-        row(f"valid_from <= recorded_at + INTERVAL {LATEST_AFTER_ARRIVAL}"),
+        row("valid_from <= recorded_at"),
         row("said_by = 'person' OR (source IS NULL AND text_version IS NULL)"),
     ]
 
@@ -63,7 +64,8 @@ def silver_items() -> Expectations:
 
 def silver_people() -> Expectations:
     return [
-        *grain("person_id"),
+        *grain("user_id", "anonymous_id", may_be_null=("user_id", "anonymous_id")),
+        row(NAMED),
         *required("events"),
         least("events", 0),
         *since_2000("first_seen", "last_seen"),
@@ -74,7 +76,7 @@ def silver_people() -> Expectations:
 
 def quarantine_events() -> Expectations:
     return [
-        *grain("topic", "partition", "offset"),
+        *grain("topic", "topic_id", "partition", "offset", may_be_null=("topic_id",)),
         *required("received_at", "reasons", "contract_version", "state"),
         one_of("state", STATES),
         row("size(reasons) > 0 AND forall(reasons, reason -> reason IS NOT NULL)"),

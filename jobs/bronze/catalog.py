@@ -3,16 +3,18 @@
 Rejected rows go to quarantine.sources.
 """
 
-from jobs import job
-from jobs.settings.loading import Settings
+from jobs.job import Job, Options, submit
+from jobs.lake.lake import Lake
 from jobs.sources import landing
 
 TABLE = "bronze.catalog"
 
 
-def main(settings: Settings, options: job.Options) -> None:
-    landing.land("catalog", settings, options.as_of)
+def main(lake: Lake, options: Options) -> None:
+    landing.land(lake, "catalog", options.as_of)
 
+
+JOB = Job(TABLE, main, reads=("sources.catalog",), before=landing.require_secrets)
 
 if __name__ == "__main__":
-    job.submit(main)
+    submit(JOB)

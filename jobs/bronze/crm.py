@@ -3,16 +3,24 @@
 Rejected rows go to quarantine.sources.
 """
 
-from jobs import job
-from jobs.settings.loading import Settings
+from jobs.job import Job, Options, submit
+from jobs.lake.lake import Lake
 from jobs.sources import landing
 
 TABLE = "bronze.crm"
 
 
-def main(settings: Settings, options: job.Options) -> None:
-    landing.land("crm", settings, options.as_of)
+def main(lake: Lake, options: Options) -> None:
+    landing.land(lake, "crm", options.as_of)
 
+
+JOB = Job(
+    TABLE,
+    main,
+    reads=("sources.crm",),
+    also_writes=("quarantine.sources", "ops.landings"),
+    before=landing.require_secrets,
+)
 
 if __name__ == "__main__":
-    job.submit(main)
+    submit(JOB)

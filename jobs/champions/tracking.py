@@ -5,10 +5,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib import resources
 
-from pyspark.sql import SparkSession
-
 from jobs.errors import OperatorError
 from jobs.lake import tables
+from jobs.lake.lake import Lake
 from jobs.settings.loading import Settings
 from models import registry
 from models.registry import Origin, Registry, Version
@@ -23,17 +22,22 @@ def registry_of(settings: Settings) -> Registry:
     return Registry(uri, settings.mlflow.experiment)
 
 
+def champion_if_any(settings: Settings, name: str) -> Version | None:
+    """The champion of that name, None when none was promoted yet."""
+    return registry.resolve(registry_of(settings), name, registry.CHAMPION)
+
+
 def champion(settings: Settings, name: str) -> Version:
     """The champion of that name. Raises OperatorError when none was promoted yet."""
-    found = registry.resolve(registry_of(settings), name, registry.CHAMPION)
+    found = champion_if_any(settings, name)
     if found is None:
         raise OperatorError(f"no champion of model {name} yet; train one with: lakehouse run train.{name}")
     return found
 
 
-def origin(spark: SparkSession, settings: Settings, names: Iterable[str], until: datetime) -> Origin:
+def origin(lake: Lake, names: Iterable[str], until: datetime) -> Origin:
     """The Delta versions of the tables as they are now, this code's commit, and the data's last instant."""
-    return Origin(tables.versions(spark, names), commit(settings), "", until.astimezone(UTC).isoformat())
+    return Origin(tables.versions(lake, names), commit(lake.settings), "", until.astimezone(UTC).isoformat())
 
 
 def commit(settings: Settings) -> str:

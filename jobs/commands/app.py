@@ -3,7 +3,6 @@
 import json
 import logging
 from dataclasses import asdict, fields
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,15 +13,17 @@ from rich.logging import RichHandler
 from rich.table import Table
 from typer.core import TyperGroup
 
-from expectations.contract import ContractError
-from expectations.gate import GateFailed
-from jobs import job
-from jobs.commands.flags import AsOf, Env, Json
+from expectations.errors import GateFailed
+from expectations.nodes import ContractError
+from jobs.commands.flags import Env, Json
+from jobs.commands.jobs import list_jobs, run
 from jobs.commands.keys import app as keys
 from jobs.commands.maintain import maintain
 from jobs.commands.quality import app as quality
 from jobs.commands.quarantine import app as quarantine
+from jobs.commands.streams import app as streams
 from jobs.errors import OperatorError
+from jobs.job import moment
 from jobs.settings import loading as settings
 from models.errors import ModelError
 
@@ -89,11 +90,11 @@ def down(env: Env = "local") -> None:
 @app.command()
 def status(env: Env = "local", as_json: Json = False) -> None:
     """Show whether the broker and Redis answer, and what became of the messages. Exit 1 when one does not answer."""
-    from jobs.ledger.message_counts import standing
+    from jobs.ledger.message_counts import message_counts
     from jobs.local import services
 
     chosen = settings.load(env)
-    found, messages = services.status(chosen), standing(chosen)
+    found, messages = services.status(chosen), message_counts(chosen)
     if as_json:
         told = {"services": [asdict(service) for service in found], "messages": messages and asdict(messages)}
         typer.echo(json.dumps(told))
@@ -111,22 +112,6 @@ def status(env: Env = "local", as_json: Json = False) -> None:
 
 
 @app.command()
-def run(
-    jobs: Annotated[list[str], typer.Argument(help="One or more, in order: " + ", ".join(job.names()))],
-    env: Env = "local",
-    as_of: AsOf = "",
-    continuous: Annotated[bool, typer.Option(help="A stream stays and waits for more.")] = False,
-    tables: Annotated[str, typer.Option(help="For quality.gate: tables, separated by commas.")] = "",
-) -> None:
-    """Run jobs in one Spark session, each in its turn."""
-    mains = [job.main_of(name) for name in jobs]
-    chosen = settings.load(env)
-    at = job.moment(as_of) if as_of else datetime.now(UTC)
-    for main in mains:
-        main(chosen, job.Options(at, continuous, tuple(filter(None, tables.split(",")))))
-
-
-@app.command()
 def demo(env: Env = "local", households: Households = None) -> None:
     """A real retailer's year, from Kafka to a recommendation read back from Redis."""
     from jobs.local import demo
@@ -135,7 +120,7 @@ def demo(env: Env = "local", households: Households = None) -> None:
 
 
 @app.command()
-def replay(
+def simulate(
     speed: Annotated[str, typer.Option(help="How many seconds of shop time pass in one: 60x, 3600x.")] = "60x",
     start: Annotated[str, typer.Option("--from", help="Begin at this moment of 2017, ISO 8601.")] = "",
     households: Households = None,
@@ -148,12 +133,12 @@ def replay(
     from jobs.local.shop import journey, producer
 
     factor = producer.parse_speed(speed)
-    begin = job.moment(start) if start else None
+    begin = moment(start) if start else None
     chosen = settings.load(env)
     services.up(chosen)
     services.ensure_topic(chosen)
     with Progress(console=console) as progress:
-        sent = producer.replay(chosen, journey.messages(households, chosen.local.seed), factor, begin, progress)
+        sent = producer.simulate(chosen, journey.messages(households, chosen.local.seed), factor, begin, progress)
     console.print(f"{sent.sent:,} messages in {sent.seconds:.0f} s")
 
 
@@ -165,9 +150,9 @@ def recommend(
     as_json: Json = False,
 ) -> None:
     """Read what a page would show this person, from Redis alone."""
-    from jobs.serve import page
+    from jobs.serve.recommended import recommended
 
-    found = page.recommended(settings.load(env).redis, person, segment)
+    found = recommended(settings.load(env).redis, person, segment)
     if as_json:
         typer.echo(json.dumps(asdict(found)))
         return
@@ -183,18 +168,18 @@ def recommend(
 @app.command()
 def reconcile(env: Env = "local", as_json: Json = False) -> None:
     """Count again, from Kafka and the tables, what became of every offset; exit 1 where ops.ledger differs."""
-    from jobs.lake.session import spark_for
+    from jobs.lake.session import open_lake
     from jobs.ledger import reconcile
+    from jobs.ledger.accounts import Account
 
-    chosen = settings.load(env)
-    balance = reconcile.reconcile(spark_for("ledger.reconcile", chosen), chosen)
+    balance = reconcile.reconcile(open_lake("ledger.reconcile", settings.load(env)))
     if as_json:
         typer.echo(json.dumps(asdict(balance)))
     else:
-        names = [one.name for one in fields(reconcile.Account)[2:]]
+        names = [one.name for one in fields(Account)[3:]]
         table = Table("partition", *names, box=box.SIMPLE, pad_edge=False, collapse_padding=True)
         for account in balance.accounts:
-            topic, partition, *counts = asdict(account).values()
+            topic, _, partition, *counts = asdict(account).values()
             table.add_row(f"{topic}-{partition}", *[f"{count:,}" for count in counts])
         console.print(table)
     reconcile.require(balance)
@@ -205,6 +190,9 @@ app.add_typer(contract, name="contract")
 app.add_typer(quarantine, name="quarantine")
 app.add_typer(keys, name="keys")
 app.add_typer(quality, name="quality")
+app.add_typer(streams, name="streams")
+app.command()(run)
+app.command(name="jobs")(list_jobs)
 app.command()(maintain)
 
 

@@ -34,12 +34,11 @@ def rotate(
     set it, let the streams read what there is, and stop them. Safe to interrupt and to repeat: only rows with an
     older token are rewritten.
     """
-    from jobs.lake.session import spark_for
+    from jobs.lake.session import open_lake
     from jobs.privacy.rotate import rotate
 
-    chosen = settings.load(env)
     with console.status("rewriting rows with older tokens"):
-        found = rotate(spark_for("keys", chosen), chosen, dry_run)
+        found = rotate(open_lake("keys", settings.load(env)), dry_run)
     if as_json:
         typer.echo(json.dumps(found))
         return

@@ -28,19 +28,19 @@ def maintain(
 
     May run beside the streams and be stopped at any instant; run again, it carries on.
     """
-    from jobs.lake.session import spark_for
+    from jobs.lake.session import open_lake
     from jobs.maintenance import upkeep
 
     chosen = settings.load(env)
     if not allow_short:
-        upkeep.require_safe(chosen.maintenance)
-    spark = spark_for("ops.maintain", chosen)
+        upkeep.require_safe(chosen)
+    lake = open_lake("ops.maintain", chosen)
     # Delta prints what it deletes, where --json prints.
-    system = spark._jvm.java.lang.System  # type: ignore[union-attr]
+    system = lake.spark._jvm.java.lang.System  # type: ignore[union-attr]
     system.setOut(system.err)
     work = upkeep.due if dry_run else upkeep.keep
-    names = upkeep.chosen(spark, chosen.maintenance, table or ())
-    done = [asdict(work(spark, name, upkeep.plan(chosen.maintenance, name))) for name in names]
+    names = upkeep.chosen(lake, table or ())
+    done = [asdict(work(lake, name, upkeep.plan(chosen.maintenance, name))) for name in names]
     if as_json:
         typer.echo(json.dumps(done))
         return

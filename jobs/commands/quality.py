@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pyspark.sql import SparkSession
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -14,6 +13,7 @@ from rich.table import Table
 from jobs import job
 from jobs.commands.flags import Env, Json
 from jobs.errors import OperatorError
+from jobs.lake.lake import Lake
 from jobs.settings import loading as settings
 
 app = typer.Typer(no_args_is_help=True, help="Days measured and judged; what the gate found, as pages.")
@@ -32,10 +32,9 @@ def measure(since: Since = "", until: Until = "", env: Env = "local") -> None:
     first, last = _day(since) or _day(until) or yesterday, _day(until) or yesterday
     if first > last:
         raise OperatorError(f"no day from {first} to {last}; give --since the earlier one")
-    chosen = settings.load(env)
-    spark = _spark(chosen)
+    lake = _lake(env)
     for number in range((last - first).days + 1):
-        daily_quality.measure(spark, first + timedelta(days=number), chosen.watch)
+        daily_quality.measure(lake, first + timedelta(days=number))
 
 
 @app.command()
@@ -49,7 +48,7 @@ def alerts(
     from jobs.lake import tables
 
     first = _day(since)
-    found = tables.read(_spark(settings.load(env)), "ops.alerts")
+    found = tables.read(_lake(env), "ops.alerts")
     found = found if first is None else found.where(found["day"] >= first)
     rows = found.orderBy(found["day"].desc(), "alert_id").limit(most).collect()
     if as_json:
@@ -71,19 +70,18 @@ def docs(
     from expectations import data_docs
     from jobs.watch.last_checks import last_checks
 
-    chosen = settings.load(env)
-    checks = last_checks(_spark(chosen))
-    console.print(f"wrote {data_docs.write(checks, (to or chosen.home / 'data_docs').absolute())}", soft_wrap=True)
+    lake = _lake(env)
+    checks = last_checks(lake)
+    console.print(
+        f"wrote {data_docs.write(checks, (to or lake.settings.home / 'data_docs').absolute())}", soft_wrap=True
+    )
 
 
-def _spark(chosen: settings.Settings) -> SparkSession:
-    from jobs.lake.session import spark_for
+def _lake(env: str) -> Lake:
+    from jobs.lake.session import open_lake
 
-    return spark_for("quality", chosen)
+    return open_lake("quality", settings.load(env))
 
 
 def _day(text: str) -> date | None:
-    try:
-        return job.moment(text).date() if text else None
-    except ValueError:
-        raise OperatorError(f"{text!r} is not a day; write it as 2026-03-01") from None
+    return job.moment(text).date() if text else None

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 
 import typer
-from pyspark.sql import Row, SparkSession
+from pyspark.sql import Row
 from rich import box
 from rich.console import Console
 from rich.markup import escape
@@ -15,6 +15,7 @@ from rich.table import Table
 from jobs import job
 from jobs.commands.flags import Env, Json
 from jobs.errors import OperatorError
+from jobs.lake.lake import Lake
 from jobs.quarantine import review
 from jobs.quarantine.review import Choice
 from jobs.settings import loading as settings
@@ -40,7 +41,7 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """Count the messages by event type and reason; one with two reasons counts for both."""
-    rows = review.counted(review.chosen(_spark(env), _choice(reason, event_type, since, until, state)))
+    rows = review.counted(review.chosen(_lake(env), _choice(reason, event_type, since, until, state)))
     if as_json:
         _print_json(rows)
         return
@@ -63,7 +64,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show messages whole, with every reason and where they stand in Kafka; the earliest first."""
-    rows = review.shown(review.chosen(_spark(env), _choice(reason, event_type, since, until, state)), most)
+    rows = review.shown(review.chosen(_lake(env), _choice(reason, event_type, since, until, state)), most)
     if as_json:
         _print_json(rows)
         return
@@ -90,11 +91,11 @@ def discard(
     """Mark open messages as discarded: they stay where they are, and are not replayed. Safe to repeat."""
     _require_one(reason, event_type, since, until, everything)
     choice = _choice(reason, event_type, since, until, "open")
-    spark = _spark(env)
+    lake = _lake(env)
     if dry_run:
-        console.print(f"{review.chosen(spark, choice).count():,} messages would be discarded")
+        console.print(f"{review.chosen(lake, choice).count():,} messages would be discarded")
     else:
-        console.print(f"{review.discard(spark, choice):,} messages discarded")
+        console.print(f"{review.discard(lake, choice):,} messages discarded")
 
 
 @app.command()
@@ -114,11 +115,10 @@ def replay(
     silver.events must not run meanwhile: a table has one writer.
     """
     _require_one(reason, event_type, since, until, everything)
-    chosen = settings.load(env)
     from jobs.quarantine.replay import replay
 
     with console.status("judging the messages again"):
-        found = replay(_spark(env), chosen, _choice(reason, event_type, since, until, "open"), dry_run)
+        found = replay(_lake(env), _choice(reason, event_type, since, until, "open"), dry_run)
     if as_json:
         typer.echo(json.dumps(dataclasses.asdict(found)))
         return
@@ -139,16 +139,13 @@ def _choice(reason: str, event_type: str, since: str, until: str, state: str) ->
 
 
 def _moment(text: str) -> datetime | None:
-    try:
-        return job.moment(text) if text else None
-    except ValueError:
-        raise OperatorError(f"{text!r} is not a moment; write it as 2026-03-01 or 2026-03-01T10:15:00Z") from None
+    return job.moment(text) if text else None
 
 
-def _spark(env: str) -> SparkSession:
-    from jobs.lake.session import spark_for
+def _lake(env: str) -> Lake:
+    from jobs.lake.session import open_lake
 
-    return spark_for("quarantine", settings.load(env))
+    return open_lake("quarantine", settings.load(env))
 
 
 def _print_json(rows: list[Row]) -> None:

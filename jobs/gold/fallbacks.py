@@ -7,12 +7,11 @@ of weights as in gold.ratings, so it fades with age.
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from jobs import job
 from jobs.gold.ratings import as_ratings
+from jobs.job import Job, Options, submit
 from jobs.lake import tables
-from jobs.lake.session import spark_for
-from jobs.people.consent import consented
-from jobs.settings.loading import Settings
+from jobs.lake.lake import Lake
+from jobs.people.personal import personal
 
 TABLE = "gold.fallbacks"
 EVERYONE = "everyone"
@@ -33,13 +32,14 @@ def as_fallbacks(ratings: DataFrame, segments: DataFrame, n: int) -> DataFrame:
     )
 
 
-def main(settings: Settings, options: job.Options) -> None:
-    spark = spark_for(TABLE, settings)
-    interactions = consented(tables.read(spark, "silver.interactions"), "analytics", options.as_of)
-    ratings = as_ratings(interactions, settings.ratings, options.as_of)
-    segments = tables.read(spark, "gold.segments")
-    tables.overwrite(as_fallbacks(ratings, segments, settings.recommendations.discover), TABLE)
+def main(lake: Lake, options: Options) -> None:
+    interactions = personal(lake, "silver.interactions", "analytics", options.as_of)
+    ratings = as_ratings(interactions, lake.settings.ratings, options.as_of)
+    segments = tables.read(lake, "gold.segments")
+    tables.overwrite(lake, TABLE, as_fallbacks(ratings, segments, lake.settings.recommendations.discover))
 
+
+JOB = Job(TABLE, main, reads=("silver.interactions", "silver.consents", "gold.segments"))
 
 if __name__ == "__main__":
-    job.submit(main)
+    submit(JOB)

@@ -5,19 +5,21 @@ from datetime import datetime
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs import job
+from jobs.gold.ratings import is_purchase
+from jobs.job import Job, Options, submit
 from jobs.lake import tables
-from jobs.lake.session import spark_for
-from jobs.people.consent import consented
-from jobs.settings.loading import Settings
+from jobs.lake.lake import Lake
+from jobs.people.personal import personal
 
 TABLE = "gold.features"
 SECONDS_A_DAY = 86_400.0
+DEPARTMENTS = 8
+NUMBERS = ("recency_days", "baskets", "lines", "spend", "mean_basket", "items", "discount_share")
 
 
 def as_features(interactions: DataFrame, items: DataFrame, as_of: datetime) -> DataFrame:
     """Purchases before `as_of` as one row per person."""
-    bought = interactions.where((F.col("event_type") == "purchase") & (F.col("occurred_at") < F.lit(as_of)))
+    bought = interactions.where(is_purchase() & (F.col("occurred_at") < F.lit(as_of)))
     bought = bought.join(items.select("item_id", "department"), "item_id", "left").fillna("UNKNOWN", ["department"])
     by_department = bought.groupBy("person_id", "department").agg(
         F.sum("amount").alias("spend"),
@@ -49,11 +51,28 @@ def as_features(interactions: DataFrame, items: DataFrame, as_of: datetime) -> D
     )
 
 
-def main(settings: Settings, options: job.Options) -> None:
-    spark = spark_for(TABLE, settings)
-    interactions = consented(tables.read(spark, "silver.interactions"), "personalisation", options.as_of)
-    tables.overwrite(as_features(interactions, tables.read(spark, "silver.items"), options.as_of), TABLE)
+def as_numbers(features: DataFrame, departments: list[str]) -> DataFrame:
+    """Rows of gold.features as person_id and numeric columns, a `dept_x` for the share of each department."""
+    shares = [
+        F.coalesce(F.col("departments")[name], F.lit(0.0)).alias("dept_" + name.lower().replace(" ", "_"))
+        for name in departments
+    ]
+    return features.select("person_id", *NUMBERS, *shares)
 
+
+def largest_departments(features: DataFrame) -> list[str]:
+    """The departments with the largest mean share of spend, largest first, ties by name."""
+    shares = features.select(F.explode("departments").alias("department", "share")).groupBy("department")
+    rows = shares.agg(F.sum("share").alias("share")).orderBy(F.desc("share"), "department").limit(DEPARTMENTS)
+    return [row["department"] for row in rows.collect()]
+
+
+def main(lake: Lake, options: Options) -> None:
+    interactions = personal(lake, "silver.interactions", "personalisation", options.as_of)
+    tables.overwrite(lake, TABLE, as_features(interactions, tables.read(lake, "silver.items"), options.as_of))
+
+
+JOB = Job(TABLE, main, reads=("silver.interactions", "silver.consents", "silver.items"))
 
 if __name__ == "__main__":
-    job.submit(main)
+    submit(JOB)

@@ -3,17 +3,25 @@
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs import job
+from jobs.job import Job, Options, submit
 from jobs.lake import tables
-from jobs.lake.session import spark_for
-from jobs.people.consent import consented
-from jobs.settings.loading import Settings
+from jobs.lake.lake import Lake
+from jobs.people.personal import personal
 
 TABLE = "gold.profiles"
+ATTRIBUTES = ("age", "income", "household_size", "kids_count")
+"""What the CRM says of a customer: the same in each of a person's rows that has it."""
 
 
 def as_profiles(people: DataFrame, features: DataFrame, segments: DataFrame) -> DataFrame:
-    """Everyone in silver.people; what follows from purchases is null for who made none."""
+    """Everyone of `people`, which may have several rows of one person; what follows from purchases is null for who
+    made none."""
+    known = people.groupBy("person_id").agg(
+        F.min("first_seen").alias("first_seen"),
+        F.max("last_seen").alias("last_seen"),
+        F.sum("events").alias("events"),
+        *[F.max(name).alias(name) for name in ATTRIBUTES],
+    )
     shares = F.transform(F.map_entries("departments"), lambda entry: F.struct(entry["value"], entry["key"]))
     shopping = features.select(
         "person_id",
@@ -23,15 +31,16 @@ def as_profiles(people: DataFrame, features: DataFrame, segments: DataFrame) -> 
         F.array_max(shares)["key"].alias("favourite_department"),
     )
     personas = segments.select("person_id", "segment_id", F.col("name").alias("segment"))
-    return people.join(shopping, "person_id", "left").join(personas, "person_id", "left")
+    return known.join(shopping, "person_id", "left").join(personas, "person_id", "left")
 
 
-def main(settings: Settings, options: job.Options) -> None:
-    spark = spark_for(TABLE, settings)
-    people = consented(tables.read(spark, "silver.people"), "personalisation", options.as_of)
-    features, segments = tables.read(spark, "gold.features"), tables.read(spark, "gold.segments")
-    tables.overwrite(as_profiles(people, features, segments), TABLE)
+def main(lake: Lake, options: Options) -> None:
+    people = personal(lake, "silver.people", "personalisation", options.as_of)
+    features, segments = tables.read(lake, "gold.features"), tables.read(lake, "gold.segments")
+    tables.overwrite(lake, TABLE, as_profiles(people, features, segments))
 
+
+JOB = Job(TABLE, main, reads=("silver.people", "silver.consents", "gold.features", "gold.segments"))
 
 if __name__ == "__main__":
-    job.submit(main)
+    submit(JOB)

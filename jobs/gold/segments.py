@@ -3,13 +3,12 @@
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs import job
 from jobs.champions import tracking
+from jobs.gold.features import as_numbers
+from jobs.job import Job, Options, submit
 from jobs.lake import tables
-from jobs.lake.session import spark_for
-from jobs.people.consent import consented
-from jobs.settings.loading import Settings
-from jobs.train.personas import as_numbers
+from jobs.lake.lake import Lake
+from jobs.people.personal import personal
 from models import personas, registry
 from models.personas import PersonasModel
 
@@ -23,14 +22,15 @@ def as_segments(numbers: DataFrame, model: PersonasModel, version: str) -> DataF
     return assigned.withColumn("name", names[F.col("segment_id")]).withColumn("model_version", F.lit(version))
 
 
-def main(settings: Settings, options: job.Options) -> None:
-    spark = spark_for(TABLE, settings)
-    version = tracking.champion(settings, "personas")
-    manifest = registry.manifest(tracking.registry_of(settings), version)
-    features = consented(tables.read(spark, "gold.features"), "personalisation", options.as_of)
+def main(lake: Lake, options: Options) -> None:
+    version = tracking.champion(lake.settings, "personas")
+    manifest = registry.manifest(tracking.registry_of(lake.settings), version)
+    features = personal(lake, "gold.features", "personalisation", options.as_of)
     numbers = as_numbers(features, manifest["departments"])
-    tables.overwrite(as_segments(numbers, personas.from_values(manifest["model"]), version.version), TABLE)
+    tables.overwrite(lake, TABLE, as_segments(numbers, personas.from_values(manifest["model"]), version.version))
 
+
+JOB = Job(TABLE, main, reads=("gold.features", "silver.consents", "models.personas"))
 
 if __name__ == "__main__":
-    job.submit(main)
+    submit(JOB)

@@ -1,8 +1,13 @@
-"""The type of a table's column after rows of a wider or another type came: what it had stays, by name."""
+"""A table's columns beside those that a release, a contract or a frame has: what to add, and what cannot be mended."""
+
+import functools
+from collections.abc import Iterator, Mapping
 
 from pyspark.sql import types as T
 
-from expectations.contract import WIDER
+from expectations.schemas import TABLES
+from expectations.spark_types import WIDER, ddl
+from jobs.errors import OperatorError
 
 
 def widened(own: T.StructType, new: T.StructType) -> T.StructType:
@@ -13,6 +18,65 @@ def widened(own: T.StructType, new: T.StructType) -> T.StructType:
     brought = {field.name: field.dataType for field in new}
     kept = [T.StructField(f.name, _widened(f.dataType, brought.pop(f.name, f.dataType)), True, f.metadata) for f in own]
     return T.StructType([*kept, *[T.StructField(name, type_, True) for name, type_ in brought.items()]])
+
+
+@functools.cache
+def declared(name: str) -> T.StructType:
+    """The columns that this release's table has."""
+    found = T.StructType.fromDDL(TABLES[name].ddl)
+    assert isinstance(found, T.StructType)
+    return found
+
+
+def missing(own: T.StructType, name: str) -> dict[str, str]:
+    """What table `name` has in this release and `own` lacks: column, or path of a field, to its type."""
+    return dict(_missing(own, declared(name), TABLES[name].grows, ""))
+
+
+def difference(own: T.StructType, name: str) -> str | None:
+    """What keeps rows with the columns `own` from being read as table `name`, but for what they lack; None: nothing."""
+    table, wanted = TABLES[name], {field.name: field.dataType for field in declared(name)}
+    former = {old: new for new, old in table.renamed.items()}
+    for field in own:
+        column = former.get(field.name, field.name)
+        if column not in wanted:
+            return f"has the column {field.name}, which this release does not have"
+        if column not in table.grows and (path := _unlike(field.dataType, wanted[column], column)):
+            return f"has {path} as {ddl(field.dataType)}, this release as {ddl(wanted[column])}"
+    return None
+
+
+def check_columns(own: T.StructType, name: str) -> None:
+    """Raises OperatorError where the table was built by a release whose columns are others; it says what mends it."""
+    if (what := difference(own, name)) is not None:
+        command = TABLES[name].mended_by
+        mend = f"make it anew with: {command} {name}" if command else "read it with the release that made it"
+        raise OperatorError(f"table {name} was made by another release: it {what}; {mend}")
+
+
+def _missing(own: T.StructType, wanted: T.StructType, grows: tuple[str, ...], path: str) -> Iterator[tuple[str, str]]:
+    has: Mapping[str, T.DataType] = {field.name: field.dataType for field in own}
+    for field in wanted:
+        here, type_ = f"{path}{field.name}", field.dataType
+        if field.name not in has:
+            yield here, ddl(type_)
+        elif field.name not in grows and isinstance(type_, T.StructType):
+            inner = has[field.name]
+            assert isinstance(inner, T.StructType)
+            yield from _missing(inner, type_, (), f"{here}.")
+
+
+def _unlike(own: T.DataType, wanted: T.DataType, path: str) -> str | None:
+    """The path of the first field that is of another type, or that is not there any more."""
+    if isinstance(own, T.StructType) and isinstance(wanted, T.StructType):
+        types = {field.name: field.dataType for field in wanted}
+        for field in own:
+            below = f"{path}.{field.name}"
+            found = below if field.name not in types else _unlike(field.dataType, types[field.name], below)
+            if found is not None:
+                return found
+        return None
+    return None if own.simpleString() == wanted.simpleString() else path
 
 
 def _widened(own: T.DataType, new: T.DataType) -> T.DataType:

@@ -5,9 +5,9 @@ import sys
 
 from pyspark.sql import SparkSession
 
-from expectations.schemas.silver import PURPOSES
+from jobs.errors import OperatorError
 from jobs.lake import tables
-from jobs.people.consent import DEFAULT
+from jobs.lake.lake import Lake
 from jobs.settings.loading import Settings
 
 # A fit of ALS is one lineage as deep as its iterations; the default stack (1 MiB) overflowed at fifteen.
@@ -17,14 +17,17 @@ OWN_JAVA_OPTIONS = f"{DEEP_STACK} -XX:+UseParallelGC"
 ONE_BLAS_THREAD = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
 
 
-def spark_for(name: str, settings: Settings) -> SparkSession:
-    """The session of this process, with every built table open by name (`spark.table("gold.profiles")`).
+def open_lake(name: str, settings: Settings) -> Lake:
+    """The lake of the settings in this process's Spark session, with every built table open by name
+    (`spark.table("gold.profiles")`). A session is started, called `name`, where none is there.
 
-    Under spark-submit the master and the memory are spark-submit's; else they come from the settings.
+    Under spark-submit the master and the memory are spark-submit's; else they come from the settings. Raises
+    OperatorError when the session that is there was started with other settings.
     """
     running = SparkSession.getActiveSession()
     if running is not None:
-        return running
+        _require_same(running, settings)
+        return Lake(running, settings)
     # ALS solves many small systems: with more than one BLAS thread a fit took 48.6 s instead of 12.8 s.
     os.environ.update(ONE_BLAS_THREAD)
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
@@ -36,8 +39,19 @@ def spark_for(name: str, settings: Settings) -> SparkSession:
             builder = builder.config(key, value)
     spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
-    tables.register(spark)
-    return spark
+    lake = Lake(spark, settings)
+    tables.register(lake)
+    return lake
+
+
+def _require_same(spark: SparkSession, settings: Settings) -> None:
+    for key, wanted in _properties(settings).items():
+        has = spark.conf.get(key, None)
+        if has != wanted:
+            raise OperatorError(
+                f"this process has a Spark session with other settings ({key} is {has}, expected {wanted}):"
+                " end it with spark.stop(), or work in another process"
+            )
 
 
 def _properties(settings: Settings) -> dict[str, str]:
@@ -63,13 +77,12 @@ def _properties(settings: Settings) -> dict[str, str]:
         "spark.databricks.delta.snapshotPartitions": "2",
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
-        tables.ROOT: settings.lake.root,
+        tables.ROOT: settings.lake.root.rstrip("/"),
         # What a new table is made with; `lakehouse maintain` brings older ones up to it.
         **{
             f"spark.databricks.delta.properties.defaults.{key.removeprefix('delta.')}": value
             for key, value in tables.retention(settings.maintenance.keep_hours, settings.maintenance.log_days).items()
         },
-        **{f"{DEFAULT}{purpose}": str(getattr(settings.consent, purpose)).lower() for purpose in PURPOSES},
         "spark.executor.extraJavaOptions": DEEP_STACK,
         **{f"spark.executorEnv.{name}": value for name, value in ONE_BLAS_THREAD.items()},
     }

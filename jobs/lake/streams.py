@@ -1,18 +1,14 @@
-"""Running one stream to its end, or for ever, and reaching what it reads from."""
+"""Running one stream to its end, or for ever."""
 
 import gc
 import logging
-import time
 
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 from pyspark.errors import StreamingQueryException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql.streaming import DataStreamWriter
 
 from jobs.errors import OperatorError
-from jobs.lake import tables
-from jobs.settings.loading import Settings
+from jobs.lake.checkpoints import Checkpoint
 
 log = logging.getLogger(__name__)
 
@@ -21,15 +17,18 @@ class SourceGrew(OperatorError):
     """The table that a stream reads got new fields or a wider type: a stream set up anew reads on where it was."""
 
 
-def run(writer: DataStreamWriter, spark: SparkSession, name: str, settings: Settings, continuous: bool) -> None:
-    """Starts the stream that feeds table `name` and waits: for all there is now, or for ever if continuous.
+def run(name: str, writer: DataStreamWriter, every_seconds: int | None, checkpoint: Checkpoint) -> None:
+    """Starts the stream that feeds table `name` and waits: for all there is now, or for ever where there is a number of
+    seconds from one micro-batch to the next.
 
     Raises OperatorError when the stream fails; the checkpoint stays good, so running it again carries on.
     Raises SourceGrew, which is one, when it fails because its source is a table that has new fields now.
     """
-    seconds = f"{settings.streaming.trigger_seconds} seconds"
-    writer = writer.trigger(processingTime=seconds) if continuous else writer.trigger(availableNow=True)
-    query = writer.queryName(name).option("checkpointLocation", tables.checkpoint(spark, name)).start()
+    if every_seconds is None:
+        writer = writer.trigger(availableNow=True)
+    else:
+        writer = writer.trigger(processingTime=f"{every_seconds} seconds")
+    query = writer.queryName(name).option("checkpointLocation", checkpoint.path).start()
     reported = -1
     try:
         while not query.awaitTermination(1):
@@ -52,21 +51,3 @@ def run(writer: DataStreamWriter, spark: SparkSession, name: str, settings: Sett
 def query_id(batch: DataFrame) -> str:
     """The id of the streaming query whose foreachBatch this is; it lies in the checkpoint and lives with it."""
     return str(batch.sparkSession.sparkContext.getLocalProperty("sql.streaming.queryId"))
-
-
-def require_topic(settings: Settings) -> None:
-    """Raises OperatorError unless the brokers answer and hold the topic, within settings.kafka.connect_seconds."""
-    kafka = settings.kafka
-    admin = AdminClient({"bootstrap.servers": kafka.bootstrap, "log_level": 0})
-    until = time.monotonic() + kafka.connect_seconds
-    try:
-        topics = admin.list_topics(timeout=kafka.connect_seconds).topics
-        while kafka.topic not in topics and time.monotonic() < until - kafka.connect_seconds + 3:
-            time.sleep(0.2)  # a topic just made is not at once in the metadata
-            topics = admin.list_topics(timeout=max(0.1, until - time.monotonic())).topics
-    except KafkaException:
-        raise OperatorError(
-            f"no Kafka broker answers at {kafka.bootstrap} (setting kafka.bootstrap); start one with: lakehouse up"
-        ) from None
-    if kafka.topic not in topics:
-        raise OperatorError(f"Kafka at {kafka.bootstrap} has no topic {kafka.topic} (setting kafka.topic)")

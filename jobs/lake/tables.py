@@ -1,91 +1,112 @@
-"""The lake's tables, by name: the only module that forms paths.
-
-A table `layer.name` lies at <root>/layer/name; the stream that feeds it keeps its checkpoint at
-<root>/_checkpoints/layer.name, and whoever writes it holds <root>/_locks/layer.name.lock.
-"""
+"""The lake's tables, by name: read, written, made."""
 
 from collections.abc import Iterable
 from datetime import datetime
 
 from delta.tables import DeltaMergeBuilder, DeltaTable
-from pyspark.sql import Column, DataFrame, DataFrameWriter, SparkSession
+from pyspark.sql import Column, DataFrame, DataFrameWriter
 from pyspark.sql import functions as F
 from pyspark.sql.streaming import DataStreamWriter
 
 from expectations.schemas import TABLES, Table
 from jobs.errors import OperatorError
+from jobs.lake import places
 from jobs.lake.conflicts import CONFLICTS, again_on_conflict
-from jobs.lake.schema_evolution import widened
+from jobs.lake.lake import Lake
+from jobs.lake.schema_evolution import check_columns, difference, missing, widened
 
 ROOT = "spark.lakehouse.root"
+"""Of a session: whose tables it has open by name."""
 
 
-def register(spark: SparkSession) -> None:
-    """Opens every table built so far by its name in this session's catalogue."""
+def register(lake: Lake) -> None:
+    """Opens every table built so far by its name in this session's catalogue, with the columns of this release."""
     for layer in sorted({name.split(".")[0] for name in TABLES}):
-        spark.sql(f"CREATE DATABASE IF NOT EXISTS {layer}")
+        lake.spark.sql(f"CREATE DATABASE IF NOT EXISTS {layer}")
     for name in TABLES:
-        if exists(spark, name):
-            _open_by_name(spark, name)
+        if exists(lake, name):
+            _open_by_name(lake, name)
+            _add_columns(lake, name)
 
 
-def read(spark: SparkSession, name: str, version: int | None = None) -> DataFrame:
-    """The table as it is now, or as of a Delta version. Raises OperatorError when it is not built yet."""
-    _require(spark, name)
-    reader = spark.read.format("delta")
-    return (reader if version is None else reader.option("versionAsOf", version)).load(_location(spark, name))
+def read(lake: Lake, name: str, version: int | None = None) -> DataFrame:
+    """The table as it is now, or as of a Delta version, in the columns of this release.
+
+    Raises OperatorError when it is not built yet, or was built by a release whose columns are others.
+    """
+    _require(lake, name)
+    reader = lake.spark.read.format("delta")
+    frame = (reader if version is None else reader.option("versionAsOf", version)).load(_place(lake, name))
+    return _presented(frame, name)
 
 
-def stream(spark: SparkSession, name: str, **options: str) -> DataFrame:
+def stream(lake: Lake, name: str, **options: str) -> DataFrame:
     """The table's rows as they are appended; a commit that rewrites rows adds none.
 
     Raises OperatorError when it is not built yet.
     """
-    _require(spark, name)
-    reader = spark.readStream.format("delta").option("skipChangeCommits", "true")
-    return reader.options(**options).load(_location(spark, name))
+    _require(lake, name)
+    reader = lake.spark.readStream.format("delta").option("skipChangeCommits", "true")
+    return _presented(reader.options(**options).load(_place(lake, name)), name)
 
 
-def overwrite(frame: DataFrame, name: str, where: str | None = None) -> int:
+def overwrite(lake: Lake, name: str, frame: DataFrame, where: str | None = None) -> int:
     """Replaces the table's rows, or those that `where` names, in one commit. Returns the Delta version."""
-    spark = frame.sparkSession
-    create(spark, name)
+    if where is None and exists(lake, name) and _is_of_another_release(lake, name):
+        return remake(lake, name, frame)
+    create(lake, name)
     writer = conformed(frame, name).write.format("delta").mode("overwrite")
-    (writer if where is None else writer.option("replaceWhere", where)).save(_location(spark, name))
-    return version(spark, name)
+    (writer if where is None else writer.option("replaceWhere", where)).save(_place(lake, name))
+    return version(lake, name)
 
 
-def append(frame: DataFrame, name: str) -> None:
-    create(frame.sparkSession, name)
-    _appending(frame, name).save(_location(frame.sparkSession, name))
+def remake(lake: Lake, name: str, frame: DataFrame) -> int:
+    """Replaces the table, its columns with its rows, in one commit. Returns the Delta version."""
+    if not exists(lake, name):
+        create(lake, name)
+    writer = conformed(frame, name).write.format("delta").mode("overwrite").option("overwriteSchema", "true")
+    writer.save(_place(lake, name))
+    return version(lake, name)
 
 
-def append_once(frame: DataFrame, name: str, query_id: str, batch: int) -> None:
+def append(lake: Lake, name: str, frame: DataFrame) -> None:
+    create(lake, name)
+    _appending(lake, name, frame).save(_place(lake, name))
+
+
+def append_once(lake: Lake, name: str, frame: DataFrame, query_id: str, batch: int) -> None:
     """Appends the rows of one micro-batch; a second call for the same query and batch changes nothing.
 
     `query_id` is the checkpoint's, so that a new checkpoint counts its batches anew.
     """
-    writer = _appending(frame, name).option("txnAppId", _transaction(query_id, name)).option("txnVersion", batch)
-    writer.save(_location(frame.sparkSession, name))
+    writer = _appending(lake, name, frame).option("txnAppId", _transaction(query_id, name)).option("txnVersion", batch)
+    writer.save(_place(lake, name))
 
 
-def has_appended(spark: SparkSession, name: str, query_id: str, batch: int) -> bool:
+def has_appended(lake: Lake, name: str, query_id: str, batch: int) -> bool:
     """Whether `append_once` was done for that query and batch, or a later one."""
-    log = delta(spark, name)._jdt.deltaLog()
+    log = delta(lake, name)._jdt.deltaLog()
     last = log.unsafeVolatileSnapshot().transactions().get(_transaction(query_id, name))
     return bool(last.isDefined() and last.get() >= batch)
 
 
-def append_stream(frame: DataFrame, name: str) -> DataStreamWriter:
+def knows_query(lake: Lake, name: str, query_id: str) -> bool:
+    """Whether the table has a batch of that streaming query, by `append_once` or by Delta's own sink."""
+    known = delta(lake, name)._jdt.deltaLog().unsafeVolatileSnapshot().transactions().keysIterator()
+    while known.hasNext():
+        if str(known.next()).startswith(query_id):
+            return True
+    return False
+
+
+def append_stream(lake: Lake, name: str, frame: DataFrame) -> DataStreamWriter:
     """An unstarted writer that appends a streaming frame, each row exactly once."""
-    return frame.writeStream.format("delta").option("path", _location(frame.sparkSession, name))
+    return frame.writeStream.format("delta").option("path", _place(lake, name))
 
 
-def update(spark: SparkSession, name: str, where: Column, values: dict[str, str | Column]) -> int:
+def update(lake: Lake, name: str, where: Column, values: dict[str, str | Column]) -> int:
     """Sets columns of the rows that `where` names, in one commit. Returns how many rows that were."""
-    _require(spark, name)
-    table = DeltaTable.forPath(spark, _location(spark, name))
-    before = version(spark, name)
+    table, before = delta(lake, name), version(lake, name)
     try:
         again_on_conflict(lambda: table.update(where, values))
     except CONFLICTS as error:
@@ -94,30 +115,34 @@ def update(spark: SparkSession, name: str, where: Column, values: dict[str, str 
     return sum(int(row["operationMetrics"]["numUpdatedRows"]) for row in ours.collect())
 
 
-def merge(frame: DataFrame, name: str, on: str) -> DeltaMergeBuilder:
+def merge(lake: Lake, name: str, frame: DataFrame, on: str) -> DeltaMergeBuilder:
     """An unstarted MERGE of the frame, called `new` in conditions, into the table, called `old`."""
-    table = DeltaTable.forPath(frame.sparkSession, _location(frame.sparkSession, name))
-    return table.alias("old").merge(frame.alias("new"), on)
+    return delta(lake, name).alias("old").merge(frame.alias("new"), on)
 
 
-def remove(frame: DataFrame, name: str, key: str) -> None:
+def remove(lake: Lake, name: str, frame: DataFrame, key: str) -> None:
     """Deletes the table's rows whose `key` is in the frame, in one commit."""
-    merge(frame.select(key), name, f"old.{key} = new.{key}").whenMatchedDelete().execute()
+    merge(lake, name, frame.select(key), f"old.{key} = new.{key}").whenMatchedDelete().execute()
 
 
-def create(spark: SparkSession, *names: str) -> None:
-    """Makes the tables that are not there yet, empty, and opens them by name."""
+def create(lake: Lake, *names: str) -> None:
+    """Makes the tables that are not there yet, empty, and opens them by name.
+
+    Raises OperatorError, before anything is written, where one was built by a release whose columns are others.
+    """
     for name in names:
-        if not exists(spark, name):
+        if exists(lake, name):
+            check_columns(delta(lake, name).toDF().schema, name)
+        else:
             table = _table(name)
             partition = f"PARTITIONED BY ({', '.join(table.partition_by)})" if table.partition_by else ""
             options = ", ".join(f"'{key}' = '{value}'" for key, value in table.properties.items())
             properties = f"TBLPROPERTIES ({options})" if options else ""
-            spark.sql(
-                f"CREATE TABLE IF NOT EXISTS delta.`{_location(spark, name)}` ({table.ddl}) USING delta"
+            lake.spark.sql(
+                f"CREATE TABLE IF NOT EXISTS delta.`{_place(lake, name)}` ({table.ddl}) USING delta"
                 f" {partition} COMMENT '{table.grain}' {properties}"
             )
-            _open_by_name(spark, name)
+            _open_by_name(lake, name)
 
 
 def conformed(frame: DataFrame, name: str) -> DataFrame:
@@ -131,25 +156,31 @@ def conformed(frame: DataFrame, name: str) -> DataFrame:
     )
 
 
-def exists(spark: SparkSession, name: str) -> bool:
-    log = spark._jvm.org.apache.hadoop.fs.Path(f"{_location(spark, name)}/_delta_log")  # type: ignore[union-attr]
-    return bool(log.getFileSystem(spark._jsc.hadoopConfiguration()).exists(log))
+def exists(lake: Lake, name: str) -> bool:
+    log = lake.spark._jvm.org.apache.hadoop.fs.Path(f"{_place(lake, name)}/_delta_log")  # type: ignore[union-attr]
+    return bool(log.getFileSystem(lake.spark._jsc.hadoopConfiguration()).exists(log))
 
 
-def version(spark: SparkSession, name: str) -> int:
+def version(lake: Lake, name: str) -> int:
     """The table's newest Delta version. Raises OperatorError when it is not built yet."""
-    _require(spark, name)
-    return int(DeltaTable.forPath(spark, _location(spark, name)).history(1).collect()[0]["version"])
+    return int(delta(lake, name).history(1).collect()[0]["version"])
 
 
-def versions(spark: SparkSession, names: Iterable[str]) -> dict[str, int]:
-    return {name: version(spark, name) for name in names}
+def versions(lake: Lake, names: Iterable[str]) -> dict[str, int]:
+    return {name: version(lake, name) for name in names}
 
 
-def delta(spark: SparkSession, name: str) -> DeltaTable:
+def version_at(lake: Lake, name: str, at: datetime) -> int | None:
+    """The newest version committed at `at` or before; None when the table is younger."""
+    history = delta(lake, name).history()
+    found = history.where(F.col("timestamp") <= F.lit(at)).agg(F.max("version").alias("version")).collect()
+    return None if found[0]["version"] is None else int(found[0]["version"])
+
+
+def delta(lake: Lake, name: str) -> DeltaTable:
     """The table for what only Delta can do to it. Raises OperatorError when it is not built yet."""
-    _require(spark, name)
-    return DeltaTable.forPath(spark, _location(spark, name))
+    _require(lake, name)
+    return DeltaTable.forPath(lake.spark, _place(lake, name))
 
 
 def retention(keep_hours: float, log_days: float) -> dict[str, str]:
@@ -160,34 +191,7 @@ def retention(keep_hours: float, log_days: float) -> dict[str, str]:
     }
 
 
-def folder(root: str) -> str | None:
-    """The lake's folder on this machine, None where it is elsewhere."""
-    path = root.removeprefix("file:")
-    return None if ":" in path else path
-
-
-def place(root: str, name: str) -> str:
-    """Where a table of the lake at `root` lies."""
-    return f"{root.rstrip('/')}/{_table(name) and name.replace('.', '/')}"
-
-
-def lock(root: str, job: str) -> str:
-    """The file that says who runs a job, of the lake at `root`."""
-    return f"{root.rstrip('/')}/_locks/{job}.lock"
-
-
-def version_at(spark: SparkSession, name: str, at: datetime) -> int | None:
-    """The newest version committed at `at` or before; None when the table is younger."""
-    history = DeltaTable.forPath(spark, _location(spark, name)).history()
-    found = history.where(F.col("timestamp") <= F.lit(at)).agg(F.max("version").alias("version")).collect()
-    return None if found[0]["version"] is None else int(found[0]["version"])
-
-
-def checkpoint(spark: SparkSession, name: str) -> str:
-    return f"{_root(spark)}/_checkpoints/{name}"
-
-
-def _appending(frame: DataFrame, name: str) -> DataFrameWriter:
+def _appending(lake: Lake, name: str, frame: DataFrame) -> DataFrameWriter:
     """A writer that appends the frame, and with it makes a column that grows as wide as the frame has it.
 
     Both are one commit, and no file that is there is written again.
@@ -195,11 +199,34 @@ def _appending(frame: DataFrame, name: str) -> DataFrameWriter:
     rows, table = conformed(frame, name), _table(name)
     if not table.grows:
         return rows.write.format("delta").mode("append")
-    own = read(frame.sparkSession, name).schema
+    own = delta(lake, name).toDF().schema
     wanted = widened(own, rows.schema)
     if rows.schema.simpleString() != wanted.simpleString():  # else each row would be made anew, as it was
         rows = rows.to(wanted)
     return rows.write.format("delta").mode("append").option("mergeSchema", wanted != own)
+
+
+def _presented(frame: DataFrame, name: str) -> DataFrame:
+    """The frame in the columns of this release: under their present names, null where it has none."""
+    check_columns(frame.schema, name)
+    table, columns = _table(name), []
+    for column, type_ in table.types.items():
+        known = [F.col(one) for one in (column, table.renamed.get(column, "")) if one in frame.columns]
+        value = F.coalesce(*known) if len(known) > 1 else next(iter(known), F.lit(None).cast(type_))
+        columns.append(value.alias(column))
+    return frame.select(*columns)
+
+
+def _is_of_another_release(lake: Lake, name: str) -> bool:
+    own = delta(lake, name).toDF().schema
+    return bool(missing(own, name) or difference(own, name))
+
+
+def _add_columns(lake: Lake, name: str) -> None:
+    own = lake.spark.table(name).schema
+    if difference(own, name) is None and (lacks := missing(own, name)):
+        columns = ", ".join(f"{column} {type_}" for column, type_ in lacks.items())
+        lake.spark.sql(f"ALTER TABLE delta.`{_place(lake, name)}` ADD COLUMNS ({columns})")
 
 
 def _transaction(query_id: str, name: str) -> str:
@@ -212,18 +239,16 @@ def _table(name: str) -> Table:
     return TABLES[name]
 
 
-def _root(spark: SparkSession) -> str:
-    return str(spark.conf.get(ROOT)).rstrip("/")
+def _place(lake: Lake, name: str) -> str:
+    _table(name)
+    return places.table(lake.root, name)
 
 
-def _location(spark: SparkSession, name: str) -> str:
-    return place(_root(spark), name)
-
-
-def _require(spark: SparkSession, name: str) -> None:
-    if not exists(spark, name):
+def _require(lake: Lake, name: str) -> None:
+    if not exists(lake, name):
         raise OperatorError(f"table {name} is not built yet; build it with: lakehouse run {_table(name).job}")
 
 
-def _open_by_name(spark: SparkSession, name: str) -> None:
-    spark.sql(f"CREATE TABLE IF NOT EXISTS {name} USING delta LOCATION '{_location(spark, name)}'")
+def _open_by_name(lake: Lake, name: str) -> None:
+    if lake.spark.conf.get(ROOT, None) == lake.root:
+        lake.spark.sql(f"CREATE TABLE IF NOT EXISTS {name} USING delta LOCATION '{_place(lake, name)}'")

@@ -13,18 +13,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from jobs.errors import OperatorError
-from jobs.lake import tables
-from jobs.settings.loading import Settings
+from jobs.lake import places
 
 
 @contextmanager
-def writer_lock(settings: Settings, job: str) -> Iterator[None]:
-    """Holds the right to run `job`. Raises OperatorError, naming who holds it, when another process does."""
-    root = tables.folder(settings.lake.root)
-    if root is None:
+def writer_lock(root: str, job: str) -> Iterator[None]:
+    """Holds the right to run `job` on the lake at `root`. Raises OperatorError, naming who holds it, when another
+    process does."""
+    if places.folder(root) is None:
         yield
         return
-    file = Path(tables.lock(root, job))
+    file = Path(places.lock(str(places.folder(root)), job))
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a+", encoding="utf-8") as lock:
         try:

@@ -2,18 +2,19 @@
 
 Such an event is counted in ops.ledger as refused and kept in no table of silver; what the person asks for (a
 purchase, a rating, a consent) is never refused. It is refused when it says so itself, or when by the record and its
-own copy, by the rule of jobs.people.consent, analytics is denied; where nothing is on record the settings decide.
+own copy, by the rule of jobs/people/consent.py, analytics is denied; where nothing is on record the settings decide.
 """
 
 from datetime import UTC, datetime, timedelta
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from expectations.rules import moment
+from expectations.rules import occurred_at
 from expectations.schemas import TABLES
 from jobs.lake import tables
-from jobs.people.consent import as_stamps, is_denied, stamp
+from jobs.lake.lake import Lake
+from jobs.people.consent import IDS, as_decisions, is_denied
 from jobs.settings.consent_settings import ConsentSettings
 
 RECORD = "silver.consents"
@@ -21,43 +22,55 @@ RECORD = "silver.consents"
 FARTHEST_BACK = timedelta(days=6)
 
 
-def with_refusal(judged: DataFrame, record: DataFrame, consent: ConsentSettings) -> DataFrame:
-    """Adds `is_refused` to rows with `event` and `reasons`. `record`: rows of silver.consents."""
+def decisions_for(judged: DataFrame, record: DataFrame, consent: ConsentSettings) -> DataFrame:
+    """What is on record on analytics, for whoever is behind the behaviour among rows with `event` and `reasons`.
+
+    `judged` must be materialized: Spark follows what a join is on to where it came from, and a parsed message is a
+    plan of thousands of nodes. `record`: rows of silver.consents. Where everybody allows it unasked, only those who
+    do not have a row.
+    """
+    people = judged.where(_is_behaviour(consent)).select(*[F.col("event")[name].alias(name) for name in IDS])
+    decided = as_decisions(people.distinct(), record.where("purpose = 'analytics'"))
+    return decided.where(is_denied()) if consent.analytics else decided
+
+
+def with_consent_refusal(judged: DataFrame, decisions: DataFrame, consent: ConsentSettings) -> DataFrame:
+    """Adds `is_refused` to rows with `event` and `reasons`."""
     event = F.col("event")
-    own = event["consent"]["analytics"]
-    own_stamp = F.when(own.isNotNull(), stamp(moment(event["occurred_at"]), own))
-    words = as_stamps(record.where("purpose = 'analytics'")).withColumnRenamed("person_id", "_who")
-    if consent.analytics:  # then only who ever denied can be refused: few enough to hand to every executor
-        words = F.broadcast(words.where("person % 2 = 1 OR client % 2 = 1"))
-    who = F.coalesce(event["user_id"], event["anonymous_id"])
-    heard = judged.join(words, on=who == F.col("_who"), how="left")
-    heard = heard.withColumn("client", F.greatest("client", own_stamp))
-    is_silent = F.col("person").isNull() & F.col("client").isNull()
-    on_record = F.when(is_silent, not consent.analytics).otherwise(is_denied())
-    is_behaviour = (F.size("reasons") == 0) & event["event_type"].isin(list(consent.behaviour))
-    is_refused = is_behaviour & (F.coalesce(~own, F.lit(False)) | on_record)
-    return heard.withColumn("is_refused", F.coalesce(is_refused, F.lit(False))).drop("_who", "person", "client")
+    own, at = event["consent"]["analytics"], occurred_at(event, F.col("received_at"))
+    known = F.broadcast(decisions.withColumnsRenamed({name: f"_{name}" for name in IDS}))
+    same = [event[name].eqNullSafe(F.col(f"_{name}")) for name in IDS]
+    marked = judged.join(known, on=same, how="left")
+    grants_since = F.coalesce(own & (at > F.col("client_denied_at")), F.lit(False))
+    by_client = F.col("client_denied_at").isNotNull() & ~grants_since
+    by_default = F.col("is_denied_by_person").isNull() & own.isNull() & F.lit(not consent.analytics)
+    denied = F.coalesce(~own, F.lit(False)) | F.coalesce("is_denied_by_person", F.lit(False)) | by_client | by_default
+    refused = marked.withColumn("is_refused", F.coalesce(_is_behaviour(consent) & denied, F.lit(False)))
+    return refused.drop(*[f"_{name}" for name in IDS], "is_denied_by_person", "client_denied_at")
 
 
-def record_before(received: DataFrame) -> DataFrame:
+def _is_behaviour(consent: ConsentSettings) -> Column:
+    return (F.size("reasons") == 0) & F.col("event")["event_type"].isin(list(consent.behaviour))
+
+
+def record_before(lake: Lake, received: DataFrame) -> DataFrame:
     """silver.consents as it was when the first message of a micro-batch was received.
 
     Not as it is now: a batch that is run again after a crash must refuse the same events, whatever was recorded since.
     """
-    spark = received.sparkSession
     first = received.agg(F.min("received_at").cast("double").alias("at")).collect()[0]["at"]
-    if first is None or not tables.exists(spark, RECORD):
-        return _nothing(spark)
+    if first is None or not tables.exists(lake, RECORD):
+        return _nothing(lake)
     known = max(datetime.fromtimestamp(first, UTC), datetime.now(UTC) - FARTHEST_BACK)
-    version = tables.version_at(spark, RECORD, known)
-    return _nothing(spark) if version is None else tables.read(spark, RECORD, version)
+    version = tables.version_at(lake, RECORD, known)
+    return _nothing(lake) if version is None else tables.read(lake, RECORD, version)
 
 
-def record_now(spark: SparkSession) -> DataFrame:
-    return tables.read(spark, RECORD) if tables.exists(spark, RECORD) else _nothing(spark)
+def record_now(lake: Lake) -> DataFrame:
+    return tables.read(lake, RECORD) if tables.exists(lake, RECORD) else _nothing(lake)
 
 
-def _nothing(spark: SparkSession) -> DataFrame:
+def _nothing(lake: Lake) -> DataFrame:
     # Not by createDataFrame: within foreachBatch it would make the stream's own session everybody's.
     types = TABLES[RECORD].types.items()
-    return spark.range(0).select(*[F.lit(None).cast(type_).alias(name) for name, type_ in types])
+    return lake.spark.range(0).select(*[F.lit(None).cast(type_).alias(name) for name, type_ in types])

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from expectations.contract import Contract, contract
+from expectations.contract import Contract, committed_contract
 from expectations.evolution import extended
 from jobs.errors import OperatorError
 from jobs.settings.contracts_settings import ContractsSettings
@@ -15,30 +15,30 @@ log = logging.getLogger(__name__)
 def in_force(settings: ContractsSettings) -> Callable[[], Contract]:
     """A function that gives the contract of the moment, reading the folder again when a file in it changed.
 
-    A schema that is broken or not backward compatible is logged once, as an error, and left out: the stream goes on
-    without it. Raises OperatorError when the folder is not there at the start; when it is away later, the contract
-    stays as it was.
+    A schema that is broken, not supported or not backward compatible is logged once, as an error, and left out: the
+    stream goes on without it. Raises OperatorError when the folder is not there at the start; when it is away later,
+    the contract stays as it was.
     """
     if not settings.folder:
-        return contract
+        return committed_contract
     folder = Path(settings.folder)
     if not folder.is_dir():
         raise OperatorError(f"no folder {folder} (setting contracts.folder): make it, or set it empty")
     seen: dict[str, bytes] = {}
-    rules = contract()
+    contract = committed_contract()
 
     def current() -> Contract:
-        nonlocal seen, rules
+        nonlocal seen, contract
         try:
             found = {file.name: file.read_bytes() for file in sorted(folder.glob("*.json"))}
         except OSError as error:
             log.error("contracts in %s cannot be read (%s); the contract stays as it was", folder, error.strerror)
-            return rules
+            return contract
         if found != seen:
-            seen, (rules, refused) = found, extended(contract(), found)
+            seen, (contract, refused) = found, extended(committed_contract(), found)
             for line in refused:
                 log.error("contract refused: %s", line)
-            log.info("contract: %s", ", ".join(f"{kind.event_type} v{kind.version}" for kind in rules.kinds))
-        return rules
+            log.info("contract: %s", ", ".join(f"{one.event_type} v{one.version}" for one in contract.versions))
+        return contract
 
     return current

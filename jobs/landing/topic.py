@@ -3,12 +3,14 @@
 Every function asks the broker and raises OperatorError when it does not answer within kafka.connect_seconds.
 """
 
+import functools
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from jobs.errors import OperatorError
 from jobs.settings.loading import Settings
@@ -16,6 +18,12 @@ from jobs.settings.loading import Settings
 # A topic just made: its partitions are known for a moment before their leader is.
 PASSING = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
 PAUSE_SECONDS = 0.2
+WAIT_SECONDS = 3  # a topic just made is not at once in the metadata
+NO_ID = "AAAAAAAAAAAAAAAAAAAAAA"  # 128 bits of zero: the brokers know of no ids
+
+
+class NoTopic(OperatorError):
+    """The brokers answer, and have no such topic."""
 
 
 def partitions(settings: Settings) -> int:
@@ -24,11 +32,34 @@ def partitions(settings: Settings) -> int:
     with _asking(settings) as consumer:
         found = consumer.list_topics(topic, timeout=settings.kafka.connect_seconds).topics[topic]
     if found.error is not None:
-        raise OperatorError(
-            f"no topic {topic} at {settings.kafka.bootstrap} ({found.error.str()}): "
-            "create it with `lakehouse up`, or mend the setting kafka.topic"
-        )
+        raise _no_topic(settings, found.error.str())
     return len(found.partitions)
+
+
+def identity(settings: Settings) -> str:
+    """The topic's id, by which one made anew is told from the one before; empty where the brokers know of none."""
+    topic, seconds = settings.kafka.topic, settings.kafka.connect_seconds
+    try:
+        asked = _admin(settings.kafka.bootstrap).describe_topics(TopicCollection([topic]), request_timeout=seconds)
+        found = asked[topic].result()
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            raise _no_topic(settings, error.args[0].str()) from None
+        raise OperatorError(_no_broker(settings, error.args[0].str())) from None
+    return "" if str(found.topic_id) in ("None", NO_ID) else str(found.topic_id)
+
+
+def require(settings: Settings) -> None:
+    """Raises OperatorError unless the brokers answer and hold the topic, within settings.kafka.connect_seconds."""
+    until = time.monotonic() + min(WAIT_SECONDS, settings.kafka.connect_seconds)
+    while True:
+        try:
+            partitions(settings)
+            return
+        except NoTopic:
+            if time.monotonic() > until:
+                raise
+            time.sleep(PAUSE_SECONDS)
 
 
 def extents(settings: Settings, partitions: int) -> list[tuple[int, int]]:
@@ -52,8 +83,8 @@ def message_at(settings: Settings, partition: int, offset: int) -> tuple[bytes |
 def messages_between(settings: Settings, partition: int, first: int, last: int) -> int:
     """How many messages the topic keeps at the offsets `first` to `last`, both included.
 
-    Not every offset is a message: a transaction's marks and what compaction removed have one too. Messages of an
-    open transaction count, as the stream reads them.
+    Not every offset is a message: a transaction's marks and what compaction removed have one too. Messages of a
+    transaction that was aborted count only where kafka.isolation_level reads them.
     """
     reading = {"enable.partition.eof": True, "auto.offset.reset": "earliest"}
     with _asking(settings, reading) as consumer:
@@ -94,7 +125,7 @@ def _asking(settings: Settings, changed: Mapping[str, object] = MappingProxyType
             "auto.offset.reset": "error",
             # A fetch that finds nothing would hold up the next request on its connection, by default 0.5 s.
             "fetch.wait.max.ms": 10,
-            "isolation.level": "read_uncommitted",
+            "isolation.level": settings.kafka.isolation_level,
             "log_level": 0,
             **changed,
         }
@@ -102,9 +133,26 @@ def _asking(settings: Settings, changed: Mapping[str, object] = MappingProxyType
     try:
         yield consumer
     except KafkaException as error:
-        raise OperatorError(
-            f"no Kafka broker answers at {settings.kafka.bootstrap} ({error.args[0].str()}): "
-            "start one with `lakehouse up`, or mend the setting kafka.bootstrap"
-        ) from None
+        raise OperatorError(_no_broker(settings, error.args[0].str())) from None
     finally:
         consumer.close()
+
+
+@functools.cache
+def _admin(bootstrap: str) -> AdminClient:
+    """Kept: a stream asks at every micro-batch."""
+    return AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+
+
+def _no_broker(settings: Settings, why: str) -> str:
+    return (
+        f"no Kafka broker answers at {settings.kafka.bootstrap} ({why}): "
+        "start one with `lakehouse up`, or mend the setting kafka.bootstrap"
+    )
+
+
+def _no_topic(settings: Settings, why: str) -> NoTopic:
+    return NoTopic(
+        f"no topic {settings.kafka.topic} at {settings.kafka.bootstrap} ({why}): "
+        "create it with `lakehouse up`, or mend the setting kafka.topic"
+    )

@@ -10,7 +10,8 @@ import functools
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-COORDINATES = ("topic", "partition", "offset")
+COORDINATES = ("topic", "topic_id", "partition", "offset")
+"""Where a message stood in Kafka. `topic_id` is null where a release before landed it, which noted no ids."""
 
 
 def event_hash(event_id: Column) -> Column:
@@ -18,8 +19,15 @@ def event_hash(event_id: Column) -> Column:
     return F.xxhash64(event_id).alias("event_hash")
 
 
+def by_coordinates(rows: DataFrame, others: DataFrame, how: str) -> DataFrame:
+    """A join of rows that stood in the same place; null is equal to null. `others` keeps none of its coordinates."""
+    renamed = others.withColumnsRenamed({name: f"_other_{name}" for name in COORDINATES})
+    is_same = [F.col(name).eqNullSafe(F.col(f"_other_{name}")) for name in COORDINATES]
+    return rows.join(renamed, on=is_same, how=how).drop(*[f"_other_{name}" for name in COORDINATES])
+
+
 def as_taken(ids: DataFrame, kept: DataFrame) -> DataFrame:
-    """The coordinates of the rows of `ids` whose event_id is taken, with `fate`: why they must not be written.
+    """The coordinates of the rows of `ids` whose event_id is taken, with `outcome`: why they must not be written.
 
     `landed`: `kept` has this very row, by its coordinates, from a run that was killed or whose checkpoint was lost.
     `duplicate`: an earlier row of `ids`, or another row of `kept`, has the id. `ids`: event_id, event_hash,
@@ -27,25 +35,27 @@ def as_taken(ids: DataFrame, kept: DataFrame) -> DataFrame:
     coordinates of all rows of the table.
     """
     taken = _in_batch(ids).union(_in_table(ids, kept)).groupBy(*COORDINATES)
-    return taken.agg(F.max("fate").alias("fate"))  # landed, where a row is both
+    return taken.agg(F.max("outcome").alias("outcome"))  # landed, where a row is both
 
 
 def _in_batch(ids: DataFrame) -> DataFrame:
-    met = ids.groupBy("event_hash").agg(F.count("*").alias("rows")).where("rows > 1")
+    repeated = ids.groupBy("event_hash").agg(F.count("*").alias("rows")).where("rows > 1")
     earlier = Window.partitionBy("event_id").orderBy("received_at", *COORDINATES)
-    places = ids.join(F.broadcast(met), on="event_hash", how="left_semi").withColumn(
+    places = ids.join(F.broadcast(repeated), on="event_hash", how="left_semi").withColumn(
         "place", F.row_number().over(earlier)
     )
-    return places.where("place > 1").select(*COORDINATES, F.lit("duplicate").alias("fate"))
+    return places.where("place > 1").select(*COORDINATES, F.lit("duplicate").alias("outcome"))
 
 
 def _in_table(ids: DataFrame, kept: DataFrame) -> DataFrame:
-    met = kept.select("event_hash").join(F.broadcast(ids.select("event_hash")), on="event_hash", how="left_semi")
-    met = F.broadcast(met.distinct())
-    known = kept.join(met, on="event_hash", how="left_semi").select(
+    hashes = kept.select("event_hash").join(F.broadcast(ids.select("event_hash")), on="event_hash", how="left_semi")
+    hashes = F.broadcast(hashes.distinct())
+    known = kept.join(hashes, on="event_hash", how="left_semi").select(
         "event_hash", "event_id", *[F.col(name).alias(f"kept_{name}") for name in COORDINATES]
     )
-    is_itself = functools.reduce(Column.__and__, [F.col(name) == F.col(f"kept_{name}") for name in COORDINATES])
-    fate = F.when(is_itself, "landed").otherwise("duplicate")
-    met = ids.join(F.broadcast(known), on=["event_hash", "event_id"], how="inner")
-    return met.select(*COORDINATES, fate.alias("fate"))
+    is_itself = functools.reduce(
+        Column.__and__, [F.col(name).eqNullSafe(F.col(f"kept_{name}")) for name in COORDINATES]
+    )
+    outcome = F.when(is_itself, "landed").otherwise("duplicate")
+    matched = ids.join(F.broadcast(known), on=["event_hash", "event_id"], how="inner")
+    return matched.select(*COORDINATES, outcome.alias("outcome"))

@@ -6,14 +6,14 @@ from dataclasses import asdict, dataclass
 import pyarrow.compute as pc
 from deltalake import DeltaTable
 
-from jobs.lake import tables
+from jobs.lake import places
 from jobs.settings.loading import Settings
 
 COUNTS = ("received", "kept", "quarantined", "duplicate", "refused")
 
 
 @dataclass(frozen=True)
-class Standing:
+class MessageCounts:
     """Messages by what ops.ledger says of them; of the quarantined, how many are in which state now."""
 
     received: int
@@ -29,15 +29,15 @@ class Standing:
         return [(name, f"{count:,}") for name, count in asdict(self).items()]
 
 
-def standing(settings: Settings) -> Standing | None:
+def message_counts(settings: Settings) -> MessageCounts | None:
     """None where silver.events has not run, or the lake is no folder of this machine."""
-    root = tables.folder(settings.lake.root)
+    root = places.folder(settings.lake.root)
     if root is None:
         return None
-    ledger, quarantine = (tables.place(root, name) for name in ("ops.ledger", "quarantine.events"))
+    ledger, quarantine = (places.table(root, name) for name in ("ops.ledger", "quarantine.events"))
     if not all(DeltaTable.is_deltatable(place) for place in (ledger, quarantine)):
         return None
     counted = DeltaTable(ledger).to_pyarrow_table(columns=list(COUNTS))
     states = Counter(DeltaTable(quarantine).to_pyarrow_table(columns=["state"])["state"].to_pylist())
     sums = {name: int(pc.sum(counted[name]).as_py() or 0) for name in COUNTS}
-    return Standing(**sums, **{state: states[state] for state in ("open", "replayed", "discarded")})
+    return MessageCounts(**sums, **{state: states[state] for state in ("open", "replayed", "discarded")})

@@ -3,111 +3,70 @@
 What each row of ops.ledger claims is counted again: received in bronze.events, quarantined in quarantine.events, kept
 in silver.events but for what came there by a replay; what was received and is in neither was a duplicate or was refused
 by consent: their sum is counted again, which of the two it was only the ledger says. Besides, ranges that are counted
-twice or not at all, and messages that Kafka keeps and bronze lacks or has twice. Of the tables only coordinates are
-read. Safe beside the streams: what lies behind the ledger's end is under way.
+twice or not at all, and messages that Kafka keeps, or has removed, and bronze lacks or has twice. A topic made anew has
+accounts of its own; of the one before nothing can be asked any more. Of the tables only coordinates are read. Safe
+beside the streams: what lies behind the ledger's end is under way.
 """
 
-import dataclasses
-import itertools
 import json
 import logging
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from dataclasses import asdict
 
-from pyspark.sql import Column, DataFrame, Row, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs import job
 from jobs.errors import OperatorError
-from jobs.lake import streams, tables
-from jobs.lake.session import spark_for
+from jobs.job import Job, Options, submit
+from jobs.lake import tables
+from jobs.lake.lake import Lake
 from jobs.landing import topic
-from jobs.landing.uniqueness import COORDINATES
-from jobs.settings.loading import Settings
+from jobs.landing.uniqueness import by_coordinates
+from jobs.ledger.accounts import (
+    HELD_IN,
+    Account,
+    Balance,
+    accounts_of,
+    doubled,
+    key_of,
+    misstated,
+    overlapping,
+)
+from jobs.ledger.against_kafka import against_kafka
+from jobs.ledger.ranges import BLOCK, PARTITION, RANGE, as_blocks, block, is_within
 
-HELD_IN = {"received": "bronze.events", "kept": "silver.events", "quarantined": "quarantine.events"}
-RANGE = ("topic", "partition", "first_offset", "last_offset")
-BLOCK = 32_768  # offsets: as many as one of Spark's bitmaps takes
-MOST_TOLD = 20
-
+PLACE = (*PARTITION, "offset")
+MOST_SHOWN = 20
 log = logging.getLogger(__name__)
 
 
-class Difference(NamedTuple):
-    """A range of offsets that is not what it should be."""
-
-    topic: str
-    partition: int
-    first_offset: int
-    last_offset: int
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.topic}-{self.partition} offsets {self.first_offset} to {self.last_offset}: {self.what}"
-
-
-@dataclasses.dataclass
-class Account:
-    """What became of one partition's messages. `replayed`: of the quarantined, those that are in silver.events now.
-    `unread`: landed, not judged yet. `unlanded`: offsets of Kafka alone."""
-
-    topic: str
-    partition: int
-    received: int = 0
-    kept: int = 0
-    quarantined: int = 0
-    replayed: int = 0
-    duplicate: int = 0
-    refused: int = 0
-    unread: int = 0
-    unlanded: int = 0
-
-
-@dataclasses.dataclass(frozen=True)
-class Balance:
-    accounts: list[Account]
-    differences: list[Difference]
-
-
-def reconcile(spark: SparkSession, settings: Settings) -> Balance:
+def reconcile(lake: Lake) -> Balance:
     """Raises OperatorError when a table is not built, or no broker answers or has the topic."""
-    streams.require_topic(settings)
+    topic.require(lake.settings)
     # Versions, pinned in the order opposite to writing: whatever the ledger names was in the other tables before.
-    ledger = _pinned(spark, "ops.ledger")
-    held = {fate: _pinned(spark, table) for fate, table in reversed(HELD_IN.items())}
+    ledger = _pinned(lake, "ops.ledger")
+    held = {what: _pinned(lake, table) for what, table in reversed(HELD_IN.items())}
     held["kept"], replayed = _apart(held["kept"], held["quarantined"])
-    claimed = ledger.collect()
-    counted = as_counted(ledger, held).collect()
+    rows = ledger.collect()
+    claimed, lost = [row for row in rows if not row["lost"]], [row for row in rows if row["lost"]]
+    counted = as_counted(ledger.where("coalesce(lost, 0) = 0"), held).collect()
     landed = as_landed(held["received"]).collect()
-    differences = [*_misstated(claimed, counted), *_overlapping(claimed), *_doubled(landed)]
-    accounts = _accounts(counted, claimed)
-    for row in replayed.groupBy("topic", "partition").count().collect():
-        key = (row["topic"], row["partition"])
-        accounts.setdefault(key, Account(*key)).replayed = row["count"]
-    name = settings.kafka.topic
-    for partition, (first, end) in enumerate(topic.extents(settings, topic.partitions(settings))):
-        ours = [row for row in landed if (row["topic"], row["partition"]) == (name, partition)]
-        last = max((row["last_offset"] for row in ours), default=first - 1)
-        accounts.setdefault((name, partition), Account(name, partition)).unlanded = max(0, end - max(last + 1, first))
-        if last >= end:
-            what = "in bronze.events, and Kafka ends before: was the topic made anew?"
-            differences.append(Difference(name, partition, end, last, what))
-            continue
-        for gap in _gaps(held["received"], ours, first):
-            lost = topic.messages_between(settings, partition, *gap)
-            if lost > 0:
-                differences.append(Difference(name, partition, *gap, f"{lost:,} in Kafka are not in bronze.events"))
-    return Balance([accounts[key] for key in sorted(accounts)], sorted(differences))
+    differences = [*misstated(claimed, counted), *overlapping(rows), *doubled(landed)]
+    accounts = accounts_of(counted, claimed, lost)
+    for row in replayed.groupBy(*PARTITION).count().collect():
+        accounts.setdefault(key_of(row), Account(*key_of(row))).replayed = row["count"]
+    differences += against_kafka(lake, held["received"], landed, lost, accounts)
+    ordered = sorted(accounts, key=lambda key: (key[0], key[1] or "", key[2]))
+    return Balance([accounts[key] for key in ordered], sorted(differences, key=str))
 
 
 def _apart(kept: DataFrame, quarantined: DataFrame) -> tuple[DataFrame, DataFrame]:
     """The rows of silver.events that came there at once, and those that a replay took there from quarantine."""
-    places = quarantined.select(*COORDINATES).distinct()
-    return kept.join(places, list(COORDINATES), "left_anti"), kept.join(places, list(COORDINATES), "left_semi")
+    places = quarantined.select(*PLACE).distinct()
+    return by_coordinates(kept, places, "left_anti"), by_coordinates(kept, places, "left_semi")
 
 
-def _pinned(spark: SparkSession, name: str) -> DataFrame:
-    return tables.read(spark, name, tables.version(spark, name))
+def _pinned(lake: Lake, name: str) -> DataFrame:
+    return tables.read(lake, name, tables.version(lake, name))
 
 
 def as_counted(ledger: DataFrame, held: dict[str, DataFrame]) -> DataFrame:
@@ -116,22 +75,20 @@ def as_counted(ledger: DataFrame, held: dict[str, DataFrame]) -> DataFrame:
     Besides one per partition, with a null `batch`, for what lies in no range, from `first_offset` to `last_offset`;
     and one for what was received and is `unread`: it lies behind the last range.
     """
-    blocks = F.sequence(_block("first_offset"), _block("last_offset"))
-    ranges = ledger.select(*RANGE, "batch", F.explode(blocks).alias("block")).alias("of")
-    ends = ledger.groupBy("topic", "partition").agg(F.max("last_offset").alias("end"))
-    frames = [frame.select(*COORDINATES, F.lit(fate).alias("fate")) for fate, frame in held.items()]
-    rows = frames[0].union(frames[1]).union(frames[2]).withColumn("block", _block("offset")).alias("at")
-    inside = [F.col(f"at.{name}") == F.col(f"of.{name}") for name in ("topic", "partition", "block")]
-    inside.append(F.col("at.offset").between(F.col("of.first_offset"), F.col("of.last_offset")))
+    ranges = as_blocks(ledger).drop("received").alias("of")
+    ends = ledger.groupBy(*PARTITION).agg(F.max("last_offset").alias("end")).alias("ends")
+    frames = [frame.select(*PLACE, F.lit(what).alias("what")) for what, frame in held.items()]
+    rows = frames[0].union(frames[1]).union(frames[2]).withColumn("block", block("offset")).alias("at")
+    of_partition = [F.col(f"at.{name}").eqNullSafe(F.col(f"ends.{name}")) for name in PARTITION]
     is_unread = F.col("batch").isNull() & (F.col("offset") > F.coalesce("end", F.lit(-1)))
     places = (
-        rows.join(F.broadcast(ranges), on=inside, how="left")
-        .select("at.topic", "at.partition", "offset", "fate", "first_offset", "last_offset", "batch")
-        .join(F.broadcast(ends), on=["topic", "partition"], how="left")
+        rows.join(F.broadcast(ranges), on=is_within("at", "of"), how="left")
+        .join(F.broadcast(ends), on=of_partition, how="left")
+        .select(*[f"at.{name}" for name in PLACE], "what", "first_offset", "last_offset", "batch", "end")
         .withColumn("unread", is_unread)
-        .where("fate = 'received' OR NOT unread")
+        .where("what = 'received' OR NOT unread")
     )
-    counts = [F.count_if(F.col("fate") == fate).alias(fate) for fate in HELD_IN]
+    counts = [F.count_if(F.col("what") == what).alias(what) for what in HELD_IN]
     seen = [F.min("offset").alias("first_seen"), F.max("offset").alias("last_seen")]
     return (
         places.groupBy(*RANGE, "batch", "unread")
@@ -145,7 +102,7 @@ def as_counted(ledger: DataFrame, held: dict[str, DataFrame]) -> DataFrame:
 def as_landed(bronze: DataFrame) -> DataFrame:
     """One row per partition and block of offsets: rows, distinct offsets, the first and the last of them."""
     distinct = F.bitmap_count(F.bitmap_construct_agg(F.col("offset") % BLOCK))
-    return bronze.groupBy("topic", "partition", _block("offset").alias("block")).agg(
+    return bronze.groupBy(*PARTITION, block("offset").alias("block")).agg(
         F.count("*").alias("rows"),
         distinct.alias("offsets"),
         F.min("offset").alias("first_offset"),
@@ -153,98 +110,24 @@ def as_landed(bronze: DataFrame) -> DataFrame:
     )
 
 
-def _block(offset: str) -> Column:
-    return F.expr(f"`{offset}` div {BLOCK}")
-
-
-def _accounts(counted: Iterable[Row], claimed: Iterable[Row]) -> dict[tuple[str, int], Account]:
-    accounts: dict[tuple[str, int], Account] = {}
-    for row in counted:
-        key = (row["topic"], row["partition"])
-        account = accounts.setdefault(key, Account(*key))
-        if row["unread"]:
-            account.unread += row["received"]
-            continue
-        account.received += row["received"]
-        account.kept += row["kept"]
-        account.quarantined += row["quarantined"]
-        account.duplicate += row["received"] - row["kept"] - row["quarantined"]
-    for claim in claimed:
-        account = accounts.setdefault((claim["topic"], claim["partition"]), Account(claim["topic"], claim["partition"]))
-        account.refused += claim["refused"]
-        account.duplicate -= claim["refused"]
-    return accounts
-
-
-def _misstated(claimed: Sequence[Row], counted: Iterable[Row]) -> Iterator[Difference]:
-    found = {(*_range(row), row["batch"]): row for row in counted if not row["unread"]}
-    for claim in claimed:
-        at = _range(claim)
-        row = found.get((*at, claim["batch"]))
-        holds = {fate: 0 if row is None else row[fate] for fate in HELD_IN}
-        for fate, table in HELD_IN.items():
-            if holds[fate] != claim[fate]:
-                yield Difference(*at, f"ops.ledger says {claim[fate]:,} {fate}, {table} holds {holds[fate]:,}")
-        left = holds["received"] - holds["kept"] - holds["quarantined"]
-        if left != claim["duplicate"] + claim["refused"]:
-            said = f"{claim['duplicate']:,} duplicate and {claim['refused']:,} refused"
-            yield Difference(*at, f"ops.ledger says {said}, {left:,} are in no table")
-    ranges = {(*_range(claim), claim["batch"]) for claim in claimed}
-    for row in [row for at, row in found.items() if at not in ranges]:
-        rows = ", ".join(f"{row[fate]:,} of {table}" for fate, table in HELD_IN.items() if row[fate])
-        yield Difference(*_range(row), f"in no row of ops.ledger: {rows}")
-
-
-def _overlapping(claimed: Iterable[Row]) -> Iterator[Difference]:
-    ranges = sorted(map(_range, claimed))
-    for one, two in itertools.pairwise(ranges):
-        if one[:2] == two[:2] and two[2] <= one[3]:
-            yield Difference(*two[:3], min(one[3], two[3]), "in two rows of ops.ledger")
-
-
-def _range(row: Row) -> tuple[str, int, int, int]:
-    return row["topic"], row["partition"], row["first_offset"], row["last_offset"]
-
-
-def _doubled(landed: Iterable[Row]) -> Iterator[Difference]:
-    for row in landed:
-        if row["rows"] != row["offsets"]:
-            yield Difference(*_range(row), f"{row['rows'] - row['offsets']:,} rows too many in bronze.events")
-
-
-def _gaps(bronze: DataFrame, landed: Sequence[Row], first: int) -> Iterator[tuple[int, int]]:
-    """Ranges of offsets that bronze lacks, from `first` to the last landed one. `landed`: one partition's blocks."""
-    following = first
-    for row in sorted(landed, key=lambda row: int(row["first_offset"])):
-        begin, end = max(row["first_offset"], first), row["last_offset"]
-        if begin > following:
-            yield following, begin - 1
-        if end >= first and row["last_offset"] - row["first_offset"] + 1 != row["offsets"]:
-            there = _offsets_in(bronze, row)
-            yield from ((a + 1, b - 1) for a, b in itertools.pairwise(there) if b > a + 1 and b > first)
-        following = max(following, end + 1)
-
-
-def _offsets_in(bronze: DataFrame, block: Row) -> list[int]:
-    within = F.col("offset").between(block["first_offset"], block["last_offset"])
-    there = bronze.where(within & (F.col("topic") == block["topic"]) & (F.col("partition") == block["partition"]))
-    return [row["offset"] for row in there.select("offset").distinct().orderBy("offset").collect()]
-
-
 def require(balance: Balance) -> None:
     """Raises OperatorError, with the first differences, unless there is none."""
     if balance.differences:
-        told = [str(difference) for difference in balance.differences[:MOST_TOLD]]
+        told = [str(difference) for difference in balance.differences[:MOST_SHOWN]]
         more = len(balance.differences) - len(told)
         raise OperatorError("the ledger does not balance: " + "; ".join(told) + (f"; {more} more" if more else ""))
 
 
-def main(settings: Settings, options: job.Options) -> None:
-    balance = reconcile(spark_for("ledger.reconcile", settings), settings)
+def main(lake: Lake, options: Options) -> None:
+    balance = reconcile(lake)
     for account in balance.accounts:
-        log.info("%s", json.dumps(dataclasses.asdict(account)))
+        log.info("%s", json.dumps(asdict(account)))
     require(balance)
 
 
+JOB = Job(
+    "ledger.reconcile", main, reads=("kafka", "bronze.events", "silver.events", "quarantine.events", "ops.ledger")
+)
+
 if __name__ == "__main__":
-    job.submit(main)
+    submit(JOB)

@@ -22,24 +22,21 @@ from expectations.schemas import TABLES
 from jobs import job
 from jobs.champions import tracking
 from jobs.errors import OperatorError
+from jobs.job_list import building, job_named
 from jobs.lake import tables
-from jobs.lake.session import spark_for
+from jobs.lake.session import open_lake
 from jobs.local import memory, report, services
 from jobs.local.shop import journey, producer
 from jobs.local.shop.message import Message, planted
-from jobs.serve import page
+from jobs.redis_store import client as redis_client
+from jobs.redis_store import reading
+from jobs.redis_store.keys import Keys
 from jobs.settings.loading import Settings
 from models import registry
 
 AS_OF = datetime(2018, 1, 1, 4, 2, tzinfo=UTC)
 MARKER = "demo.json"
 LOCAL_STATE = ("lake", "kafka", "redis", "sources", "mlflow.db", "mlartifacts")
-LAND = ("bronze.events", "bronze.catalog", "bronze.crm")
-SOURCES = ("silver.catalog", "silver.crm", "silver.items", "silver.people")
-CLEAN = ("silver.events", "silver.interactions", "silver.consents", *SOURCES)
-KNOW = ("gold.ratings", "gold.features")
-LEARN = ("train.als", "train.personas")
-DECIDE = ("gold.segments", "gold.profiles", "gold.recommendations", "gold.fallbacks")
 
 console = Console()
 
@@ -52,7 +49,6 @@ def run(settings: Settings, households: int | None) -> dict[str, Any]:
     began = time.monotonic()
     stages: list[dict[str, Any]] = []
     options = job.Options(AS_OF)
-    gated = {"silver": CLEAN, "gold": (*KNOW, *DECIDE)}
 
     def stage(name: str, work: Callable[[], Any]) -> Any:
         with memory.watched(settings) as peak:
@@ -69,14 +65,14 @@ def run(settings: Settings, households: int | None) -> dict[str, Any]:
     stage("send to Kafka", lambda: _sent(settings, messages))
     # Great Expectations takes four seconds to import: beside the start of the JVM they cost little.
     threading.Thread(target=suites.names, daemon=True).start()
-    stage("start Spark", lambda: spark_for("demo", settings))
-    for name in (*LAND, *CLEAN):
-        stage(name, functools.partial(job.main_of(name), settings, options))
-    stage("gate silver", lambda: _gate(settings, gated["silver"]))
-    for name in (*KNOW, *LEARN, *DECIDE):
-        stage(name, functools.partial(job.main_of(name), settings, options))
-    stage("gate gold", lambda: _gate(settings, gated["gold"]))
-    stage("publish.recommendations", lambda: job.main_of("publish.recommendations")(settings, options))
+    stage("start Spark", lambda: open_lake("demo", settings))
+    for name in of_rooms("bronze", "silver"):
+        stage(name, functools.partial(job_named(name).run, settings, options))
+    stage("gate silver", lambda: _gate(settings, of_rooms("silver")))
+    for name in of_rooms("gold", "train"):
+        stage(name, functools.partial(job_named(name).run, settings, options))
+    stage("gate gold", lambda: _gate(settings, of_rooms("gold")))
+    stage("publish.recommendations", lambda: job_named("publish.recommendations").run(settings, options))
     found = stage("count", lambda: counted(settings))
     found["stages"] = stages
     found["seconds"] = round(time.monotonic() - began, 1)
@@ -89,21 +85,26 @@ def run(settings: Settings, households: int | None) -> dict[str, Any]:
     return found
 
 
+def of_rooms(*rooms: str) -> tuple[str, ...]:
+    """The jobs of those rooms, and so the tables, in the order in which they build on one another."""
+    return tuple(job.name for job in building() if job.name.split(".")[0] in rooms)
+
+
 def counted(settings: Settings) -> dict[str, Any]:
     """What the lake, MLflow and Redis hold now, as in build/demo.json."""
-    spark = spark_for("demo", settings)
-    built = [name for name in TABLES if tables.exists(spark, name)]
-    reasons = tables.read(spark, "quarantine.events").selectExpr("explode(reasons) AS reason")
-    ledger = tables.read(spark, "ops.ledger").selectExpr("sum(duplicate) AS duplicate").collect()[0]
+    lake = open_lake("demo", settings)
+    built = [name for name in TABLES if tables.exists(lake, name)]
+    reasons = tables.read(lake, "quarantine.events").selectExpr("explode(reasons) AS reason")
+    ledger = tables.read(lake, "ops.ledger").selectExpr("sum(duplicate) AS duplicate").collect()[0]
     where = tracking.registry_of(settings)
     versions = {name: registry.resolve(where, name, registry.CANDIDATE) for name in ("popularity", "frequency", "als")}
-    purchased = tables.read(spark, "silver.interactions").where("event_type = 'purchase' AND source IS NULL")
+    purchased = tables.read(lake, "silver.interactions").where("event_type = 'purchase' AND source IS NULL")
     lines = purchased.selectExpr("count(*) AS lines", "count(DISTINCT event_id) AS baskets").collect()[0]
-    client = page.connect(settings.redis)
-    version = str(client.get(f"{settings.redis.prefix}:current"))
-    manifest = json.loads(str(client.get(f"{settings.redis.prefix}:{version}:manifest")))
+    client, keys = redis_client.connect(settings.redis), Keys(settings.redis.prefix)
+    version = str(reading.current_version(client, keys))
+    manifest = reading.manifest(client, keys, version)
     return {
-        "tables": {name: tables.read(spark, name).count() for name in built},
+        "tables": {name: tables.read(lake, name).count() for name in built},
         "purchase_lines": lines["lines"],
         "baskets": lines["baskets"],
         "quarantined": {row["reason"]: row["count"] for row in reasons.groupBy("reason").count().collect()},
@@ -149,9 +150,7 @@ def _sent(settings: Settings, messages: list[Message]) -> None:
 
 
 def _gate(settings: Settings, names: tuple[str, ...]) -> None:
-    from jobs.quality import gate
-
-    gate.main(settings, job.Options(AS_OF, tables=names))
+    job_named("quality.gate").run(settings, job.Options(AS_OF, tables=names))
 
 
 def _start_over_if_other(settings: Settings, households: int | None) -> None:

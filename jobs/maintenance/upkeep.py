@@ -21,6 +21,8 @@ from expectations.schemas import TABLES
 from jobs.errors import OperatorError
 from jobs.lake import tables
 from jobs.lake.conflicts import CONFLICTS, again_on_conflict
+from jobs.lake.lake import Lake
+from jobs.settings.loading import Settings
 from jobs.settings.maintenance_settings import MaintenanceSettings
 
 log = logging.getLogger(__name__)
@@ -85,8 +87,9 @@ def plan(maintenance: MaintenanceSettings, name: str) -> Plan:
     return Plan(**{**common, **own})
 
 
-def require_safe(maintenance: MaintenanceSettings) -> None:
+def require_safe(settings: Settings) -> None:
     """Raises OperatorError where a retention is under a week."""
+    maintenance = settings.maintenance
     for name in TABLES:
         kept = plan(maintenance, name)
         for setting, hours in (("keep_hours", kept.keep_hours), ("log_days", kept.log_days * 24)):
@@ -98,12 +101,13 @@ def require_safe(maintenance: MaintenanceSettings) -> None:
                 )
 
 
-def chosen(spark: SparkSession, maintenance: MaintenanceSettings, names: Sequence[str] = ()) -> list[str]:
+def chosen(lake: Lake, names: Sequence[str] = ()) -> list[str]:
     """The tables named; without names, all that are built and not excluded.
 
     Raises OperatorError for a named table that is not built or excluded, for a name in the settings that is no
     table's, and where nothing is built.
     """
+    maintenance = lake.settings.maintenance
     unknown = [name for name in (*maintenance.exclude, *maintenance.tables) if name not in TABLES]
     if unknown:
         raise OperatorError(f"no table {unknown[0]} (section maintenance); the tables are: {', '.join(TABLES)}")
@@ -111,34 +115,34 @@ def chosen(spark: SparkSession, maintenance: MaintenanceSettings, names: Sequenc
     if excluded:
         raise OperatorError(f"{', '.join(excluded)} is to be left alone (setting maintenance.exclude)")
     for name in names:
-        tables.delta(spark, name)
+        tables.delta(lake, name)
     found = list(dict.fromkeys(names)) or [
-        name for name in TABLES if name not in maintenance.exclude and tables.exists(spark, name)
+        name for name in TABLES if name not in maintenance.exclude and tables.exists(lake, name)
     ]
     if not found:
         raise OperatorError("no table to keep is built yet; build one with: lakehouse run bronze.catalog")
     return found
 
 
-def due(spark: SparkSession, name: str, kept: Plan) -> Due:
+def due(lake: Lake, name: str, kept: Plan) -> Due:
     """What `keep` would do now; nothing is changed."""
-    detail = tables.delta(spark, name).detail().collect()[0]
-    meta = tables.read(spark, name).select("_metadata.file_path", "_metadata.file_size").distinct()
-    with _with(spark, {f"{DELTA}.retentionDurationCheck.enabled": "false"}):
+    detail = tables.delta(lake, name).detail().collect()[0]
+    meta = tables.read(lake, name).select("_metadata.file_path", "_metadata.file_size").distinct()
+    with _with(lake.spark, {f"{DELTA}.retentionDurationCheck.enabled": "false"}):
         vacuum = f"VACUUM delta.`{detail['location']}` RETAIN {kept.keep_hours:f} HOURS DRY RUN"
-        removable = spark.sql(vacuum).count()
+        removable = lake.spark.sql(vacuum).count()
     small = meta.where(F.col("file_size") < kept.small).count()
     return Due(name, detail["numFiles"], detail["sizeInBytes"], small, removable, _to_set(detail["properties"], kept))
 
 
-def keep(spark: SparkSession, name: str, kept: Plan, tries: int = TRIES) -> Kept:
+def keep(lake: Lake, name: str, kept: Plan, tries: int = TRIES) -> Kept:
     """Joins the table's small files and removes what is past its time; says so in the log. Safe to repeat."""
     started = time.monotonic()
-    table = tables.delta(spark, name)
+    table = tables.delta(lake, name)
     before = table.detail().collect()[0]
-    _set(spark, before["location"], _to_set(before["properties"], kept))
-    joined = _joined(spark, name, kept, tries)
-    removed, removed_bytes = _vacuumed(spark, name)
+    _set(lake.spark, before["location"], _to_set(before["properties"], kept))
+    joined = _joined(lake, name, kept, tries)
+    removed, removed_bytes = _vacuumed(lake, name)
     after = table.detail().collect()[0]
     done = Kept(
         table=name,
@@ -171,31 +175,31 @@ def _set(spark: SparkSession, location: str, properties: dict[str, str]) -> None
         spark.sql(f"ALTER TABLE delta.`{location}` SET TBLPROPERTIES ({listed})")
 
 
-def _joined(spark: SparkSession, name: str, kept: Plan, tries: int) -> bool:
+def _joined(lake: Lake, name: str, kept: Plan, tries: int) -> bool:
     sizes = {
         f"{DELTA}.optimize.maxFileSize": str(round(kept.target_file_mb * MIB)),
         f"{DELTA}.optimize.minFileSize": str(kept.small),
     }
     try:
-        with _with(spark, sizes):
-            again_on_conflict(lambda: tables.delta(spark, name).optimize().executeCompaction(), tries)
+        with _with(lake.spark, sizes):
+            again_on_conflict(lambda: tables.delta(lake, name).optimize().executeCompaction(), tries)
     except CONFLICTS:
         log.warning("%s: its files could not be joined, rows in them kept changing; the next run will join them", name)
         return False
     return True
 
 
-def _vacuumed(spark: SparkSession, name: str) -> tuple[int, int]:
+def _vacuumed(lake: Lake, name: str) -> tuple[int, int]:
     """Files and bytes removed. The table's own property says how long they stay."""
-    table = tables.delta(spark, name)
-    before = tables.version(spark, name)
+    table = tables.delta(lake, name)
+    before = tables.version(lake, name)
     options = {
         f"{DELTA}.vacuum.logging.enabled": "true",  # by default not on S3: the numbers come from there
         f"{DELTA}.vacuum.parallelDelete.enabled": "true",
     }
-    with _with(spark, options):
+    with _with(lake.spark, options):
         table.vacuum()
-    ours = table.history(tables.version(spark, name) - before).where(F.col("operation").startswith("VACUUM"))
+    ours = table.history(tables.version(lake, name) - before).where(F.col("operation").startswith("VACUUM"))
     metrics = {key: int(value) for row in ours.collect() for key, value in row["operationMetrics"].items()}
     return metrics["numDeletedFiles"], metrics["sizeOfDataToDelete"]
 

@@ -9,13 +9,13 @@ import logging
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pyspark.sql import Column, Row, SparkSession
+from pyspark.sql import Column, Row
 from pyspark.sql import functions as F
 
-from jobs import job
 from jobs.errors import OperatorError
+from jobs.job import Job, Options, submit
 from jobs.lake import tables
-from jobs.lake.session import spark_for
+from jobs.lake.lake import Lake
 from jobs.settings.loading import Settings
 from jobs.watch import webhook
 from jobs.watch.judgement import KEY, as_findings
@@ -25,37 +25,38 @@ AT_A_TIME = 200
 log = logging.getLogger(__name__)
 
 
-def raise_alerts(spark: SparkSession, settings: Settings, as_of: datetime) -> int:
+def raise_alerts(lake: Lake, as_of: datetime) -> int:
     """Judges the days measured in the last `watch.catch_up_days` before `as_of`; returns how many alerts are new."""
+    settings = lake.settings
     last = as_of.astimezone(UTC).date()
     first = last - timedelta(days=settings.watch.catch_up_days)
-    found = as_findings(tables.read(spark, "ops.daily_quality"), first, last, settings.watch)
-    tables.create(spark, TABLE)
-    new = found.join(tables.read(spark, TABLE).select("alert_id"), on="alert_id", how="left_anti")
+    found = as_findings(tables.read(lake, "ops.daily_quality"), first, last, settings.watch)
+    tables.create(lake, TABLE)
+    new = found.join(tables.read(lake, TABLE).select("alert_id"), on="alert_id", how="left_anti")
     state = "unsent" if settings.alerts.webhook.get_secret_value() else "recorded"
     stamps = {"state": F.lit(state), "raised_at": F.lit(datetime.now(UTC)), "sent_at": F.lit(None)}
-    before = tables.read(spark, TABLE).count()
-    tables.append(new.withColumns(stamps), TABLE)
-    return tables.read(spark, TABLE).count() - before
+    before = tables.read(lake, TABLE).count()
+    tables.append(lake, TABLE, new.withColumns(stamps))
+    return tables.read(lake, TABLE).count() - before
 
 
-def send(spark: SparkSession, settings: Settings) -> int:
+def send(lake: Lake) -> int:
     """Tells the webhook of every unsent alert, the oldest day first, and marks them; returns how many.
 
     Killed between the two, it tells them again, under the same idempotency key. Raises OperatorError when the webhook
     does not take them.
     """
     sent = 0
-    while unsent := _unsent(spark):
+    while unsent := _unsent(lake):
         ids = [row["alert_id"] for row in unsent]
         key = hashlib.sha256("".join(sorted(ids)).encode()).hexdigest()
-        url, to = settings.alerts.webhook.get_secret_value(), settings.alerts
+        url, to = lake.settings.alerts.webhook.get_secret_value(), lake.settings.alerts
         try:
             webhook.post(url, message(unsent), key, to.timeout_seconds, to.tries)
         except OperatorError as error:
             raise OperatorError(f"{error}; alerts stay unsent, the next run of {TABLE} sends them") from None
         values: dict[str, str | Column] = {"state": F.lit("sent"), "sent_at": F.lit(datetime.now(UTC))}
-        sent += tables.update(spark, TABLE, F.col("alert_id").isin(*ids), values)
+        sent += tables.update(lake, TABLE, F.col("alert_id").isin(*ids), values)
     return sent
 
 
@@ -71,20 +72,24 @@ def message(alerts: list[Row]) -> dict[str, Any]:
     return {"text": "\n".join([f"{len(lines)} quality alerts", *lines]), "alerts": listed}
 
 
-def main(settings: Settings, options: job.Options) -> None:
-    url = settings.alerts.webhook.get_secret_value()
-    if url:
+def require(settings: Settings) -> None:
+    """Raises OperatorError where the webhook's address is none."""
+    if url := settings.alerts.webhook.get_secret_value():
         webhook.require(url)
-    spark = spark_for(TABLE, settings)
-    log.info("%s: %d new", TABLE, raise_alerts(spark, settings, options.as_of))
-    if url:
-        log.info("%s: %d sent", TABLE, send(spark, settings))
 
 
-def _unsent(spark: SparkSession) -> list[Row]:
-    waiting = tables.read(spark, TABLE).where("state = 'unsent'")
+def main(lake: Lake, options: Options) -> None:
+    log.info("%s: %d new", TABLE, raise_alerts(lake, options.as_of))
+    if lake.settings.alerts.webhook.get_secret_value():
+        log.info("%s: %d sent", TABLE, send(lake))
+
+
+def _unsent(lake: Lake) -> list[Row]:
+    waiting = tables.read(lake, TABLE).where("state = 'unsent'")
     return waiting.orderBy("day", "alert_id").limit(AT_A_TIME).collect()
 
 
+JOB = Job(TABLE, main, reads=("ops.daily_quality",), also_writes=("webhook",), before=require)
+
 if __name__ == "__main__":
-    job.submit(main)
+    submit(JOB)

@@ -7,14 +7,11 @@ when silver was behind: a message that is cleaned late still counts on the day i
 import logging
 from datetime import UTC, date, datetime, timedelta
 
-from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from jobs import job
+from jobs.job import Job, Options, submit
 from jobs.lake import tables
-from jobs.lake.session import spark_for
-from jobs.settings.loading import Settings
-from jobs.settings.watch_settings import WatchSettings
+from jobs.lake.lake import Lake
 from jobs.watch.drift import as_psi
 from jobs.watch.measures import as_measures
 
@@ -22,31 +19,34 @@ TABLE = "ops.daily_quality"
 log = logging.getLogger(__name__)
 
 
-def measure(spark: SparkSession, day: date, watch: WatchSettings) -> None:
+def measure(lake: Lake, day: date) -> None:
     """Measures that day, in place of what was measured of it before. Raises OperatorError when silver is not built."""
-    events, rejected = tables.read(spark, "silver.events"), tables.read(spark, "quarantine.events")
+    watch = lake.settings.watch
+    events, rejected = tables.read(lake, "silver.events"), tables.read(lake, "quarantine.events")
     measured = as_measures(events, rejected, day).unionByName(as_psi(events, day, watch.reference_days, watch.min_rows))
     stamped = measured.withColumns({"day": F.lit(day), "measured_at": F.lit(datetime.now(UTC))})
-    tables.overwrite(stamped, TABLE, where=f"day = '{day}'")
+    tables.overwrite(lake, TABLE, stamped, where=f"day = '{day}'")
     log.info("%s: %s measured", TABLE, day)
 
 
-def due(spark: SparkSession, as_of: datetime, watch: WatchSettings) -> list[date]:
+def due(lake: Lake, as_of: datetime) -> list[date]:
     """The day before `as_of`, after those since the last measured one, at most `watch.catch_up_days` in all."""
+    watch = lake.settings.watch
     yesterday = as_of.astimezone(UTC).date() - timedelta(days=1)
     first = yesterday
-    if tables.exists(spark, TABLE):
-        last = tables.read(spark, TABLE).where(F.col("day") < yesterday).agg(F.max("day")).collect()[0][0]
+    if tables.exists(lake, TABLE):
+        last = tables.read(lake, TABLE).where(F.col("day") < yesterday).agg(F.max("day")).collect()[0][0]
         if last is not None:
             first = max(last + timedelta(days=1), yesterday - timedelta(days=watch.catch_up_days - 1))
     return [first + timedelta(days=n) for n in range((yesterday - first).days + 1)]
 
 
-def main(settings: Settings, options: job.Options) -> None:
-    spark = spark_for(TABLE, settings)
-    for day in due(spark, options.as_of, settings.watch):
-        measure(spark, day, settings.watch)
+def main(lake: Lake, options: Options) -> None:
+    for day in due(lake, options.as_of):
+        measure(lake, day)
 
+
+JOB = Job(TABLE, main, reads=("silver.events", "quarantine.events"))
 
 if __name__ == "__main__":
-    job.submit(main)
+    submit(JOB)

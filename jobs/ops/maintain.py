@@ -3,18 +3,17 @@
 It may run beside the streams, twice, and be killed at any instant: jobs/maintenance/upkeep.py says why.
 """
 
-from jobs import job
-from jobs.lake.session import spark_for
+from jobs.job import Job, Options, submit
+from jobs.lake.lake import Lake
 from jobs.maintenance import upkeep
-from jobs.settings.loading import Settings
 
 
-def main(settings: Settings, options: job.Options) -> None:
-    upkeep.require_safe(settings.maintenance)
-    spark = spark_for("ops.maintain", settings)
-    for name in upkeep.chosen(spark, settings.maintenance, options.tables):
-        upkeep.keep(spark, name, upkeep.plan(settings.maintenance, name))
+def main(lake: Lake, options: Options) -> None:
+    for name in upkeep.chosen(lake, options.tables):
+        upkeep.keep(lake, name, upkeep.plan(lake.settings.maintenance, name))
 
+
+JOB = Job("ops.maintain", main, flags=("tables",), before=upkeep.require_safe)
 
 if __name__ == "__main__":
-    job.submit(main)
+    submit(JOB)

@@ -1,68 +1,62 @@
-"""Who allows what: the one way of personal rows from silver to gold, and the rule by which it is decided.
+"""Who allows what: the rule by which it is decided from what was said.
 
 A statement is a row of silver.consents. What a person said in a `consent` event outranks what a client remembered
 when it sent another event: such a copy may be old, so it can deny anew but never grant again what the person denied.
-Of statements of one kind the latest counts, and of two at the same microsecond the denial. Where nothing is on
-record the settings decide ([consent] in conf/base.toml).
+Where nothing is on record the settings decide ([consent] in conf/base.toml).
+
+A person's denial is in force unless a grant of theirs of a later time undoes it that did not arrive before it; a grant
+that is later by a day or more undoes it in any case. So a withdrawal that arrives after a grant wins although a
+device's clock dated it up to a day before. A client's denial is in force unless a later copy grants, or the person did
+at that time or later. At equal times the denial counts. What was said under one of two ids that stand in one row
+counts for the row, whichever of the two it was.
 """
 
-from datetime import datetime
-
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from expectations.schemas.silver import PURPOSES
-from jobs.errors import OperatorError
-from jobs.lake import tables
-
-DEFAULT = "spark.lakehouse.consent."
+IDS = ("user_id", "anonymous_id")
+DAY = "1 day"
 
 
-def consented(frame: DataFrame, purpose: str, as_of: datetime) -> DataFrame:
-    """The rows of `frame`, which has `person_id`, of persons who at `as_of` allow the purpose, as now on record.
+def as_decisions(people: DataFrame, statements: DataFrame) -> DataFrame:
+    """What counts for each row of `people` (user_id, anonymous_id; distinct) of whom there is a statement.
 
-    Raises OperatorError when silver.consents is not built, for a purpose that is none, and in a session that does
-    not know the settings: what cannot be decided is not allowed.
+    `is_denied_by_person`: a denial of their own is in force. `client_denied_at`: the time of the last denial of a
+    client that is in force; null: none. `statements`: rows of silver.consents of one purpose, seen from one moment.
     """
-    spark = frame.sparkSession
-    is_allowed_unasked = _default(spark, purpose)
-    record = tables.read(spark, "silver.consents")
-    known = record.where((F.col("purpose") == purpose) & (F.col("valid_from") <= F.lit(as_of)))
-    people = as_stamps(known).select("person_id", is_denied().alias("is_denied"))
-    if is_allowed_unasked:
-        return frame.join(people.where("is_denied"), on="person_id", how="left_anti")
-    return frame.join(people.where("NOT is_denied"), on="person_id", how="left_semi")
-
-
-def as_stamps(statements: DataFrame) -> DataFrame:
-    """One row per person: the stamp of the last word of the `person` and of a `client`, null where there is none.
-
-    `statements`: rows of silver.consents of one purpose.
-    """
-    one = stamp(F.col("valid_from"), F.col("is_granted"))
-    of = {who: F.max(F.when(F.col("said_by") == who, one)).alias(who) for who in ("person", "client")}
-    return statements.groupBy("person_id").agg(*of.values())
-
-
-def stamp(at: Column, is_granted: Column) -> Column:
-    """A statement as one number, here and in Redis: microseconds since 1970 times two, plus one where it denies.
-
-    Of two the greater counts: the later, and at the same microsecond the denial.
-    """
-    return F.unix_micros(at) * 2 + F.when(is_granted, 0).otherwise(1)
+    words = F.array_compact(F.array(*IDS))
+    asked = people.select(*IDS, F.explode(F.array_distinct(words)).alias("id"))
+    told = statements.select(
+        F.explode(F.array_distinct(words)).alias("id"), "is_granted", "said_by", "valid_from", "recorded_at"
+    )
+    of_person = asked.join(told, on="id", how="inner")
+    by_person = F.col("said_by") == "person"
+    undone = F.when(by_person, _is_undone_by_person()).otherwise(_is_undone_for_client())
+    in_force = ~F.col("is_granted") & ~F.coalesce(undone, F.lit(False))
+    marked = of_person.withColumn("_in_force", in_force)
+    return marked.groupBy(*IDS).agg(
+        F.bool_or(F.col("_in_force") & by_person).alias("is_denied_by_person"),
+        F.max(F.when(F.col("_in_force") & ~by_person, F.col("valid_from"))).alias("client_denied_at"),
+    )
 
 
 def is_denied() -> Column:
-    """Whether the stamps `person` and `client`, of which one is not null, add up to a denial."""
-    person, client = F.col("person"), F.col("client")
-    is_later_denial = F.coalesce((client % 2 == 1) & (client > person + 1), F.lit(False))
-    return F.when(person.isNull(), client % 2 == 1).otherwise((person % 2 == 1) | is_later_denial)
+    """Whether a row of `as_decisions` is a denial."""
+    return F.col("is_denied_by_person") | F.col("client_denied_at").isNotNull()
 
 
-def _default(spark: SparkSession, purpose: str) -> bool:
-    if purpose not in PURPOSES:
-        raise OperatorError(f"no purpose {purpose}; the purposes are: {', '.join(PURPOSES)}")
-    said = spark.conf.get(f"{DEFAULT}{purpose}", None)
-    if said not in ("true", "false"):
-        raise OperatorError(f"this session does not know the setting consent.{purpose}; start it with spark_for")
-    return said == "true"
+def _is_undone_by_person() -> Column:
+    person = Window.partitionBy(*IDS)
+    not_before = person.orderBy("recorded_at").rangeBetween(Window.currentRow, Window.unboundedFollowing)
+    granted, at = _granted_at("person"), F.col("valid_from")
+    return (F.max(granted).over(not_before) > at) | (F.max(granted).over(person) >= at + F.expr(f"interval {DAY}"))
+
+
+def _is_undone_for_client() -> Column:
+    person, at = Window.partitionBy(*IDS), F.col("valid_from")
+    by_person = F.coalesce(F.max(_granted_at("person")).over(person) >= at, F.lit(False))
+    return by_person | (F.max(_granted_at("client")).over(person) > at)
+
+
+def _granted_at(said_by: str) -> Column:
+    return F.when(F.col("is_granted") & (F.col("said_by") == said_by), F.col("valid_from"))

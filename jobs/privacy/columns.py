@@ -9,12 +9,12 @@ from pyspark.sql import functions as F
 from expectations.contract import MOST_BYTES, Contract
 from expectations.identifiers import kind_of, may_name_in_words, may_name_someone
 from jobs.privacy.encryption import opened, sealed
-from jobs.privacy.message import Safe, safe, safe_key, safe_text
+from jobs.privacy.message import Protection, safe, safe_key, safe_text
 
 KEPT = "struct<key: binary, value: binary, sealed_by: int>"
 
 
-def as_safe(rules: Contract, how: Safe) -> Callable[[DataFrame], DataFrame]:
+def as_safe(contract: Contract, protection: Protection) -> Callable[[DataFrame], DataFrame]:
     """Replaces `key` and `value` (binary) by what may be kept of them, and adds `sealed_by`: the version of the key
     that they are encrypted with where they could not be read, null for all others.
 
@@ -23,47 +23,52 @@ def as_safe(rules: Contract, how: Safe) -> Callable[[DataFrame], DataFrame]:
 
     def transform(messages: DataFrame) -> DataFrame:
         text, key = F.col("value").cast("string"), F.col("key").cast("string")
-        is_long = F.octet_length("value") > MOST_BYTES
-        names_someone = F.col("value").isNotNull() & (is_long | may_name_someone(text, rules))
+        is_long = F.col("size_bytes") > MOST_BYTES
+        names_someone = F.col("value").isNotNull() & (is_long | may_name_someone(text, contract))
         names_someone |= F.coalesce(key.contains("@") | key.contains("%40") | key.contains("+"), F.lit(False))
         names_someone |= F.coalesce(~F.is_valid_utf8(key), F.lit(False))
         told = messages.withColumn("_is_named", names_someone)
-        made = _made_safe(how)(*[F.when(F.col("_is_named"), F.col(name)) for name in ("key", "value")])
+        made = _made_safe(protection)(
+            *[F.when(F.col("_is_named"), F.col(name)) for name in ("key", "value", "size_bytes")]
+        )
         kept = told.withColumn("_safe", made).withColumn("sealed_by", F.col("_safe")["sealed_by"])
         return kept.withColumns(_either(F.col("_is_named"), F.col("_safe"))).drop("_is_named", "_safe")
 
     return transform
 
 
-def as_opened(how: Safe) -> Callable[[DataFrame], DataFrame]:
+def as_opened(protection: Protection) -> Callable[[DataFrame], DataFrame]:
     """Sealed messages as they were received; `sealed_by` goes. Raises OperatorError where a key is missing."""
 
     def transform(kept: DataFrame) -> DataFrame:
         is_sealed = F.col("sealed_by").isNotNull()
-        found = _opened(how)(F.when(is_sealed, F.col("key")), F.when(is_sealed, F.col("value")), F.col("sealed_by"))
+        found = _opened(protection)(
+            F.when(is_sealed, F.col("key")), F.when(is_sealed, F.col("value")), F.col("sealed_by")
+        )
         read = kept.withColumn("_opened", found)
         return read.withColumns(_either(is_sealed, F.col("_opened"))).drop("_opened", "sealed_by")
 
     return transform
 
 
-def tokenised(how: Safe) -> Callable[[DataFrame], DataFrame]:
+def tokenised(protection: Protection) -> Callable[[DataFrame], DataFrame]:
     """Replaces the text columns whose names are direct identifiers by tokens, and takes out of the others what names
     somebody, as of the fields of a message. Columns whose names begin with _ stay as they are."""
 
     def transform(rows: DataFrame) -> DataFrame:
         names = [name for name, type_ in rows.dtypes if type_ == "string" and not name.startswith("_")]
-        return rows.withColumns({name: _nameless(name, how) for name in names})
+        return rows.withColumns({name: _nameless(name, protection) for name in names})
 
     return transform
 
 
-def with_sealed(name: str, how: Safe) -> Callable[[DataFrame], DataFrame]:
+def with_sealed(name: str, protection: Protection) -> Callable[[DataFrame], DataFrame]:
     """Replaces a text column by its UTF-8 bytes, encrypted with the newest key; null stays null."""
 
     def shut(texts: pa.Array) -> pa.Array:
         return pa.array(
-            [None if text is None else sealed(text.encode(), how.secrets) for text in texts.to_pylist()], pa.binary()
+            [None if text is None else sealed(text.encode(), protection.secrets) for text in texts.to_pylist()],
+            pa.binary(),
         )
 
     return lambda rows: rows.withColumn(name, by_arrow(shut, "binary")(F.col(name)))
@@ -78,34 +83,38 @@ def _either(is_changed: Column, changed: Column) -> dict[str, Column]:
     return {name: F.when(is_changed, changed[name]).otherwise(F.col(name)) for name in ("key", "value")}
 
 
-def _made_safe(how: Safe) -> Callable[..., Column]:
-    def made(keys: pa.Array, values: pa.Array) -> pa.Array:
-        rows = [_safe_row(key, value, how) for key, value in zip(keys.to_pylist(), values.to_pylist(), strict=True)]
-        return pa.array(rows, ARROW_KEPT)
+def _made_safe(protection: Protection) -> Callable[..., Column]:
+    def made(keys: pa.Array, values: pa.Array, sizes: pa.Array) -> pa.Array:
+        columns = zip(keys.to_pylist(), values.to_pylist(), sizes.to_pylist(), strict=True)
+        return pa.array([_safe_row(*columns_, protection) for columns_ in columns], ARROW_KEPT)
 
     return by_arrow(made, KEPT)
 
 
-def _safe_row(key: bytes | None, value: bytes | None, how: Safe) -> dict[str, object] | None:
+def _safe_row(
+    key: bytes | None, value: bytes | None, size: int | None, protection: Protection
+) -> dict[str, object] | None:
     if key is None and value is None:
         return None
-    kept_value = value if value is None or not value.strip() else safe(value, how)
-    kept_key = key if key is None else safe_key(key, how)
+    kept_value = value
+    if value is not None and value.strip():
+        kept_value = safe(value, protection) if size is None or size <= MOST_BYTES else None
+    kept_key = key if key is None else safe_key(key, protection)
     if (kept_value is None) == (value is None) and (kept_key is None) == (key is None):
         return {"key": kept_key, "value": kept_value, "sealed_by": None}
-    shut = [None if part is None else sealed(part, how.secrets) for part in (key, value)]
-    return {"key": shut[0], "value": shut[1], "sealed_by": len(how.secrets.payloads)}
+    shut = [None if part is None else sealed(part, protection.secrets) for part in (key, value)]
+    return {"key": shut[0], "value": shut[1], "sealed_by": len(protection.secrets.payloads)}
 
 
-def _opened(how: Safe) -> Callable[..., Column]:
+def _opened(protection: Protection) -> Callable[..., Column]:
     def read(keys: pa.Array, values: pa.Array, versions: pa.Array) -> pa.Array:
         columns = zip(keys.to_pylist(), values.to_pylist(), versions.to_pylist(), strict=True)
         rows = [
             None
             if version is None
             else {
-                "key": None if key is None else opened(key, version, how.secrets),
-                "value": None if value is None else opened(value, version, how.secrets),
+                "key": None if key is None else opened(key, version, protection.secrets),
+                "value": None if value is None else opened(value, version, protection.secrets),
             }
             for key, value, version in columns
         ]
@@ -114,10 +123,10 @@ def _opened(how: Safe) -> Callable[..., Column]:
     return by_arrow(read, "struct<key: binary, value: binary>")
 
 
-def _nameless(name: str, how: Safe) -> Column:
+def _nameless(name: str, protection: Protection) -> Column:
     def made(texts: pa.Array) -> pa.Array:
         return pa.array(
-            [None if text is None else safe_text(name, text, how) for text in texts.to_pylist()], pa.string()
+            [None if text is None else safe_text(name, text, protection) for text in texts.to_pylist()], pa.string()
         )
 
     text, nameless = F.col(name), by_arrow(made, "string")

@@ -3,7 +3,6 @@
 import json
 from typing import Any, NamedTuple
 
-from expectations.contract import MOST_BYTES
 from expectations.identifiers import is_coded, kind_of
 from jobs.privacy.free_text import coded, scrubbed
 from jobs.privacy.keys import Secrets, secrets_of
@@ -21,43 +20,38 @@ class Fields(list[tuple[str, Any]]):
     """A JSON object: names may repeat, and keep their order."""
 
 
-class Safe(NamedTuple):
-    """How to make safe: with which secrets, and whose phone numbers come without a prefix."""
+class Protection(NamedTuple):
+    """What messages are made safe with: the secrets, and the region whose phone numbers come without a prefix."""
 
     secrets: Secrets
     region: str
 
 
-def safe_way(settings: PrivacySettings) -> Safe:
+def protection_of(settings: PrivacySettings) -> Protection:
     """Raises OperatorError when a secret is missing or short: nothing is landed without."""
-    return Safe(secrets_of(settings), settings.phone_region)
+    return Protection(secrets_of(settings), settings.phone_region)
 
 
-def safe(message: bytes, how: Safe) -> bytes | None:
-    """The message as it may be kept, None where it is no JSON object (RFC 8259) that could be looked through.
-
-    Nor is one that is longer than the contract allows: it is not valid, whatever it says.
-    """
-    if len(message) > MOST_BYTES:
-        return None
+def safe(message: bytes, protection: Protection) -> bytes | None:
+    """The message as it may be kept, None where it is no JSON object (RFC 8259) that could be looked through."""
     try:
         node = _DECODER.decode(message.decode("utf-8"))
-        return _text(_object(node, how, None)).encode() if isinstance(node, Fields) else None
+        return _text(_object(node, protection, None)).encode() if isinstance(node, Fields) else None
     except (ValueError, RecursionError):
         return None
 
 
-def safe_key(key: bytes, how: Safe) -> bytes | None:
+def safe_key(key: bytes, protection: Protection) -> bytes | None:
     """A message's key, which is a person's id; None where it is not UTF-8."""
     try:
-        return coded(key.decode("utf-8"), how.secrets, how.region).encode()
+        return coded(key.decode("utf-8"), protection.secrets, protection.region).encode()
     except ValueError:
         return None
 
 
-def safe_text(name: str, text: str, how: Safe) -> str:
+def safe_text(name: str, text: str, protection: Protection) -> str:
     """The text of a field of that name as it may be kept."""
-    return str(_value(name, text, how, kind_of(name)))
+    return str(_value(name, text, protection, kind_of(name)))
 
 
 def _refused(constant: str) -> Any:
@@ -67,31 +61,31 @@ def _refused(constant: str) -> Any:
 _DECODER = json.JSONDecoder(object_pairs_hook=Fields, parse_int=Number, parse_float=Number, parse_constant=_refused)
 
 
-def _object(fields: Fields, how: Safe, kind: str | None) -> Fields:
+def _object(fields: Fields, protection: Protection, kind: str | None) -> Fields:
     """`kind`: of the field that the object is the value of, and so of all that stands in it."""
     made = Fields()
     for name, value in fields:
         of_field = kind or kind_of(name)
-        made.append((coded(name, how.secrets, how.region), _value(name, value, how, of_field)))
+        made.append((coded(name, protection.secrets, protection.region), _value(name, value, protection, of_field)))
         if of_field == "ip" and isinstance(value, str) and (coarse := network(value)) is not None:
             made.append((NETWORK, coarse))
     return made
 
 
-def _value(name: str, value: Any, how: Safe, kind: str | None) -> Any:
+def _value(name: str, value: Any, protection: Protection, kind: str | None) -> Any:
     match value:
         case Fields():
-            return _object(value, how, kind)
+            return _object(value, protection, kind)
         case list():
-            return [_value(name, item, how, kind) for item in value]
+            return [_value(name, item, protection, kind) for item in value]
         case str() if kind is not None and value.strip():
-            return token(kind, value, how.secrets, how.region)
+            return token(kind, value, protection.secrets, protection.region)
         case str() if isinstance(value, Number):
             return value
         case str() if is_coded(name):
-            return coded(value, how.secrets, how.region)
+            return coded(value, protection.secrets, protection.region)
         case str():
-            return scrubbed(value, how.region)
+            return scrubbed(value, protection.region)
     return value
 
 

@@ -10,41 +10,41 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pyarrow as pa
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from expectations.identifiers import direct
 from expectations.schemas import TABLES
 from jobs.lake import tables
+from jobs.lake.lake import Lake
 from jobs.lake.writer_lock import writer_lock
 from jobs.privacy.columns import by_arrow
 from jobs.privacy.keys import Secrets, secrets_of
 from jobs.privacy.tokens import TOKEN, rotated
-from jobs.settings.loading import Settings
 
 log = logging.getLogger(__name__)
 
 
-def rotate(spark: SparkSession, settings: Settings, dry_run: bool = False) -> dict[str, int]:
+def rotate(lake: Lake, dry_run: bool = False) -> dict[str, int]:
     """How many rows of each table had an older token and have the newest now.
 
     What a stream has landed and the next has not read is read with its older tokens: let the streams come to an end
-    first. Raises OperatorError while a job that has one writer (job.WRITERS) runs, or a secret is missing.
+    first. Raises OperatorError while a job that writes a table runs, or a secret is missing.
     """
-    secrets = secrets_of(settings.privacy)
+    secrets = secrets_of(lake.settings.privacy)
     found: dict[str, int] = {}
     with ExitStack() as locks:
         for job in sorted({table.job for table in TABLES.values()}):
-            locks.enter_context(writer_lock(settings, job))
-        for name in filter(functools.partial(tables.exists, spark), TABLES):
-            for where in _places(spark, name):
-                rows = tables.read(spark, name)
+            locks.enter_context(writer_lock(lake.root, job))
+        for name in filter(functools.partial(tables.exists, lake), TABLES):
+            for where in _places(lake, name):
+                rows = tables.read(lake, name)
                 part = rows if where is None else rows.where(where)
                 old = part.where(has_older_token(part, secrets.token_version)).count()
                 found[name] = found.get(name, 0) + old
                 if old and not dry_run:
-                    tables.overwrite(part.transform(with_newest_tokens(secrets)), name, where)
+                    tables.overwrite(lake, name, part.transform(with_newest_tokens(secrets)), where)
                     log.info("%s%s: %s rows", name, f" where {where}" if where else "", f"{old:,}")
     return found
 
@@ -107,11 +107,11 @@ def _as_was(text: Column, column: T.StructField) -> Column:
     return F.from_json(text, column.dataType.simpleString())
 
 
-def _places(spark: SparkSession, name: str) -> Iterator[str | None]:
+def _places(lake: Lake, name: str) -> Iterator[str | None]:
     """One condition per partition; a table without partitions is one place."""
     by = TABLES[name].partition_by
     if not by:
         yield None
         return
-    for row in tables.read(spark, name).select(*by).distinct().orderBy(*by).collect():
+    for row in tables.read(lake, name).select(*by).distinct().orderBy(*by).collect():
         yield " AND ".join(f"`{column}` = '{row[column]}'" for column in by)

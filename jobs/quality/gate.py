@@ -9,42 +9,40 @@ import time
 from collections.abc import Sequence
 from datetime import datetime
 
-from pyspark.sql import SparkSession
-
 from expectations import gate as suites
-from expectations.gate import GateFailed, MissingSuite, Outcome
+from expectations.errors import GateFailed, MissingSuite
+from expectations.gate import Outcome
 from expectations.schemas import TABLES
-from jobs import job
 from jobs.errors import OperatorError
+from jobs.job import Job, Options, submit
 from jobs.lake import tables
-from jobs.lake.session import spark_for
-from jobs.settings.loading import Settings
+from jobs.lake.lake import Lake
 
 TABLE = "ops.quality"
 log = logging.getLogger(__name__)
 
 
-def gate(spark: SparkSession, settings: Settings, names: Sequence[str], as_of: datetime) -> None:
+def gate(lake: Lake, names: Sequence[str], as_of: datetime) -> None:
     """Checks the tables `names`; without names, every table that has a suite and is built.
 
     Raises MissingSuite or OperatorError (not built) before anything is checked, GateFailed after all is recorded.
     """
-    chosen = _chosen(spark, names)
-    versions = tables.versions(spark, chosen)
-    checked = {name: _checked(spark, settings, name, versions[name]) for name in chosen}
-    _record(spark, checked, versions, as_of)
+    chosen = _chosen(lake, names)
+    versions = tables.versions(lake, chosen)
+    checked = {name: _checked(lake, name, versions[name]) for name in chosen}
+    _record(lake, checked, versions, as_of)
     failures = [line for name in chosen if (line := suites.failure(checked[name], name)) is not None]
     if len(failures) > 0:
         raise GateFailed("; ".join(failures))
 
 
-def main(settings: Settings, options: job.Options) -> None:
-    gate(spark_for("quality.gate", settings), settings, options.tables, options.as_of)
+def main(lake: Lake, options: Options) -> None:
+    gate(lake, options.tables, options.as_of)
 
 
-def _chosen(spark: SparkSession, names: Sequence[str]) -> list[str]:
+def _chosen(lake: Lake, names: Sequence[str]) -> list[str]:
     known = suites.names()
-    chosen = list(dict.fromkeys(names)) or [name for name in known if tables.exists(spark, name)]
+    chosen = list(dict.fromkeys(names)) or [name for name in known if tables.exists(lake, name)]
     without = [name for name in chosen if name in TABLES and name not in known]
     if len(without) > 0:
         raise MissingSuite(f"gate {', '.join(without)}: no suite in expectations/suites/")
@@ -53,23 +51,25 @@ def _chosen(spark: SparkSession, names: Sequence[str]) -> list[str]:
     return chosen
 
 
-def _checked(spark: SparkSession, settings: Settings, name: str, version: int) -> list[Outcome]:
+def _checked(lake: Lake, name: str, version: int) -> list[Outcome]:
     started = time.monotonic()
-    outcomes = suites.check(tables.read(spark, name, version), name, settings.quality.max_examples)
+    outcomes = suites.check(tables.read(lake, name, version), name, lake.settings.quality.max_examples)
     held = sum(outcome.success for outcome in outcomes)
     seconds = time.monotonic() - started
     log.info("%s version %d: %d of %d expectations hold, %.1f s", name, version, held, len(outcomes), seconds)
     return outcomes
 
 
-def _record(spark: SparkSession, checked: dict[str, list[Outcome]], versions: dict[str, int], as_of: datetime) -> None:
+def _record(lake: Lake, checked: dict[str, list[Outcome]], versions: dict[str, int], as_of: datetime) -> None:
     rows = [
         (as_of, name, versions[name], o.expectation, o.column, o.success, o.observed, o.unexpected, o.rows)
         for name, outcomes in checked.items()
         for o in outcomes
     ]
-    tables.append(spark.createDataFrame(rows, TABLES[TABLE].ddl), TABLE)
+    tables.append(lake, TABLE, lake.spark.createDataFrame(rows, TABLES[TABLE].ddl))
 
+
+JOB = Job("quality.gate", main, flags=("tables",))
 
 if __name__ == "__main__":
-    job.submit(main)
+    submit(JOB)

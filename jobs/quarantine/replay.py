@@ -7,24 +7,23 @@ that are still broken stay open, with the reasons of today; what its person does
 
 import dataclasses
 
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from expectations.contract import Contract
-from jobs.bronze.events import as_safe_messages
 from jobs.errors import OperatorError
 from jobs.lake import tables
 from jobs.lake.conflicts import CONFLICTS, again_on_conflict
+from jobs.lake.lake import Lake
+from jobs.lake.materialized import materialized
 from jobs.lake.writer_lock import writer_lock
-from jobs.landing import contracts
-from jobs.landing.consent_refusal import record_now, with_refusal
+from jobs.landing import outcomes
+from jobs.landing.consent_refusal import record_now
+from jobs.landing.outcomes import KEPT_IN
+from jobs.landing.reading import Reader, as_kept, reader_of
 from jobs.landing.uniqueness import COORDINATES
 from jobs.privacy.columns import as_opened
-from jobs.privacy.message import safe_way
 from jobs.quarantine.review import TABLE, Choice, chosen
-from jobs.schema_registry import lookup as registry
-from jobs.settings.loading import Settings
-from jobs.silver import events
 
 # A message that lands keeps what it was quarantined as.
 CHANGED: dict[str, str | Column] = {
@@ -47,56 +46,69 @@ class Replayed:
     refused: int = 0
 
 
-def replay(spark: SparkSession, settings: Settings, choice: Choice, dry_run: bool = False) -> Replayed:
+def replay(lake: Lake, choice: Choice, dry_run: bool = False) -> Replayed:
     """Lands the open ones among the messages meant. Raises OperatorError while silver.events is being written."""
-    with writer_lock(settings, events.TABLE):
-        tables.create(spark, events.TABLE)
-        rules = contracts.in_force(settings.contracts)()
-        again = as_received_again(chosen(spark, dataclasses.replace(choice, state="open")), rules, settings)
-        judged = with_refusal(events.as_judged(again, rules), record_now(spark), settings.consent)
-        kept = tables.read(spark, events.TABLE).select("event_id", "event_hash", *COORDINATES)
-        with events.fated(judged, kept) as fated:
-            counts = {row["fate"]: row["count"] for row in fated.groupBy("fate").count().collect()}
-            if not dry_run:
-                tables.append(events.as_events(fated, settings.streaming.late_hours), events.TABLE)
-                settle(as_changes(fated, rules))
+    with writer_lock(lake.root, KEPT_IN):
+        tables.create(lake, KEPT_IN)
+        reader = reader_of(lake.settings)
+        contract = reader.contract()
+        open_ones = chosen(lake, dataclasses.replace(choice, state="open"))
+        # Materialized in between, as bronze.events is: Spark takes minutes over the plan of both steps in one.
+        with (
+            materialized(as_messages(open_ones)) as messages,
+            materialized(as_received_again(messages, reader, contract)) as again,
+        ):
+            judged = outcomes.as_judged(again, contract)
+            with outcomes.with_outcomes(lake, judged, record_now(lake)) as rows:
+                counts = {row["outcome"]: row["count"] for row in rows.groupBy("outcome").count().collect()}
+                if not dry_run:
+                    tables.append(lake, KEPT_IN, outcomes.as_events(rows, lake.settings.streaming.late_hours))
+                    settle(lake, as_changes(rows, contract))
     landed = counts.get("kept", 0) + counts.get("landed", 0)
-    return Replayed(landed, *[counts.get(fate, 0) for fate in ("duplicate", "quarantined", "refused")])
+    return Replayed(landed, *[counts.get(outcome, 0) for outcome in ("duplicate", "quarantined", "refused")])
 
 
-def as_received_again(quarantined: DataFrame, rules: Contract, settings: Settings) -> DataFrame:
-    """The messages as bronze.events would have them today, one row for each place in Kafka."""
-    how = safe_way(settings.privacy)
-    columns = (*COORDINATES, "received_at", "key", "value", "sealed_by")
-    kept = quarantined.select(*columns).dropDuplicates([*COORDINATES])  # of one message, where a checkpoint was lost
-    opened = kept.where("sealed_by IS NOT NULL").transform(as_opened(how))
-    safe = as_safe_messages(opened, rules, registry.lookup(settings.registry), how)
-    return kept.where("sealed_by IS NULL").unionByName(safe, allowMissingColumns=True)
+def as_messages(quarantined: DataFrame) -> DataFrame:
+    """Rows of quarantine.events as messages, one row for each place in Kafka."""
+    columns = (*COORDINATES, "received_at", "key", "value", "size_bytes", "sealed_by")
+    return quarantined.select(*columns).dropDuplicates([*COORDINATES])  # a release before might have had one twice
 
 
-def as_changes(fated: DataFrame, rules: Contract) -> DataFrame:
+def as_received_again(messages: DataFrame, reader: Reader, contract: Contract) -> DataFrame:
+    """The messages as bronze.events would have them today."""
+    is_sealed = F.col("sealed_by").isNotNull()
+    plain = messages.where(~is_sealed)
+    if messages.where(is_sealed).isEmpty():
+        return plain.withColumn("decode_error", F.lit(None).cast("string"))
+    opened = messages.where(is_sealed).transform(as_opened(reader.protection))
+    sized = opened.withColumn("size_bytes", F.coalesce("size_bytes", F.octet_length("value")))
+    safe = as_kept(sized, reader, contract)
+    return plain.unionByName(safe, allowMissingColumns=True)
+
+
+def as_changes(judged: DataFrame, contract: Contract) -> DataFrame:
     """What the replay says of each row of quarantine.events."""
-    is_broken, is_refused = (F.col("fate") == fate for fate in ("quarantined", "refused"))
-    return fated.select(
+    is_broken, is_refused = (F.col("outcome") == outcome for outcome in ("quarantined", "refused"))
+    return judged.select(
         *COORDINATES,
         F.when(is_broken, "open").when(is_refused, "discarded").otherwise("replayed").alias("state"),
         *("key", "value", "sealed_by"),
         "event.event_id",
         "event.event_type",
         "reasons",
-        F.lit(rules.version).alias("contract_version"),
+        F.lit(contract.newest).alias("contract_version"),
     )
 
 
-def settle(changes: DataFrame) -> None:
+def settle(lake: Lake, changes: DataFrame) -> None:
     """Writes what the replay says into the rows that are still open, in one commit.
 
     Raises OperatorError, and changes nothing, when quarantine.events was written to meanwhile.
     """
-    same = " AND ".join(f"old.`{name}` = new.`{name}`" for name in COORDINATES)
+    same = " AND ".join(f"old.`{name}` <=> new.`{name}`" for name in COORDINATES)
     try:
         again_on_conflict(
-            lambda: tables.merge(changes, TABLE, same).whenMatchedUpdate("old.state = 'open'", CHANGED).execute()
+            lambda: tables.merge(lake, TABLE, changes, same).whenMatchedUpdate("old.state = 'open'", CHANGED).execute()
         )
     except CONFLICTS as error:
         raise OperatorError(f"{TABLE} was written to meanwhile; what landed is safe, run the replay again") from error

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from pyspark.sql import Column, DataFrame, Row, SparkSession
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 from jobs.errors import OperatorError
 from jobs.lake import tables
+from jobs.lake.lake import Lake
 from jobs.landing.uniqueness import COORDINATES
 
 TABLE = "quarantine.events"
@@ -50,9 +51,9 @@ class Choice:
         return wanted
 
 
-def chosen(spark: SparkSession, choice: Choice) -> DataFrame:
+def chosen(lake: Lake, choice: Choice) -> DataFrame:
     """Raises OperatorError when the table is not built."""
-    return tables.read(spark, TABLE).where(choice.condition)
+    return tables.read(lake, TABLE).where(choice.condition)
 
 
 def counted(messages: DataFrame) -> list[Row]:
@@ -86,6 +87,6 @@ def shown(messages: DataFrame, most: int) -> list[Row]:
     ).collect()
 
 
-def discard(spark: SparkSession, choice: Choice) -> int:
+def discard(lake: Lake, choice: Choice) -> int:
     """Marks the open ones among the messages meant as discarded, for good; returns how many. Safe to repeat."""
-    return tables.update(spark, TABLE, choice.condition & (F.col("state") == "open"), {"state": F.lit("discarded")})
+    return tables.update(lake, TABLE, choice.condition & (F.col("state") == "open"), {"state": F.lit("discarded")})

@@ -31,12 +31,12 @@ class Registered(NamedTuple):
 Lookup = Callable[[int], Registered | None]
 
 
-def with_plain_value(messages: DataFrame, lookup: Lookup) -> DataFrame:
-    """`value` (binary) as plain JSON where it was framed, and `refusal`: why it could not be, or null.
+def with_decoded_value(messages: DataFrame, lookup: Lookup) -> DataFrame:
+    """`value` (binary) as plain JSON where it was framed, and `decode_error`: why it could not be, or null.
 
-    A refused message keeps the value it came with. The messages are read once more for the ids in them, and again
-    where a body is in Avro: what is dear to read, such as a batch from Kafka, is better persisted first. Raises
-    whatever `lookup` raises.
+    A message that does not decode keeps the value it came with. The messages are read once more for the ids in them,
+    and again where a body is in Avro: what is expensive to read, such as a batch from Kafka, is better persisted
+    first. Raises whatever `lookup` raises.
     """
     value = F.col("value")
     is_framed = (F.substring(value, 1, 1) == F.lit(b"\x00")) & (F.octet_length(value) >= FRAME)
@@ -44,7 +44,7 @@ def with_plain_value(messages: DataFrame, lookup: Lookup) -> DataFrame:
     met = messages.where(is_framed).groupBy(schema_id.alias("id")).count().orderBy(F.desc("count")).limit(MOST_IDS)
     known = {row["id"]: lookup(row["id"]) for row in met.collect()}
     if not known:
-        return messages.withColumn("refusal", F.lit(None).cast("string"))
+        return messages.withColumn("decode_error", F.lit(None).cast("string"))
     in_avro = {
         id_: one.text for id_, one in known.items() if one and one.form == "AVRO" and avro_body.is_record(one.text)
     }
@@ -64,9 +64,9 @@ def with_plain_value(messages: DataFrame, lookup: Lookup) -> DataFrame:
         .when(number.isin(list(known)), "not known to the registry")
         .otherwise(f"among more than {MOST_IDS:,} ids in one batch")
     )
-    refusal = F.concat(F.lit("schema id "), number.cast("string"), F.lit(": "), what)
+    why = F.concat(F.lit("schema id "), number.cast("string"), F.lit(": "), what)
     return (
-        decoded.withColumn("refusal", F.when(number.isNotNull() & F.col("_plain").isNull(), refusal))
+        decoded.withColumn("decode_error", F.when(number.isNotNull() & F.col("_plain").isNull(), why))
         .withColumn("value", F.coalesce("_plain", "value"))
         .drop("_schema_id", "_plain")
     )

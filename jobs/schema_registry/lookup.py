@@ -9,20 +9,20 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from jobs.errors import OperatorError
 from jobs.schema_registry.framing import Lookup, Registered
-from jobs.settings.registry_settings import RegistrySettings
+from jobs.settings.schema_registry_settings import SchemaRegistrySettings
 
 NO_SUCH_SCHEMA = 40403
 SECONDS = 10
 
 
-def lookup(settings: RegistrySettings) -> Lookup | None:
+def lookup(settings: SchemaRegistrySettings) -> Lookup | None:
     """A function that gives the schema of an id, or None for one that is not known; what is found is kept.
 
     It raises OperatorError when the registry cannot say, for that is no message's fault. There is no such function
     with neither a server nor a folder. Raises OperatorError when both are set, or the folder is not there.
     """
     if settings.url and settings.folder:
-        raise OperatorError("registry.url and registry.folder are both set: empty one of them")
+        raise OperatorError("schema_registry.url and schema_registry.folder are both set: empty one of them")
     if settings.url:
         return _kept(_on_server(settings.url))
     if settings.folder:
@@ -44,7 +44,7 @@ def _kept(find: Lookup) -> Lookup:
 
 def _in_folder(folder: Path) -> Lookup:
     if not folder.is_dir():
-        raise OperatorError(f"no folder {folder} (setting registry.folder): make it, or set it empty")
+        raise OperatorError(f"no folder {folder} (setting schema_registry.folder): make it, or set it empty")
 
     def find(schema_id: int) -> Registered | None:
         try:
@@ -76,7 +76,7 @@ def _on_server(url: str) -> Lookup:
             return Registered(schema.schema_type or "AVRO", schema.schema_str or "")
         raise OperatorError(
             f"the schema registry at {shown} does not say what schema {schema_id} is ({said}): see that it is up,"
-            " or mend the setting registry.url; the same batch is tried again"
+            " or mend the setting schema_registry.url; the same batch is tried again"
         )
 
     return find

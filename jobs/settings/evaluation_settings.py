@@ -8,3 +8,4 @@ class EvaluationSettings(Section):
     k: int
     metric: str
     min_gain: float
+    baselines: tuple[str, ...]

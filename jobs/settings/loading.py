@@ -4,6 +4,7 @@ import difflib
 import importlib.resources
 import os
 import tomllib
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from jobs.errors import OperatorError
 from jobs.settings.alerts_settings import AlertsSettings
-from jobs.settings.als_settings import AlsSettings
 from jobs.settings.consent_settings import ConsentSettings
 from jobs.settings.contracts_settings import ContractsSettings
 from jobs.settings.evaluation_settings import EvaluationSettings
@@ -22,18 +22,18 @@ from jobs.settings.live_settings import LiveSettings
 from jobs.settings.local_settings import LocalSettings
 from jobs.settings.maintenance_settings import MaintenanceSettings
 from jobs.settings.mlflow_settings import MlflowSettings
-from jobs.settings.personas_settings import PersonasSettings
 from jobs.settings.privacy_settings import PrivacySettings
 from jobs.settings.quality_settings import QualitySettings
 from jobs.settings.ratings_settings import RatingsSettings
 from jobs.settings.recommendations_settings import RecommendationsSettings
 from jobs.settings.redis_settings import RedisSettings
-from jobs.settings.registry_settings import RegistrySettings
+from jobs.settings.schema_registry_settings import SchemaRegistrySettings
 from jobs.settings.section import Section
 from jobs.settings.sources_settings import SourcesSettings
 from jobs.settings.spark_settings import SparkSettings
 from jobs.settings.streaming_settings import StreamingSettings
 from jobs.settings.watch_settings import WatchSettings
+from models.params import AlsParams, PersonasParams
 
 PREFIX = "LAKEHOUSE_"
 
@@ -54,8 +54,8 @@ class Settings(BaseSettings):
     consent: ConsentSettings
     live: LiveSettings
     ratings: RatingsSettings
-    als: AlsSettings
-    personas: PersonasSettings
+    als: AlsParams
+    personas: PersonasParams
     evaluation: EvaluationSettings
     recommendations: RecommendationsSettings
     mlflow: MlflowSettings
@@ -63,11 +63,15 @@ class Settings(BaseSettings):
     quality: QualitySettings
     privacy: PrivacySettings
     contracts: ContractsSettings
-    registry: RegistrySettings
+    schema_registry: SchemaRegistrySettings
     maintenance: MaintenanceSettings
     watch: WatchSettings
     alerts: AlertsSettings
     local: LocalSettings
+
+    def params_of(self, model: str) -> Any:
+        """The parameters of that model, of the type that it defines; None where it has none."""
+        return getattr(self, model, None)
 
     @classmethod
     def settings_customise_sources(
@@ -131,7 +135,7 @@ def _filled(settings: Settings) -> Settings:
         "sources": {"catalog": placed(sources.catalog), "crm": placed(sources.crm)},
         "privacy": {"secrets_file": filled(settings.privacy.secrets_file)},
         "contracts": {"folder": placed_if_any(settings.contracts.folder)},
-        "registry": {"folder": placed_if_any(settings.registry.folder)},
+        "schema_registry": {"folder": placed_if_any(settings.schema_registry.folder)},
         "mlflow": {"tracking_uri": placed(mlflow.tracking_uri), "artifacts": placed(mlflow.artifacts)},
     }
     sections = {name: getattr(settings, name).model_copy(update=update) for name, update in changed.items()}
@@ -174,6 +178,8 @@ def _known_keys() -> list[str]:
         inner = field.annotation
         if isinstance(inner, type) and issubclass(inner, Section):
             known += [f"{name}.{key}" for key in inner.model_fields]
+        elif isinstance(inner, type) and is_dataclass(inner):
+            known += [f"{name}.{key.name}" for key in fields(inner)]
         else:
             known.append(name)
     return known

@@ -1,4 +1,4 @@
-"""Section [recommendations]: how long the lists are."""
+"""Section [recommendations]: how long the lists are, and who fills them."""
 
 from jobs.settings.section import Section
 
@@ -6,3 +6,5 @@ from jobs.settings.section import Section
 class RecommendationsSettings(Section):
     again: int
     discover: int
+    again_by: tuple[str, ...]
+    discover_by: tuple[str, ...]

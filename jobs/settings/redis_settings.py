@@ -8,3 +8,4 @@ class RedisSettings(Section):
     prefix: str
     ttl_days: float
     batch: int
+    allow_eviction: bool

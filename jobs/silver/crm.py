@@ -3,16 +3,18 @@
 What it says now has no valid_to.
 """
 
-from jobs import job
-from jobs.settings.loading import Settings
+from jobs.job import Job, Options, submit
+from jobs.lake.lake import Lake
 from jobs.sources import history
 
 TABLE = "silver.crm"
 
 
-def main(settings: Settings, _: job.Options) -> None:
-    history.keep("crm", settings)
+def main(lake: Lake, _: Options) -> None:
+    history.keep(lake, "crm")
 
+
+JOB = Job(TABLE, main, reads=("bronze.crm", "quarantine.sources", "ops.landings"))
 
 if __name__ == "__main__":
-    job.submit(main)
+    submit(JOB)

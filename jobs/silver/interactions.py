@@ -1,22 +1,19 @@
 """silver.interactions: one row per event and item that a person saw, wanted or bought.
 
 Searches, page views and what names no item are not here. An order that names one item twice gives one row with
-the quantities and amounts added.
+the quantities and amounts added. Whose row it is, is not said here: the ids that the event came with are kept.
 """
-
-import logging
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.streaming import DataStreamWriter
 
-from jobs import job
-from jobs.lake import streams, tables
-from jobs.lake.session import spark_for
-from jobs.settings.loading import Settings
-
-log = logging.getLogger(__name__)
+from jobs.job import Job, Options, submit
+from jobs.lake import derived, tables
+from jobs.lake.lake import Lake
 
 TABLE = "silver.interactions"
+SOURCE = "silver.events"
 OF_ONE_ITEM = ("product_view", "add_to_cart", "remove_from_cart", "add_to_wishlist", "rating")
 
 
@@ -38,8 +35,11 @@ def as_interactions(events: DataFrame) -> DataFrame:
         .select(
             "event_id",
             "event_type",
-            F.coalesce("user_id", "anonymous_id").alias("person_id"),
+            "user_id",
+            "anonymous_id",
+            "device_id",
             "line.*",
+            payload["stars"].alias("stars"),
             "occurred_at",
             "event_date",
             payload["order_id"].alias("order_id"),
@@ -49,18 +49,15 @@ def as_interactions(events: DataFrame) -> DataFrame:
     )
 
 
-def main(settings: Settings, options: job.Options) -> None:
-    spark = spark_for(TABLE, settings)
-    while True:
-        version = tables.version(spark, "silver.events")
-        rows = tables.conformed(as_interactions(tables.stream(spark, "silver.events")), TABLE)
-        tables.create(spark, TABLE)
-        try:
-            return streams.run(tables.append_stream(rows, TABLE), spark, TABLE, settings, options.continuous)
-        except streams.SourceGrew:
-            if tables.version(spark, "silver.events") == version:
-                raise
-            log.info("%s: silver.events has new fields; reading on with them", TABLE)
+def main(lake: Lake, options: Options) -> None:
+    def writer(events: DataFrame) -> DataStreamWriter:
+        return tables.append_stream(lake, TABLE, tables.conformed(as_interactions(events), TABLE))
+
+    derived.run(lake, TABLE, SOURCE, options.every(lake.settings.streaming.trigger_seconds), writer)
+
+
+def rebuild(lake: Lake) -> None:
+    derived.rebuild(lake, TABLE, SOURCE, as_interactions)
 
 
 def _one_per_item(lines: Column) -> Column:
@@ -81,5 +78,7 @@ def _one_per_item(lines: Column) -> Column:
     return F.when(F.size(distinct) == F.size(lines), as_is).otherwise(added)
 
 
+JOB = Job(TABLE, main, reads=(SOURCE,), stays=True, rebuild=rebuild)
+
 if __name__ == "__main__":
-    job.submit(main)
+    submit(JOB)

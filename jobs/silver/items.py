@@ -6,11 +6,10 @@ A name is made readable from product type, size and brand: the catalogue has no 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from jobs import job
+from jobs.job import Job, Options, submit
 from jobs.lake import tables
-from jobs.lake.session import spark_for
-from jobs.settings.loading import Settings
-from jobs.sources.history import now
+from jobs.lake.lake import Lake
+from jobs.sources.history import current_rows
 
 TABLE = "silver.items"
 
@@ -40,11 +39,12 @@ def name() -> Column:
     return F.when(named == "", F.concat(F.lit("Item "), "product_id")).otherwise(F.concat_ws("", named, own))
 
 
-def main(settings: Settings, _: job.Options) -> None:
-    spark = spark_for(TABLE, settings)
-    catalog, interactions = now(spark, "silver.catalog"), tables.read(spark, "silver.interactions")
-    tables.overwrite(as_items(catalog, interactions), TABLE)
+def main(lake: Lake, _: Options) -> None:
+    catalog, interactions = current_rows(lake, "silver.catalog"), tables.read(lake, "silver.interactions")
+    tables.overwrite(lake, TABLE, as_items(catalog, interactions))
 
+
+JOB = Job(TABLE, main, reads=("silver.catalog", "silver.interactions"))
 
 if __name__ == "__main__":
-    job.submit(main)
+    submit(JOB)

@@ -1,35 +1,36 @@
-"""silver.people: one row per person who sent an event or stands in the CRM.
+"""silver.people: one row per pair of user_id and anonymous_id that sent an event, and per customer of the CRM.
 
-A person is a user_id, or an anonymous_id as long as no more is known. Devices are not joined here.
+The CRM's customers are known by their user_id. Who a pair belongs to is not said here (see jobs/people/identity.py).
 """
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs import job
+from jobs.job import Job, Options, submit
 from jobs.lake import tables
-from jobs.lake.session import spark_for
-from jobs.settings.loading import Settings
-from jobs.sources.history import now
+from jobs.lake.lake import Lake
+from jobs.sources.history import current_rows
 
 TABLE = "silver.people"
 
 
 def as_people(events: DataFrame, crm: DataFrame) -> DataFrame:
-    """Everyone in the events, with what the CRM says of them, and everyone else in the CRM."""
-    seen = events.groupBy(F.coalesce("user_id", "anonymous_id").alias("person_id")).agg(
+    """Every pair in the events, with what the CRM says of its user, and everyone else in the CRM."""
+    seen = events.groupBy("user_id", "anonymous_id").agg(
         F.min("occurred_at").alias("first_seen"),
         F.max("occurred_at").alias("last_seen"),
         F.count("*").alias("events"),
     )
-    known = crm.withColumnRenamed("household_id", "person_id")
-    return seen.join(known, "person_id", "full").fillna(0, ["events"])
+    customers = crm.withColumnRenamed("household_id", "user_id")
+    return seen.join(customers, on="user_id", how="full").fillna(0, ["events"])
 
 
-def main(settings: Settings, _: job.Options) -> None:
-    spark = spark_for(TABLE, settings)
-    tables.overwrite(as_people(tables.read(spark, "silver.events"), now(spark, "silver.crm")), TABLE)
+def main(lake: Lake, _: Options) -> None:
+    events, crm = tables.read(lake, "silver.events"), current_rows(lake, "silver.crm")
+    tables.overwrite(lake, TABLE, as_people(events, crm))
 
+
+JOB = Job(TABLE, main, reads=("silver.events", "silver.crm"))
 
 if __name__ == "__main__":
-    job.submit(main)
+    submit(JOB)

@@ -15,7 +15,7 @@ ROWS_AT_A_TIME = "10000"  # PostgreSQL's driver takes the whole table into memor
 
 
 def read(
-    spark: SparkSession, source: Source, rules: SourceContract, sources: SourcesSettings, since: str | None
+    spark: SparkSession, source: Source, contract: SourceContract, sources: SourcesSettings, since: str | None
 ) -> DataFrame:
     """The table's rows, as received; only those with `changed` at `since` or later where that is given.
 
@@ -27,7 +27,7 @@ def read(
     with read_faults(source):
         rows = _query(source, since) if source.changed else source.table
         frame = spark.read.format("jdbc").options(url=source.where, dbtable=rows, **options, **login).load()
-        return as_received(frame, source, rules, F.lit(source.table))
+        return as_received(frame, source, contract, F.lit(source.table))
 
 
 def _query(source: Source, since: str | None) -> str:

@@ -60,15 +60,15 @@ def kind_of(names: Sequence[str], source: Source) -> str:
     return next(iter(kinds))
 
 
-def read(spark: SparkSession, paths: Sequence[str], kind: str, source: Source, rules: SourceContract) -> DataFrame:
+def read(spark: SparkSession, paths: Sequence[str], kind: str, source: Source, contract: SourceContract) -> DataFrame:
     """The rows of the files, as received. Raises OperatorError when a file lacks a column or cannot be opened."""
     exact = [re.sub(r"([\[\]{}*?\\])", r"\\\1", path) for path in paths]
     with read_faults(source):
-        frame = {"csv": _csv, "json": _json, "parquet": _parquet}[kind](spark, exact, source, rules)
-        return as_received(frame, source, rules, F.col("_metadata.file_name"))
+        frame = {"csv": _csv, "json": _json, "parquet": _parquet}[kind](spark, exact, source, contract)
+        return as_received(frame, source, contract, F.col("_metadata.file_name"))
 
 
-def _csv(spark: SparkSession, paths: list[str], source: Source, rules: SourceContract) -> DataFrame:
+def _csv(spark: SparkSession, paths: list[str], source: Source, contract: SourceContract) -> DataFrame:
     header = spark.read.csv(paths[0], header=True, escape='"').columns
     return spark.read.csv(
         paths,
@@ -81,16 +81,16 @@ def _csv(spark: SparkSession, paths: list[str], source: Source, rules: SourceCon
     )
 
 
-def _json(spark: SparkSession, paths: list[str], source: Source, rules: SourceContract) -> DataFrame:
+def _json(spark: SparkSession, paths: list[str], source: Source, contract: SourceContract) -> DataFrame:
     keys = F.json_object_keys("value")
-    present = [F.coalesce(F.max(F.array_contains(keys, name)), F.lit(False)).alias(name) for name in rules.names]
+    present = [F.coalesce(F.max(F.array_contains(keys, name)), F.lit(False)).alias(name) for name in contract.names]
     found = spark.read.text(paths).agg(*present).first()
     # Without inference a name that no line has would be a column of nulls, and everyone would lose that field.
-    schema = [f"`{name}` string" for name in rules.names if found is not None and found[name]]
+    schema = [f"`{name}` string" for name in contract.names if found is not None and found[name]]
     return spark.read.json(
         paths, schema=", ".join([*schema, f"{UNREADABLE} string"]), columnNameOfCorruptRecord=UNREADABLE
     )
 
 
-def _parquet(spark: SparkSession, paths: list[str], source: Source, rules: SourceContract) -> DataFrame:
+def _parquet(spark: SparkSession, paths: list[str], source: Source, contract: SourceContract) -> DataFrame:
     return spark.read.parquet(*paths)

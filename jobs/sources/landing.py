@@ -10,16 +10,16 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from pyspark import StorageLevel
-from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from expectations.source_contract import SourceContract, source_contract
 from expectations.source_rules import UNREADABLE, with_reasons
 from jobs.errors import OperatorError
 from jobs.lake import tables
-from jobs.lake.session import spark_for
+from jobs.lake.lake import Lake
 from jobs.privacy.columns import tokenised, with_sealed
-from jobs.privacy.message import Safe, safe_way
+from jobs.privacy.message import Protection, protection_of
 from jobs.settings.loading import Settings
 from jobs.sources import bucket, database, files, landings
 from jobs.sources.landings import Landing, Past
@@ -30,22 +30,22 @@ QUARANTINE = "quarantine.sources"
 log = logging.getLogger(__name__)
 
 
-def land(name: str, settings: Settings, as_of: datetime) -> None:
+def land(lake: Lake, name: str, as_of: datetime) -> None:
     """Lands source `name` (catalog or crm) as of a moment; nothing, where it has nothing new.
 
     Raises OperatorError when it cannot be read, is empty, or has shrunk by more than the settings allow.
     """
-    how = safe_way(settings.privacy)
-    source, rules, table = source_of(name, settings), source_contract(name), f"bronze.{name}"
-    spark = spark_for(table, settings)
-    tables.create(spark, table, QUARANTINE, landings.TABLE)
-    past = landings.past(spark, name)
-    with received(spark, source, rules, settings, past) as given, landings.alone(table):
+    settings = lake.settings
+    protection = protection_of(settings.privacy)
+    source, contract, table = source_of(name, settings), source_contract(name), f"bronze.{name}"
+    tables.create(lake, table, QUARANTINE, landings.TABLE)
+    past = landings.past(lake, name)
+    with received(lake, source, contract, past) as given, landings.refusing_conflicts(table):
         if given is None:
             log.info("%s: nothing new in %s", table, source.origin)
             return
         landing = past.next_one(source, as_of)
-        judged = given.rows.transform(protected(how)).transform(with_reasons(rules))
+        judged = given.rows.transform(protected(protection)).transform(with_reasons(contract))
         judged = judged.persist(StorageLevel.MEMORY_AND_DISK)
         try:
             with read_faults(source):
@@ -54,15 +54,15 @@ def land(name: str, settings: Settings, as_of: datetime) -> None:
                 log.info("%s: nothing new in %s", table, source.origin)
                 return
             mine = f"table_name = '{table}' AND landing = {landing.number}"
-            rejected = as_rejected(judged, source, rules, landing, len(how.secrets.payloads))
-            tables.overwrite(rejected, QUARANTINE, mine)
+            rejected = as_rejected(judged, source, contract, landing, len(protection.secrets.payloads))
+            tables.overwrite(lake, QUARANTINE, rejected, mine)
             _require_enough(source, counts, past.known_rows(), settings.sources.max_shrink)
             done = ", ".join(["0", *[str(one.number) for one in past.pending()]])
-            tables.overwrite(as_landed(judged, landing), table, f"landing NOT IN ({done})")
+            tables.overwrite(lake, table, as_landed(judged, landing), f"landing NOT IN ({done})")
         finally:
             judged.unpersist()
         landings.record(
-            spark,
+            lake,
             table,
             landing,
             origin=source.origin,
@@ -76,14 +76,19 @@ def land(name: str, settings: Settings, as_of: datetime) -> None:
     log.info("%s: landing %d, %s rows, %s quarantined", table, landing.number, f"{counts['good']:,}", f"{bad:,}")
 
 
-def protected(how: Safe) -> Callable[[DataFrame], DataFrame]:
+def require_secrets(settings: Settings) -> None:
+    """Raises OperatorError where a secret is missing: nothing is landed without."""
+    protection_of(settings.privacy)
+
+
+def protected(protection: Protection) -> Callable[[DataFrame], DataFrame]:
     """Direct identifiers become tokens: the rows have just been read, and nothing of them is kept yet.
 
     The text of a row that could not be parsed may hold anything, and is encrypted.
     """
 
     def transform(rows: DataFrame) -> DataFrame:
-        return rows.transform(with_sealed(UNREADABLE, how)).transform(tokenised(how))
+        return rows.transform(with_sealed(UNREADABLE, protection)).transform(tokenised(protection))
 
     return transform
 
@@ -94,7 +99,7 @@ def as_landed(judged: DataFrame, landing: Landing) -> DataFrame:
 
 
 def as_rejected(
-    judged: DataFrame, source: Source, rules: SourceContract, landing: Landing, key_version: int
+    judged: DataFrame, source: Source, contract: SourceContract, landing: Landing, key_version: int
 ) -> DataFrame:
     """The rejected rows in the columns of quarantine.sources."""
     is_parsed = F.col(UNREADABLE).isNull()
@@ -104,8 +109,8 @@ def as_rejected(
         "landed_at",
         F.lit(source.origin).alias("origin"),
         F.col(PLACE).alias("place"),
-        F.when(is_parsed, F.col(rules.key)).alias("row_key"),
-        F.when(is_parsed, F.to_json(F.struct(*rules.names))).alias("row"),
+        F.when(is_parsed, F.col(contract.key)).alias("row_key"),
+        F.when(is_parsed, F.to_json(F.struct(*contract.names))).alias("row"),
         F.col(UNREADABLE).alias("unreadable"),
         F.when(~is_parsed, F.lit(key_version)).alias("sealed_by"),
         "reasons",
@@ -114,16 +119,15 @@ def as_rejected(
 
 
 @contextmanager
-def received(
-    spark: SparkSession, source: Source, rules: SourceContract, settings: Settings, past: Past
-) -> Iterator[Received | None]:
+def received(lake: Lake, source: Source, contract: SourceContract, past: Past) -> Iterator[Received | None]:
     """What the source has to give, None where all of it was landed before. Copies of it live as long as this."""
+    spark, settings = lake.spark, lake.settings
     if source.is_database:
         since = past.watermark(source) if source.is_incremental else None
-        yield Received(database.read(spark, source, rules, settings.sources, since))
+        yield Received(database.read(spark, source, contract, settings.sources, since))
         return
     found = bucket.listed(source) if source.is_bucket else files.listed(spark, source)
-    before = {} if past.is_lost else landings.landed_files(spark, source)
+    before = {} if past.is_lost else landings.landed_files(lake, source)
     new = {name: state for name, state in found.items() if before.get(name) != state}
     chosen = new if source.is_incremental else found
     if not new and (source.is_incremental or len(before) == len(found)):
@@ -131,7 +135,7 @@ def received(
         return
     kind, names = files.kind_of(sorted(chosen), source), sorted(chosen)
     if not source.is_bucket:
-        yield Received(files.read(spark, names, kind, source, rules), chosen)
+        yield Received(files.read(spark, names, kind, source, contract), chosen)
         return
     if not spark.sparkContext.master.startswith("local"):  # type: ignore[union-attr]
         raise OperatorError(
@@ -139,7 +143,7 @@ def received(
             " on a cluster write s3a:// and bring its JARs"
         )
     with bucket.staged(names, source, settings.home / "staging" / source.name) as paths:
-        yield Received(files.read(spark, paths, kind, source, rules), chosen)
+        yield Received(files.read(spark, paths, kind, source, contract), chosen)
 
 
 def _counts(judged: DataFrame) -> Row:

@@ -5,13 +5,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from pyspark.sql import Row, SparkSession
+from pyspark.sql import Row
 from pyspark.sql import functions as F
 
 from expectations.schemas import TABLES
 from jobs.errors import OperatorError
 from jobs.lake import tables
 from jobs.lake.conflicts import CONFLICTS
+from jobs.lake.lake import Lake
 from jobs.sources.source import Source
 
 TABLE = "ops.landings"
@@ -67,18 +68,18 @@ class Past:
         return next((mark for mark in reversed(found) if mark is not None), None)
 
 
-def past(spark: SparkSession, name: str) -> Past:
+def past(lake: Lake, name: str) -> Past:
     """Raises OperatorError when nothing was landed ever."""
     both = F.col("table_name").isin(f"bronze.{name}", f"silver.{name}")
-    rows = tables.read(spark, TABLE).where(both).drop("files").orderBy("landing").collect()
+    rows = tables.read(lake, TABLE).where(both).drop("files").orderBy("landing").collect()
     silver = [row for row in rows if row["table_name"] == f"silver.{name}"]
     bronze = [row for row in rows if row["table_name"] == f"bronze.{name}"]
-    return Past(name, bronze, silver, bool(silver) and not tables.exists(spark, f"silver.{name}"))
+    return Past(name, bronze, silver, bool(silver) and not tables.exists(lake, f"silver.{name}"))
 
 
-def landed_files(spark: SparkSession, source: Source) -> dict[str, str]:
+def landed_files(lake: Lake, source: Source) -> dict[str, str]:
     """The files landed so far with their last state; for a full source those of the last landing, if that was full."""
-    landings = tables.read(spark, TABLE).where(F.col("table_name") == f"bronze.{source.name}")
+    landings = tables.read(lake, TABLE).where(F.col("table_name") == f"bronze.{source.name}")
     if not source.is_incremental:
         last = landings.orderBy(F.desc("landing")).select("mode", "files").first()
         return dict(last["files"] or {}) if last is not None and last["mode"] == "full" else {}
@@ -87,17 +88,17 @@ def landed_files(spark: SparkSession, source: Source) -> dict[str, str]:
     return {row["file"]: row["state"] for row in newest.collect()}
 
 
-def record(spark: SparkSession, table: str, landing: Landing, **columns: object) -> None:
+def record(lake: Lake, table: str, landing: Landing, **columns: object) -> None:
     """Says that the landing is done in the table; a second call for the same two changes nothing."""
     mode = "full" if landing.is_full else "incremental"
     row = {"table_name": table, "landing": landing.number, "landed_at": landing.landed_at, "mode": mode, **columns}
     schema = TABLES[TABLE]
-    frame = spark.createDataFrame([tuple(row.get(name) for name in schema.names)], schema.ddl)
-    tables.append_once(frame, TABLE, table, landing.number)
+    frame = lake.spark.createDataFrame([tuple(row.get(name) for name in schema.names)], schema.ddl)
+    tables.append_once(lake, TABLE, frame, table, landing.number)
 
 
 @contextmanager
-def alone(table: str) -> Iterator[None]:
+def refusing_conflicts(table: str) -> Iterator[None]:
     """Says so in one line when another run writes to the table meanwhile; Delta then keeps what that one wrote."""
     try:
         yield

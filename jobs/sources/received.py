@@ -40,15 +40,15 @@ class Received:
     files: dict[str, str] = field(default_factory=dict)
 
 
-def as_received(frame: DataFrame, source: Source, rules: SourceContract, place: Column) -> DataFrame:
+def as_received(frame: DataFrame, source: Source, contract: SourceContract, place: Column) -> DataFrame:
     """Raises OperatorError when a column of the contract is missing, or is of a type that is no plain text."""
-    missing = [name for name in rules.required if name not in frame.columns]
+    missing = [name for name in contract.required if name not in frame.columns]
     if missing:
         raise OperatorError(f"{source.setting}: {source.origin} lacks the columns {', '.join(missing)}")
-    given = [name for name in rules.names if name in frame.columns]
+    given = [name for name in contract.names if name in frame.columns]
     for name in given:
         kind = frame.schema[name].dataType
-        if not (_names_a_row(kind) if name == rules.key else _is_plain(kind)):
+        if not (_names_a_row(kind) if name == contract.key else _is_plain(kind)):
             raise OperatorError(
                 f"{source.setting}: column {name} of {source.origin} is {kind.simpleString()}, which has no one text;"
                 " give it as text or as a whole number"
@@ -56,7 +56,7 @@ def as_received(frame: DataFrame, source: Source, rules: SourceContract, place: 
     unreadable = F.col(UNREADABLE) if UNREADABLE in frame.columns else F.lit(None).cast("string")
     changed = F.col(CHANGED) if CHANGED in frame.columns else F.lit(None).cast("string")
     return frame.select(
-        *[(F.col(name) if name in given else F.lit(None)).cast("string").alias(name) for name in rules.names],
+        *[(F.col(name) if name in given else F.lit(None)).cast("string").alias(name) for name in contract.names],
         unreadable.alias(UNREADABLE),
         place.alias(PLACE),
         changed.alias(CHANGED),

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from expectations.contract import contract
+from expectations.contract import committed_contract
 
 UNKNOWN = "unknown"
 WHOLE = "*"
@@ -66,11 +66,11 @@ def as_measures(events: DataFrame, rejected: DataFrame, day: date) -> DataFrame:
 
 def known_type() -> Column:
     """The event type where the contract knows it: a rejected message may say anything."""
-    return F.when(F.col("event_type").isin(*contract().payloads), F.col("event_type")).otherwise(UNKNOWN)
+    return F.when(F.col("event_type").isin(*committed_contract().event_types), F.col("event_type")).otherwise(UNKNOWN)
 
 
 def _every_type(events: DataFrame) -> DataFrame:
-    types = F.array(*[F.lit(name) for name in (*contract().payloads, UNKNOWN)])
+    types = F.array(*[F.lit(name) for name in (*committed_contract().event_types, UNKNOWN)])
     return events.sparkSession.range(1).select(F.explode(types).alias("event_type"))
 
 

@@ -11,13 +11,14 @@ from typing import Any
 
 import psutil
 
-from jobs.lake.session import spark_for
+from jobs.lake.lake import Lake
+from jobs.lake.session import open_lake
 from jobs.local import services
 from jobs.settings.loading import Settings, load
 from tests.bench import continuous, export, growth, ingest, learning, replay, upkeep
 from tests.conftest import free_port
 
-CASES: dict[str, Callable[[Settings], dict[str, Any]]] = {
+CASES: dict[str, Callable[[Lake], dict[str, Any]]] = {
     "ingest": ingest.case,
     "ingest_growth": growth.case,
     "ingest_continuous": continuous.case,
@@ -45,10 +46,10 @@ def main(words: list[str]) -> None:
         settings = _apart(Path(folder))
         try:
             services.up(settings)
-            spark_for("bench", settings)
+            lake = open_lake("bench", settings)
             for name in chosen:
                 print(f"{name} ...", flush=True)
-                result = {"name": name, **CASES[name](settings), "machine": machine}
+                result = {"name": name, **CASES[name](lake), "machine": machine}
                 _keep(settings.project / "build" / "bench.json", result)
                 print(
                     f"{name}: {result['value']:,} {result['unit']}; {result['yardstick']}:"

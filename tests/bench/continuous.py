@@ -12,13 +12,13 @@ import psutil
 from pyspark.sql import functions as F
 
 from jobs.lake import tables
-from jobs.lake.session import spark_for
-from jobs.ledger.message_counts import standing
+from jobs.lake.lake import Lake
+from jobs.ledger.message_counts import message_counts
 from jobs.local import services
 from jobs.settings.loading import Settings
 from tests.bench.clock import result
 from tests.bench.messages import outbox, purchases
-from tests.elsewhere import looking_at
+from tests.other_lake import changed
 
 PER_SECOND = 2_000
 MINUTES = 10
@@ -28,11 +28,10 @@ OWN = {"LAKEHOUSE_SPARK__DRIVER_MEMORY": "1g", "LAKEHOUSE_STREAMING__TRIGGER_SEC
 TICK = 0.1
 
 
-def case(settings: Settings) -> dict[str, Any]:
-    topic = {"LAKEHOUSE_KAFKA__TOPIC": "steady", "LAKEHOUSE_LAKE__ROOT": f"{settings.home}/lake_of_steady"}
-    kafka = settings.kafka.model_copy(update={"topic": "steady"})
-    root = settings.lake.model_copy(update={"root": topic["LAKEHOUSE_LAKE__ROOT"]})
-    own = settings.model_copy(update={"kafka": kafka, "lake": root})
+def case(lake: Lake) -> dict[str, Any]:
+    steady = changed(lake, kafka={"topic": "steady"}, lake={"root": f"{lake.settings.home}/lake_of_steady"})
+    topic = {"LAKEHOUSE_KAFKA__TOPIC": "steady", "LAKEHOUSE_LAKE__ROOT": steady.root}
+    own = steady.settings
     services.ensure_topic(own)
     _send_for(own, 1)  # silver's stream needs a bronze to read
     lakehouse = os.path.join(os.path.dirname(sys.executable), "lakehouse")
@@ -54,7 +53,7 @@ def case(settings: Settings) -> dict[str, Any]:
             process.send_signal(signal.SIGINT)
         for process in running:
             process.wait(60)
-    p50, p95, p99 = _delays(own, since)
+    p50, p95, p99 = _delays(steady, since)
     return result(
         p95,
         "s from Kafka to silver.events, 95th percentile",
@@ -76,7 +75,7 @@ def _sent_steadily(settings: Settings, running: list["subprocess.Popen[bytes]"])
     for _ in range(MINUTES):
         _send_for(settings, 60, first)
         first += PER_SECOND * 60
-        found = standing(settings)
+        found = message_counts(settings)
         lags.append(first - (found.received if found else 0))
         memory.append(sum(_mib(process.pid) for process in running))
         print(f"ingest_continuous: {first:,} sent, {lags[-1]:,} under way, {memory[-1]:,} MiB", flush=True)
@@ -100,7 +99,7 @@ def _send_for(settings: Settings, duration: float, first: int = 0) -> None:
 def _until_landed(settings: Settings, many: int, patience: float = 300) -> None:
     until = time.monotonic() + patience
     while time.monotonic() < until:
-        found = standing(settings)
+        found = message_counts(settings)
         if found is not None and found.received >= many:
             return
         time.sleep(1)
@@ -112,11 +111,9 @@ def _mib(pid: int) -> int:
     return sum(one.memory_info().rss for one in [process, *process.children(recursive=True)]) >> 20
 
 
-def _delays(settings: Settings, since: float) -> list[float]:
+def _delays(lake: Lake, since: float) -> list[float]:
     """Seconds from a message's arrival in Kafka, after `since`, to its file of silver.events, at three percentiles."""
-    spark = spark_for("bench", settings)
-    with looking_at(spark, settings.lake.root):
-        rows = tables.read(spark, "silver.events").where(F.col("received_at") > F.lit(since).cast("timestamp"))
-        landed = F.col("_metadata.file_modification_time").cast("double")
-        delay = rows.select((landed - F.col("received_at").cast("double")).alias("delay"))
-        return [round(one, 1) for one in delay.approxQuantile("delay", [0.5, 0.95, 0.99], 0.001)]
+    rows = tables.read(lake, "silver.events").where(F.col("received_at") > F.lit(since).cast("timestamp"))
+    landed = F.col("_metadata.file_modification_time").cast("double")
+    delay = rows.select((landed - F.col("received_at").cast("double")).alias("delay"))
+    return [round(one, 1) for one in delay.approxQuantile("delay", [0.5, 0.95, 0.99], 0.001)]

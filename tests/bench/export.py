@@ -8,11 +8,10 @@ from typing import Any
 
 from pyspark.sql import functions as F
 
-from jobs.lake.session import spark_for
+from jobs.lake.lake import Lake
 from jobs.local.setup import steps
-from jobs.publish import recommendations as publish
-from jobs.serve import page
-from jobs.settings.loading import Settings
+from jobs.redis_store import writing
+from jobs.redis_store.client import connect
 from tests.bench.clock import result, seconds
 
 PEOPLE, AGAIN, DISCOVER = 100_000, 20, 30
@@ -28,8 +27,8 @@ def require_yardstick(project: Path) -> None:
             sys.exit("error: redis-benchmark is not on the PATH: sudo apt-get install redis-tools")
 
 
-def case(settings: Settings) -> dict[str, Any]:
-    spark = spark_for("bench", settings)
+def case(lake: Lake) -> dict[str, Any]:
+    spark, settings = lake.spark, lake.settings
     ranks = F.explode(F.sequence(F.lit(1), F.lit(AGAIN + DISCOVER))).alias("place")
     recommended = spark.range(PEOPLE, numPartitions=4).select(F.col("id").cast("string").alias("person_id"), ranks)
     recommended = recommended.select(
@@ -40,12 +39,12 @@ def case(settings: Settings) -> dict[str, Any]:
         (F.abs(F.hash("person_id", "place")) % 90_000 + 900_000).cast("string").alias("item_id"),
     ).persist()
     recommended.count()
-    client = page.connect(settings.redis)
-    publish.write(publish.as_lists(recommended.where("hash(person_id) % 100 = 0")), "warm", settings.redis)
+    client = connect(settings.redis)
+    writing.write(writing.as_lists(recommended.where("hash(person_id) % 100 = 0")), "warm", settings.redis)
     client.flushdb()
     before = int(client.info("memory")["used_memory"])
     sizes: list[int] = []
-    whole = seconds(lambda: sizes.append(publish.write(publish.as_lists(recommended), "bench:1", settings.redis)[1]))
+    whole = seconds(lambda: sizes.append(writing.write(writing.as_lists(recommended), "bench:1", settings.redis)[1]))
     bytes_each = (int(client.info("memory")["used_memory"]) - before) / PEOPLE
     value_bytes = round(sizes[0] / PEOPLE)
     client.flushdb()

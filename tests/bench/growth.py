@@ -7,16 +7,15 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from expectations.contract import contract
+from expectations.contract import committed_contract
 from expectations.schemas import TABLES
 from jobs.lake import tables
-from jobs.lake.session import spark_for
+from jobs.lake.lake import Lake
 from jobs.landing.uniqueness import event_hash
-from jobs.settings.loading import Settings
 from jobs.silver import events
 from tests.bench.clock import result, seconds
 from tests.bench.messages import purchases
-from tests.elsewhere import looking_at
+from tests.other_lake import rooted
 
 BATCH = 200_000
 SMALL, LARGE = 1_000_000, 10_000_000
@@ -29,22 +28,20 @@ TOLD = {
 }
 
 
-def case(settings: Settings) -> dict[str, Any]:
-    spark = spark_for("bench", settings)
+def case(lake: Lake) -> dict[str, Any]:
+    spark, home = lake.spark, lake.settings.home
     texts = spark.createDataFrame([(m.key, m.value) for m in purchases(0, BATCH)], "key binary, value binary")
-    texts.write.parquet(f"{settings.home}/batch")
-    lakes = {rows: f"{settings.home}/of_{rows}" for rows in (SMALL, LARGE)}
+    texts.write.parquet(f"{home}/batch")
+    lakes = {rows: rooted(lake, f"{home}/of_{rows}") for rows in (SMALL, LARGE)}
     taken: dict[int, list[float]] = {rows: [] for rows in lakes}
-    for rows, root in lakes.items():
-        with looking_at(spark, root):
-            tables.create(spark, events.TABLE, events.QUARANTINE, events.LEDGER)
-            for first in range(0, rows, SMALL):  # as many files for a million rows, however many there are
-                tables.append(_known(spark, first, first + SMALL), events.TABLE)
+    for rows, own in lakes.items():
+        tables.create(own, events.TABLE, events.QUARANTINE, events.LEDGER)
+        for first in range(0, rows, SMALL):  # as many files for a million rows, however many there are
+            tables.append(own, events.TABLE, _known(spark, first, first + SMALL))
     for turn in range(TIMES + 1):  # the first warms the JVM
-        for rows, root in lakes.items():
-            batch = _batch(spark, f"{settings.home}/batch", turn)
-            with looking_at(spark, root):
-                took = seconds(partial(events.land, batch, turn, contract(), settings))
+        for rows, own in lakes.items():
+            batch = _batch(spark, f"{home}/batch", turn)
+            took = seconds(partial(events.land, own, batch, turn, committed_contract()))
             taken[rows] += [took] if turn > 0 else []
     of = {rows: median(took) for rows, took in taken.items()}
     return result(
@@ -75,11 +72,13 @@ def _batch(spark: SparkSession, folder: str, turn: int) -> DataFrame:
     at = F.lit("2018-01-01").cast("timestamp")
     return spark.read.parquet(folder).select(
         F.lit("events").alias("topic"),
+        F.lit(None).cast("string").alias("topic_id"),
         F.lit(0).alias("partition"),
         number.alias("offset"),
         "key",
         own.alias("value"),
         F.lit(None).cast("int").alias("sealed_by"),
-        F.lit(None).cast("string").alias("refusal"),
+        F.lit(None).cast("string").alias("decode_error"),
+        F.octet_length(own).cast("int").alias("size_bytes"),
         at.alias("received_at"),
     )

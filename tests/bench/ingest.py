@@ -5,9 +5,8 @@ from typing import Any
 from jobs import job
 from jobs.bronze import events as bronze_events
 from jobs.lake import tables
-from jobs.lake.session import spark_for
+from jobs.lake.lake import Lake
 from jobs.local import services
-from jobs.settings.loading import Settings
 from jobs.silver import events as silver_events
 from tests.bench.clock import result, seconds
 from tests.bench.messages import purchases, send
@@ -17,28 +16,28 @@ FIRST = 200_000
 EVENTS = 1_500_000
 
 
-def case(settings: Settings) -> dict[str, Any]:
+def case(lake: Lake) -> dict[str, Any]:
+    settings = lake.settings
     services.ensure_topic(settings)
-    spark = spark_for("bench", settings)
     options = job.Options(job.moment("2018-01-01"))
 
     def raw_copy() -> None:
         kafka = {"kafka.bootstrap.servers": settings.kafka.bootstrap, "subscribe": settings.kafka.topic}
-        received = spark.read.format("kafka").options(**kafka).option("startingOffsets", "earliest").load()
+        received = lake.spark.read.format("kafka").options(**kafka).option("startingOffsets", "earliest").load()
         received.write.mode("overwrite").parquet(f"{settings.home}/raw_copy")
 
     def bronze() -> float:
-        return seconds(lambda: bronze_events.main(settings, options))
+        return seconds(lambda: bronze_events.main(lake, options))
 
     def silver() -> float:
-        return seconds(lambda: silver_events.main(settings, options))
+        return seconds(lambda: silver_events.main(lake, options))
 
     send(settings, purchases(0, FIRST))
     cold = bronze() + silver()
     size = send(settings, purchases(FIRST, EVENTS))
     copied = min(seconds(raw_copy) for _ in range(2))
     in_bronze, in_silver = bronze(), silver()
-    kept = tables.read(spark, "silver.events").count() + tables.read(spark, "quarantine.events").count()
+    kept = tables.read(lake, "silver.events").count() + tables.read(lake, "quarantine.events").count()
     if kept != FIRST + EVENTS:
         raise RuntimeError(f"{kept:,} of {FIRST + EVENTS:,} messages arrived")
     return result(

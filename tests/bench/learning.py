@@ -14,11 +14,10 @@ from pyspark.sql import functions as F
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
-from jobs.lake.session import spark_for
+from jobs.lake.lake import Lake
 from jobs.local.shop import journey
-from jobs.settings.loading import Settings
 from models import als, ranking
-from models.als import AlsParams
+from models.params import AlsParams
 from tests.bench.clock import median_seconds, result
 
 RANK, ITERATIONS, N = 64, 10, 50
@@ -34,8 +33,8 @@ def pairs() -> pd.DataFrame:
     return weighed
 
 
-def ratings(settings: Settings) -> DataFrame:
-    frame = spark_for("bench", settings).createDataFrame(pairs()[["person", "item", "weight"]])
+def ratings(lake: Lake) -> DataFrame:
+    frame = lake.spark.createDataFrame(pairs()[["person", "item", "weight"]])
     return frame.select(
         F.col("person").cast("string").alias("person_id"),
         F.col("item").cast("string").alias("item_id"),
@@ -43,8 +42,8 @@ def ratings(settings: Settings) -> DataFrame:
     ).persist()
 
 
-def als_fit(settings: Settings) -> dict[str, Any]:
-    rated = ratings(settings)
+def als_fit(lake: Lake) -> dict[str, Any]:
+    rated = ratings(lake)
     n = rated.count()
     params = AlsParams(rank=RANK, iterations=ITERATIONS, reg=0.1, alpha=1.0, min_people=1)
 
@@ -73,8 +72,8 @@ def als_fit(settings: Settings) -> dict[str, Any]:
     return result(mine, "s", "implicit, exact Cholesky, 2 threads", yardstick, n, rank=RANK, iterations=ITERATIONS)
 
 
-def topn(settings: Settings) -> dict[str, Any]:
-    fitted = _mllib(ratings(settings))
+def topn(lake: Lake) -> dict[str, Any]:
+    fitted = _mllib(ratings(lake))
     person = fitted.userFactors.select(
         F.col("id").cast("string").alias("person_id"), F.col("features").alias("factors")
     )

@@ -8,12 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import SparkSession
-
-from jobs.lake import tables
-from jobs.lake.session import spark_for
+from jobs.lake import places, tables
+from jobs.lake.lake import Lake
 from jobs.maintenance import upkeep
-from jobs.settings.loading import Settings
 from tests.bench.clock import result
 
 TABLE = "ops.ledger"
@@ -35,36 +32,37 @@ class Day:
     upkeep_seconds: float
 
 
-def days(spark: SparkSession, batches: int, per_day: int) -> Iterator[Day]:
+def days(lake: Lake, batches: int, per_day: int) -> Iterator[Day]:
     """Small batches appended to TABLE beside a stream that reads it, with upkeep at the end of each day.
 
     A day is `per_day` batches long: then the log's files are made a day older, as Delta counts age by their time.
     Raises RuntimeError unless the stream saw each row exactly once.
     """
-    tables.create(spark, TABLE)
-    folder = Path(str(spark.conf.get(tables.ROOT))) / TABLE.replace(".", "/")
+    tables.create(lake, TABLE)
+    folder = Path(places.table(lake.root, TABLE))
     written: set[str] = set()
     with tempfile.TemporaryDirectory(prefix="lakehouse-upkeep-") as state:
-        beside = tables.stream(spark, TABLE).writeStream.format("memory").queryName("beside")
+        beside = tables.stream(lake, TABLE).writeStream.format("memory").queryName("beside")
         query = beside.option("checkpointLocation", state).trigger(processingTime="1 second").start()
         try:
             for batch in range(batches):
-                columns = f"'t' topic, 0 partition, {batch}L first_offset, {batch}L last_offset, 1L received, 1L kept"
-                row = spark.sql(f"SELECT {columns}, 0L quarantined, 0L duplicate, 0L refused, {batch}L batch")
-                tables.append_once(row, TABLE, "upkeep", batch)
+                place = f"'t' topic, 'u' topic_id, 0 partition, {batch}L first_offset, {batch}L last_offset"
+                counts = "1L received, 1L kept, 0L quarantined, 0L duplicate, 0L refused, 0L lost"
+                row = lake.spark.sql(f"SELECT {place}, {counts}, {batch}L batch")
+                tables.append_once(lake, TABLE, row, "upkeep", batch)
                 written |= {file.name for file in folder.glob("*.parquet")}
                 if (batch + 1) % per_day == 0:
                     query.processAllAvailable()
                     data, log = (len(list(at)) for at in (folder.glob("*.parquet"), (folder / "_delta_log").iterdir()))
                     began = time.monotonic()
-                    upkeep.keep(spark, TABLE, KEPT)
+                    upkeep.keep(lake, TABLE, KEPT)
                     yield Day(batch + 1, data, log, len(written), time.monotonic() - began)
                     _age(folder / "_delta_log")
             query.processAllAvailable()
         finally:
             query.stop()
-    seen = [row["batch"] for row in spark.table("beside").orderBy("batch").collect()]
-    kept = [row["batch"] for row in tables.read(spark, TABLE).orderBy("batch").collect()]
+    seen = [row["batch"] for row in lake.spark.table("beside").orderBy("batch").collect()]
+    kept = [row["batch"] for row in tables.read(lake, TABLE).orderBy("batch").collect()]
     if not seen == kept == list(range(batches)):
         raise RuntimeError(f"of {batches} rows the table holds {len(kept)} and the stream beside saw {len(seen)}")
 
@@ -75,8 +73,8 @@ def _age(folder: Path) -> None:
         os.utime(file, (at, at))
 
 
-def case(settings: Settings) -> dict[str, Any]:
-    found = list(days(spark_for("bench", settings), BATCHES, PER_DAY))
+def case(lake: Lake) -> dict[str, Any]:
+    found = list(days(lake, BATCHES, PER_DAY))
     half = [day for day in found if day.batches <= BATCHES // 2]
     rest = found[len(half) :]
     return result(

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from jobs.lake.lake import Lake
 from jobs.local import app_zip, scheduler
 from jobs.settings.loading import Settings, load
 from tests.conftest import SHORT_LIVED_JVM, SmallLake, settings_under
@@ -90,7 +91,8 @@ def begun(
     versions = {name: newest(home / "lake", name) for name in small_lake.report["tables"]}
     with log.open("wb") as out:
         process = subprocess.Popen(words, env=variables, cwd=home, stdout=out, stderr=out, start_new_session=True)
-    yield Begun(ORDER, as_of, SmallLake(settings, {}, own, as_of), versions, process, report, log)
+    theirs = SmallLake(Lake(small_lake.lake.spark, settings), {}, own, as_of)
+    yield Begun(ORDER, as_of, theirs, versions, process, report, log)
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

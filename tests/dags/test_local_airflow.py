@@ -23,7 +23,7 @@ from tests.dags.test_dags import EXPECTED
 
 pytestmark = pytest.mark.airflow
 
-START = "from jobs.local import scheduler; from jobs.settings import loading; scheduler.start(loading.load())"
+START = "from jobs.local import scheduler; from jobs.settings.loading import load; scheduler.start(load())"
 
 
 def with_port(settings: Settings, port: int) -> Settings:

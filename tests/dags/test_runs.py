@@ -2,19 +2,17 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import redis
-from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from jobs.lake import tables
 from jobs.local import demo
+from jobs.redis_store.keys import Keys
 from tests.dags.conftest import Begun, newest
-from tests.elsewhere import looking_at
 
 pytestmark = [pytest.mark.airflow, pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -37,13 +35,6 @@ def runs(begun: Begun) -> Runs:
     log = begun.log.read_text(encoding="utf-8")
     assert code == 0, log[-3000:]
     return Runs(begun, json.loads(begun.report.read_text(encoding="utf-8")), log)
-
-
-@pytest.fixture
-def theirs(runs: Runs, spark: SparkSession) -> Iterator[SparkSession]:
-    """The session, looking at the lake of the runs."""
-    with looking_at(spark, runs.begun.lake.settings.lake.root):
-        yield spark
 
 
 def unmoved(runs: Runs, names: tuple[str, ...]) -> list[str]:
@@ -72,26 +63,26 @@ def test_what_airflow_submitted_is_what_is_committed(runs: Runs, dags: dict[str,
     assert sorted(line.partition(" [")[0] for line in said if line) == sorted(expected)
 
 
-def test_validate_lake_keeps_what_the_gate_found(runs: Runs, theirs: SparkSession) -> None:
-    kept = tables.read(theirs, "ops.quality").where(F.col("checked_at") == F.lit(runs.begun.as_of))
+def test_validate_lake_keeps_what_the_gate_found(runs: Runs) -> None:
+    kept = tables.read(runs.begun.lake.lake, "ops.quality").where(F.col("checked_at") == F.lit(runs.begun.as_of))
     checked = {row["table_name"] for row in kept.select("table_name").distinct().collect()}
-    assert set(demo.CLEAN) <= checked
+    assert set(demo.of_rooms("silver")) <= checked
 
 
 def test_retrain_models_learns_anew(runs: Runs) -> None:
     assert unmoved(runs, LEARNED) == []
 
 
-def test_publish_recommendations_flips_to_a_new_version(runs: Runs, theirs: SparkSession) -> None:
+def test_publish_recommendations_flips_to_a_new_version(runs: Runs) -> None:
     assert unmoved(runs, DECIDED) == []
     at = runs.begun.lake.settings.redis
     client = redis.Redis.from_url(at.url, decode_responses=True)
-    current = str(client.get(f"{at.prefix}:current"))
-    written = tables.read(theirs, "gold.recommendations")
+    current = str(client.get(Keys(at.prefix).current))
+    written = tables.read(runs.begun.lake.lake, "gold.recommendations")
     assert [row["version"] for row in written.select("version").distinct().collect()] == [current]
     assert current.startswith(f"{runs.begun.as_of:%Y%m%dT%H%M%SZ}")
     someone = str(written.first()["person_id"])  # type: ignore[index]
-    assert client.exists(f"{at.prefix}:{current}:person:{someone}") == 1
+    assert client.exists(Keys(at.prefix).of_version(current, f"person:{someone}")) == 1
 
 
 def test_airflow_was_told_of_the_assets(runs: Runs) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from expectations.contract import Contract, Schema, contract, types_of
+from expectations.contract import Contract, EventVersion, committed_contract
+from expectations.nodes import Array, Boolean, Field, Map, Node, Number, Object, Text
 
 JUNK: list[Any] = [
     *[None, True, False, 0, -1, 1, 2, 0.25, 1.0, 1.5, 4.2, 5e-324, 1e300, 10_001, 86_400.5, 1_000_001],
@@ -39,44 +40,62 @@ SCRATCHES = ("", "'", '"', "{", "}", ",", "\\", "0", " ", "NaN", "-", "\t", "\n"
 
 def version_1() -> Contract:
     """The committed contract as it was before any event type had a second version."""
-    rules = contract()
-    return Contract(rules.envelope, {name: {1: versions[1]} for name, versions in rules.payloads.items()})
+    contract = committed_contract()
+    return Contract(contract.envelope, tuple(one for one in contract.versions if one.version == 1))
 
 
-def value(schema: Schema) -> st.SearchStrategy[Any]:
-    """A value that the schema allows."""
-    if "enum" in schema:
-        return st.sampled_from(schema["enum"])
-    return st.one_of([_of_type(kind, schema) for kind in types_of(schema)])
+def value(node: Node) -> st.SearchStrategy[Any]:
+    """A value that the node allows."""
+    match node:
+        case Text(values=values) | Number(values=values) if values:
+            return st.sampled_from(values)
+        case Text():
+            return _text(node)
+        case Number():
+            return _number(node)
+        case Boolean():
+            return st.booleans()
+        case Array():
+            return st.lists(value(node.items), min_size=node.min_items or 0, max_size=4)
+        case Map():
+            free = {
+                "string": st.text(max_size=3),
+                "number": st.floats(-9, 9),
+                "boolean": st.booleans(),
+                "null": st.none(),
+            }
+            return st.dictionaries(st.text(max_size=3), st.one_of([free[type_] for type_ in node.types]), max_size=3)
+        case Object():
+            return _object(node.fields, node.any_of)
 
 
-def _of_type(kind: str, schema: Schema) -> st.SearchStrategy[Any]:
-    least, most = schema.get("minimum", -1_000), schema.get("maximum", 1_000)
-    if kind == "string" and schema.get("format") == "date-time":
+def _text(node: Text) -> st.SearchStrategy[str]:
+    if node.is_moment:
         return moments()
-    if kind == "string" and "pattern" in schema:
-        return st.from_regex(schema["pattern"].replace("$", r"\Z"), alphabet=st.characters(codec="ascii"))
-    if kind == "string":
-        return st.text(st.characters(exclude_categories=["Cs"]), min_size=schema.get("minLength", 0), max_size=8)
-    if kind == "number" and "multipleOf" in schema:
-        step = schema["multipleOf"]
+    if node.pattern is not None:
+        return st.from_regex(node.pattern.replace("$", r"\Z"), alphabet=st.characters(codec="ascii"))
+    return st.text(st.characters(exclude_categories=["Cs"]), min_size=node.min_length or 0, max_size=7)
+
+
+def _number(node: Number) -> st.SearchStrategy[float]:
+    least, most = (
+        default if limit is None else limit for limit, default in ((node.minimum, -1_000), (node.maximum, 1_000))
+    )
+    if node.multiple_of is not None:
+        step = node.multiple_of
         return st.integers(math.ceil(least / step), math.floor(most / step)).map(lambda times: times * step)
-    if kind == "number":
-        return st.one_of(st.integers(math.ceil(least), math.floor(most)), st.floats(least, most, allow_subnormal=False))
-    if kind == "array":
-        return st.lists(value(schema["items"]), min_size=schema.get("minItems", 0), max_size=4)
-    if kind == "object":
-        return _object(schema)
-    return {"integer": st.integers(least, most), "boolean": st.booleans(), "null": st.none()}[kind]
+    whole = st.integers(math.ceil(least), math.floor(most))
+    if node.is_whole:
+        return st.one_of(whole, whole.map(float))
+    return st.one_of(whole, st.floats(least, most, allow_subnormal=False))
 
 
-def _object(schema: Schema) -> st.SearchStrategy[dict[str, Any]]:
-    if "additionalProperties" in schema:
-        return st.dictionaries(st.text(max_size=3), value(schema["additionalProperties"]), max_size=3)
-    fields = {name: value(inner) for name, inner in schema.get("properties", {}).items()}
-    branches = [branch["required"] for branch in schema.get("anyOf", [{"required": []}])]
-    always = [{name: fields[name] for name in [*schema.get("required", []), *branch]} for branch in branches]
-    return st.one_of([st.fixed_dictionaries(needed, optional=_without(fields, needed)) for needed in always])
+def _object(fields: tuple[Field, ...], any_of: tuple[str, ...]) -> st.SearchStrategy[dict[str, Any]]:
+    made = {field.name: value(field.node) for field in fields}
+    with_null = {f.name: st.one_of(made[f.name], st.none()) if f.may_be_null else made[f.name] for f in fields}
+    always = {field.name: made[field.name] for field in fields if field.is_required}
+    needed = [{**always, name: made[name]} for name in any_of] or [always]
+    return st.one_of([st.fixed_dictionaries(one, optional=_without(with_null, one)) for one in needed])
 
 
 def _without(fields: dict[str, Any], taken: dict[str, Any]) -> dict[str, Any]:
@@ -91,17 +110,15 @@ def moments() -> st.SearchStrategy[str]:
 
 
 @st.composite
-def events(draw: st.DrawFn, rules: Contract) -> dict[str, Any]:
-    """An event that the contract allows."""
-    kind = draw(st.sampled_from(rules.kinds))
-    envelope = dict(rules.envelope["properties"])
-    del envelope["payload"], envelope["event_type"], envelope["schema_version"]
-    always = [name for name in rules.envelope["required"] if name in envelope]
-    whole = draw(_object({"properties": envelope, "required": always}))
-    if whole.get("user_id") is None and whole.get("anonymous_id") is None:
-        whole["user_id"] = draw(value({**envelope["user_id"], "type": "string"}))
-    whole.update(event_type=kind.event_type, schema_version=kind.version)
-    return {**whole, "payload": draw(value(kind.payload))}
+def events(draw: st.DrawFn, version: EventVersion) -> dict[str, Any]:
+    """An event of that version that the contract allows."""
+    envelope = committed_contract().envelope
+    fields = tuple(f for f in envelope.fields if f.name not in ("payload", "event_type", "schema_version"))
+    whole = draw(_object(fields, envelope.any_of))
+    whole.update(
+        event_type=version.event_type, schema_version=draw(st.sampled_from([version.version, float(version.version)]))
+    )
+    return {**whole, "payload": draw(value(version.payload))}
 
 
 def spoilt(event: dict[str, Any], chance: Random) -> str:

@@ -4,32 +4,33 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from pyspark.sql import SparkSession
 from typer.testing import CliRunner
 
-from expectations.gate import GateFailed
+from expectations.errors import GateFailed
 from expectations.schemas import TABLES
 from jobs.commands.app import app
 from jobs.lake import tables
+from jobs.lake.lake import Lake
 from jobs.quality import gate
-from jobs.settings.loading import Settings
 
 AT = datetime(2026, 3, 2, 4, tzinfo=UTC)
 PERSON, MAIL, WEIGHT = "planted-person-77", "planted@example.org", "-1234567.25"
 
 
 def test_the_pages_hold_rules_and_counts_and_nothing_of_the_data(
-    lake: SparkSession, settings: Settings, tmp_path: Path
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ratings = [(PERSON, "i", float(WEIGHT), 1, AT), (PERSON, "i", 1.0, -1, AT)]
-    tables.overwrite(lake.createDataFrame(ratings, TABLES["gold.ratings"].ddl), "gold.ratings")
+    tables.overwrite(lake, "gold.ratings", lake.spark.createDataFrame(ratings, TABLES["gold.ratings"].ddl))
     lists = [("v", PERSON, MAIL, 1, "i", 0.5, "because", "als 1")]  # a slot that is none
-    tables.overwrite(lake.createDataFrame(lists, TABLES["gold.recommendations"].ddl), "gold.recommendations")
+    shown = lake.spark.createDataFrame(lists, TABLES["gold.recommendations"].ddl)
+    tables.overwrite(lake, "gold.recommendations", shown)
     with pytest.raises(GateFailed):
-        gate.gate(lake, settings, [], AT)
+        gate.gate(lake, [], AT)
     observed = " ".join(row["observed"] or "" for row in tables.read(lake, gate.TABLE).collect())
     assert WEIGHT in observed and MAIL in observed, "the gate's own record quotes them: the pages could"
 
+    monkeypatch.setenv("LAKEHOUSE_LAKE__ROOT", lake.root)
     said = CliRunner().invoke(app, ["quality", "docs", "--to", str(tmp_path / "docs")])
     assert said.exit_code == 0, said.output
     assert said.stdout == f"wrote {tmp_path}/docs/index.html\n"

@@ -10,7 +10,8 @@ from pyspark.sql import functions as F
 
 from expectations import gate
 from expectations.custom_expectations import ExpectKeyToBeUnique
-from expectations.gate import GateFailed, MissingSuite, Outcome, check, names, require
+from expectations.errors import GateFailed, MissingSuite
+from expectations.gate import Outcome, check, names, require
 from expectations.schemas import TABLES
 from expectations.suites import SUITES, suite_for
 

@@ -8,9 +8,10 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from models import als
+from models.params import AlsParams
 from tests.models.builders import RATINGS, lists, pairs, people, ratings
 
-SMALL = als.AlsParams(rank=2, iterations=15, reg=0.01, alpha=40.0, min_people=1, seed=1, blocks=2)
+SMALL = AlsParams(rank=2, iterations=15, reg=0.01, alpha=40.0, min_people=1, seed=1, blocks=2)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +62,7 @@ def test_leaves_nothing_cached_but_the_factors(spark: SparkSession, checkerboard
 def test_ids_may_be_any_text(spark: SparkSession) -> None:
     model = als.fit(
         ratings(spark, ("ł 1", "900'", 1), ("ł 1", "b", 1), ("zoë", "900'", 1)),
-        als.AlsParams(rank=2, min_people=1),
+        AlsParams(rank=2, min_people=1),
     )
     assert lists(als.top_n(model, people(spark, "zoë"), 1, pairs(spark, zoë="900'"))) == {"zoë": ["b"]}
 
@@ -72,11 +73,11 @@ def test_people_without_factors_get_no_row(spark: SparkSession, model: als.AlsMo
 
 def test_rare_items_get_no_factors(spark: SparkSession) -> None:
     given = ratings(spark, ("a", "1", 1), ("b", "1", 1), ("b", "2", 1), ("c", "3", 9))
-    model = als.fit(given, als.AlsParams(rank=2, min_people=2))
+    model = als.fit(given, AlsParams(rank=2, min_people=2))
     assert [row.item_id for row in model.item_factors.collect()] == ["1"]
     assert sorted(row.person_id for row in model.person_factors.collect()) == ["a", "b"]
     with pytest.raises(als.AlsError, match="rated by 3 people or more"):
-        als.fit(given, als.AlsParams(rank=2, min_people=3))
+        als.fit(given, AlsParams(rank=2, min_people=3))
 
 
 @pytest.mark.parametrize("weight", [None, 0.0, -1.0, math.nan, math.inf])

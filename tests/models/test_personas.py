@@ -7,8 +7,9 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from models import persona_names, persona_space, personas
+from models.params import PersonasParams
 from models.persona_space import SpaceError
-from models.personas import PersonasError, PersonasParams
+from models.personas import PersonasError
 
 COLUMNS = ("recency_days", "spend", "lines", "dept_meat", "constant")
 PARAMS = PersonasParams(k_min=2, k_max=4, min_share=0.1)

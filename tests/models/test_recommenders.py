@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from models import als, frequency, popularity
+from expectations.schemas import TABLES
+from models.params import AlsParams
+from models.recommender_list import RECOMMENDERS
 from tests.models.builders import RECOMMENDED, pairs, people, ratings
 
 Top = Callable[..., DataFrame]
@@ -14,7 +17,11 @@ PEOPLE = [f"p{i}" for i in range(12)]
 ITEMS = [str(i) for i in range(1, 31)]
 
 
-@pytest.fixture(scope="module", params=["als", "frequency", "popularity"])
+SMALL: dict[str, Any] = {"als": AlsParams(rank=4, iterations=3, min_people=1, blocks=2)}
+"""Parameters that suit so few rows."""
+
+
+@pytest.fixture(scope="module", params=list(RECOMMENDERS))
 def top(request: pytest.FixtureRequest, spark: SparkSession) -> Top:
     rows = [
         (person, item, 1 + (p * i) % 5)
@@ -22,12 +29,11 @@ def top(request: pytest.FixtureRequest, spark: SparkSession) -> Top:
         for i, item in enumerate(ITEMS)
         if (p + i) % 3 == 0 or i < 6
     ]
-    given = ratings(spark, *rows)
-    if request.param == "als":
-        return partial(als.top_n, als.fit(given, als.AlsParams(rank=4, iterations=3, min_people=1, blocks=2)))
-    if request.param == "frequency":
-        return partial(frequency.top_n, frequency.fit(given))
-    return partial(popularity.top_n, popularity.fit(given))
+    one = RECOMMENDERS[request.param]
+    model = one.fit(ratings(spark, *rows), SMALL.get(one.name))
+    if one.kept is not None:  # as it is asked once it was saved
+        model = one.kept.from_frames(one.kept.as_frames(model))
+    return partial(one.top_n, model)
 
 
 def test_columns_and_types(spark: SparkSession, top: Top) -> None:
@@ -84,3 +90,27 @@ def test_only_candidates(spark: SparkSession, top: Top) -> None:
         ("p2", "2"),
         ("p2", "3"),
     ]
+
+
+@pytest.mark.parametrize("name", RECOMMENDERS)
+def test_a_list_is_for_those_it_names_and_gives_its_reason(spark: SparkSession, name: str) -> None:
+    """`people_of` tells, without a list being made, whom `top_n` has one for; every row of it has a reason."""
+    one = RECOMMENDERS[name]
+    rows = [(person, item, 1) for person in ("p1", "p2") for item in ITEMS[:5]]
+    model = one.fit(ratings(spark, *rows), SMALL.get(name))
+    lists = one.top_n(model, people(spark, "p1", "p2", "nobody"), 3).withColumn("reason", one.reason())
+    served, known = {row.person_id for row in lists.collect()}, one.people_of(model)
+    everybody = {"p1", "p2", "nobody"}
+    assert served == (everybody if known is None else {row.person_id for row in known.collect()} & everybody)
+    assert lists.where("reason IS NULL").count() == 0
+
+
+@pytest.mark.parametrize("name", [name for name, one in RECOMMENDERS.items() if one.kept])
+def test_what_is_kept_fits_the_tables_that_take_it(spark: SparkSession, name: str) -> None:
+    one = RECOMMENDERS[name]
+    assert one.kept is not None
+    frames = one.kept.as_frames(one.fit(ratings(spark, ("p1", "1", 1), ("p2", "2", 1)), SMALL.get(name)))
+    assert set(frames) == set(one.kept.tables)
+    assert {table: {*frame.columns, "run_id"} for table, frame in frames.items()} == {
+        table: set(TABLES[table].names) for table in frames
+    }

@@ -66,7 +66,7 @@ def send(settings: Settings, messages: Sequence[Message], progress: Progress | N
     return Sent(len(rest), already, outbox.size, time.monotonic() - began)
 
 
-def replay(
+def simulate(
     settings: Settings,
     messages: Sequence[Message],
     speed: float,
@@ -82,7 +82,7 @@ def replay(
     """
     first = _first_at(messages, start)
     outbox = Outbox(settings.kafka.bootstrap, settings.kafka.topic, topic.partitions(settings), linger_ms=5)
-    task = progress.add_task("replay", total=len(messages) - first) if progress else None
+    task = progress.add_task("simulate", total=len(messages) - first) if progress else None
     began, origin_ms = time.monotonic(), messages[first].at_ms
     interrupted = False
     try:

@@ -14,6 +14,7 @@ CASES: dict[str, Case] = {
             Broken("no arrival", {"received_at": None}, ((NOT_NULL, "received_at"),)),
             Broken("no day", {"received_date": None}, ((NOT_NULL, "received_date"),)),
         ),
+        nullable=("topic_id",),
     ),
     "bronze.catalog": Case({"product_id": "1095275", "landing": 1, "landed_at": AT}, ("product_id",), ("landed_at",)),
     "bronze.crm": Case({"household_id": "900", "landing": 1, "landed_at": AT}, ("household_id",), ("landed_at",)),

@@ -28,12 +28,14 @@ class Broken:
 
 @dataclass(frozen=True)
 class Case:
-    """`key`: columns that are made different in every row. `nothing`: columns that must not be null."""
+    """`key`: columns that are made different in every row. `nothing`: columns that must not be null. `nullable`: those
+    of the table's key that may be."""
 
     good: dict[str, Any]
     key: tuple[str, ...]
     nothing: tuple[str, ...]
     broken: tuple[Broken, ...] = field(default=())
+    nullable: tuple[str, ...] = ()
 
 
 def least(column: str, value: float, **change: Any) -> Broken:

@@ -25,6 +25,7 @@ CASES: dict[str, Case] = {
             "duplicate": 1,
             "refused": 0,
             "batch": 0,
+            "lost": 0,
         },
         ("topic",),
         ("last_offset", "received", "kept", "quarantined", "duplicate", "refused"),
@@ -42,7 +43,10 @@ CASES: dict[str, Case] = {
                 {"received": -1, "kept": -3},
                 ((BETWEEN, "received"), (BETWEEN, "kept"), (RULE, "BETWEEN 1")),
             ),
+            rule("lost and received", "lost = 0", lost=3),
+            rule("fewer lost than offsets", "lost = 0", lost=2, received=0, kept=0, quarantined=0, duplicate=0),
         ),
+        nullable=("topic_id",),
     ),
     "ops.landings": Case(
         {"table_name": "bronze.crm", "landing": 1, "landed_at": AT, "rows": 3, "mode": "full"},

@@ -19,6 +19,7 @@ CASES: dict[str, Case] = {
             rule("an empty reason", "size(reasons)", reasons=["message: not JSON", None]),
             Broken("no reasons", {"reasons": None}, ((NOT_NULL, "reasons"),)),
         ),
+        nullable=("topic_id",),
     ),
     "quarantine.sources": Case(
         {

@@ -58,7 +58,7 @@ CASES: dict[str, Case] = {
         {
             "event_id": "e",
             "event_type": "purchase",
-            "person_id": "900",
+            "user_id": "900",
             "item_id": "i",
             "occurred_at": AT,
             "event_date": DAY,
@@ -69,8 +69,9 @@ CASES: dict[str, Case] = {
             "store_id": "330",
         },
         ("event_id", "item_id"),
-        ("event_type", "person_id"),
+        ("event_type",),
         (
+            rule("nobody", "user_id IS NOT NULL", user_id=None),
             Broken("not about an item", {"event_type": "search"}, ((IN_SET, "event_type"),)),
             Broken(
                 "before 2000",
@@ -93,7 +94,7 @@ CASES: dict[str, Case] = {
     "silver.crm": history_of("household_id"),
     "silver.consents": Case(
         {
-            "person_id": "900",
+            "anonymous_id": "a",
             "purpose": "marketing",
             "is_granted": False,
             "said_by": "person",
@@ -104,8 +105,9 @@ CASES: dict[str, Case] = {
             "event_id": "e",
         },
         ("event_id",),
-        ("person_id", "is_granted", "recorded_at", "purpose", "said_by"),
+        ("is_granted", "recorded_at", "purpose", "said_by"),
         (
+            rule("nobody", "user_id IS NOT NULL", anonymous_id=None),
             Broken("unknown purpose", {"purpose": "resale"}, ((IN_SET, "purpose"),)),
             Broken("said by nobody", {"said_by": "shop", "source": None, "text_version": None}, ((IN_SET, "said_by"),)),
             Broken("before 2000", {"valid_from": BEFORE_2000}, ((BETWEEN, "valid_from"),)),
@@ -118,10 +120,11 @@ CASES: dict[str, Case] = {
         {"item_id": "i", "name": "Ice, 22 lb"}, ("item_id",), ("name",), (rule("blank", "trim", name="  "),)
     ),
     "silver.people": Case(
-        {"person_id": "900", "first_seen": AT, "last_seen": LATER, "events": 3},
-        ("person_id",),
+        {"user_id": "900", "first_seen": AT, "last_seen": LATER, "events": 3},
+        ("user_id",),
         (),
         (
+            rule("nobody", "user_id IS NOT NULL", user_id=None),
             Broken("no count", {"events": None}, ((NOT_NULL, "events"),)),
             least("events", -1, first_seen=None, last_seen=None),
             Broken("first before 2000", {"first_seen": BEFORE_2000}, ((BETWEEN, "first_seen"),)),
@@ -134,5 +137,6 @@ CASES: dict[str, Case] = {
             rule("events never seen", "events > 0", first_seen=None),
             rule("seen without events", "events > 0", events=0),
         ),
+        nullable=("user_id", "anonymous_id"),
     ),
 }

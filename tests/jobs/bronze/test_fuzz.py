@@ -7,15 +7,14 @@ from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from expectations.contract import contract
-from expectations.validation import with_validation
-from jobs.bronze.events import as_safe_messages
+from expectations.contract import committed_contract
+from jobs.landing.reading import Reader, as_judged, as_received
 from jobs.privacy.keys import Secrets
-from jobs.privacy.message import Safe, safe
+from jobs.privacy.message import Protection, safe
 from tests.events import PAYLOADS, event, received
 from tests.poison import POISON
 
-HOW = Safe(Secrets((b"1" * 32,), (b"k" * 32,)), "US")
+PROTECTION = Protection(Secrets((b"1" * 32,), (b"k" * 32,)), "US")
 MARK = b"anna.nowak@mail.example"
 PHONE = b"+48 601 234 567"
 PIECES = [
@@ -64,13 +63,15 @@ def pairs(message: bytes) -> object:
 
 def test_what_is_spoilt_is_accounted_for_and_names_nobody(spark: SparkSession) -> None:
     messages = drawn()
-    given_rows = received(spark, messages).drop("sealed_by", "refusal")
-    made = as_safe_messages(given_rows, contract(), None, HOW).transform(with_validation(contract()))
+    contract = committed_contract()
+    given_rows = received(spark, messages).drop("sealed_by", "decode_error")
+    reader = Reader(committed_contract, None, PROTECTION)
+    made = as_judged(as_received(given_rows.withColumnRenamed("received_at", "timestamp"), reader, contract), contract)
     rows = made.select("offset", "value", "sealed_by", "reasons", F.to_json("event").alias("event")).collect()
     assert len(rows) == len(messages) > 4_000
     kept, wrong = 0, []
     for row in rows:
-        wanted, value = safe(messages[row["offset"]], HOW), bytes(row["value"])
+        wanted, value = safe(messages[row["offset"]], PROTECTION), bytes(row["value"])
         said = value + (row["event"] or "").encode() + "".join(row["reasons"]).encode()
         is_right = MARK not in said and PHONE not in said and (row["sealed_by"] is None or bool(row["reasons"]))
         if wanted is not None:

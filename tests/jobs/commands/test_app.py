@@ -8,6 +8,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from jobs.commands.app import app
+from jobs.job_list import names
 from tests.conftest import SmallLake, free_port
 
 
@@ -33,11 +34,13 @@ def is_one_line(said: Result, *parts: str) -> bool:
     return all(part in line for part in parts)
 
 
-def test_help_names_every_job() -> None:
-    said = lakehouse("run", "--help")
-    assert said.exit_code == 0
+def test_every_job_is_listed_and_the_help_says_where() -> None:
+    assert "lakehouse jobs" in lakehouse("run", "--help").output
+    listed = lakehouse("jobs", "--json")
+    assert listed.exit_code == 0 and sorted(job["name"] for job in json.loads(listed.stdout)) == list(names())
+    shown = lakehouse("jobs").output
     for name in ("bronze.events", "gold.recommendations", "publish.recommendations"):
-        assert name in said.output.replace("\n", "").replace("│", "").replace(" ", "")
+        assert name in shown
 
 
 def test_no_broker_is_one_line_in_time(nowhere: SmallLake, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,6 +60,11 @@ def test_no_redis_is_one_line_in_time(nowhere: SmallLake) -> None:
 
 def test_an_unknown_job_names_the_jobs() -> None:
     assert is_one_line(lakehouse("run", "gold.rating"), "no job gold.rating", "gold.ratings")
+
+
+def test_a_flag_that_no_job_takes_is_one_line() -> None:
+    assert is_one_line(lakehouse("run", "gold.ratings", "--continuous"), "gold.ratings ends by itself", "--continuous")
+    assert is_one_line(lakehouse("run", "gold.ratings", "--tables", "gold.ratings"), "--tables is for no job named")
 
 
 def test_a_wrong_environment_is_named() -> None:

@@ -3,14 +3,13 @@
 import json
 
 import pytest
-from pyspark.sql import SparkSession
 from typer.testing import CliRunner
 
 from jobs.commands.app import app
 from jobs.errors import OperatorError
 from jobs.lake import tables
+from jobs.lake.lake import Lake
 from jobs.maintenance import upkeep
-from jobs.settings.loading import Settings
 from tests.jobs.maintenance.lake_files import FALLBACKS, fill, operations
 
 
@@ -25,18 +24,21 @@ from tests.jobs.maintenance.lake_files import FALLBACKS, fill, operations
     ],
 )
 def test_what_is_unsafe_or_unknown_is_refused_in_one_line(
-    lake: SparkSession, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, line: str
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, line: str
 ) -> None:
+    monkeypatch.setenv("LAKEHOUSE_LAKE__ROOT", lake.root)
     monkeypatch.setenv(f"LAKEHOUSE_MAINTENANCE__{variable}", value)
     said = CliRunner().invoke(app, ["maintain", "--table", FALLBACKS])
     assert said.exit_code == 1 and said.output.startswith(f"error: {line}") and said.output.count("\n") == 1
 
 
-def test_the_command_keeps_every_table_but_the_excluded(lake: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_keeps_every_table_but_the_excluded(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(lake, 3)
     tables.create(lake, "ops.ledger", "ops.quality")
+    monkeypatch.setenv("LAKEHOUSE_LAKE__ROOT", lake.root)
     monkeypatch.setenv("LAKEHOUSE_MAINTENANCE__EXCLUDE", '["ops.quality"]')
-    monkeypatch.setenv("LAKEHOUSE_MAINTENANCE__KEEP_HOURS", "0")
+    at_once = {name: {"keep_hours": 0} for name in (FALLBACKS, "ops.ledger")}
+    monkeypatch.setenv("LAKEHOUSE_MAINTENANCE__TABLES", json.dumps(at_once))
 
     def said(*words: str) -> str:
         result = CliRunner().invoke(app, ["maintain", "--allow-short", *words])
@@ -52,8 +54,8 @@ def test_the_command_keeps_every_table_but_the_excluded(lake: SparkSession, monk
     assert operations(lake, "ops.quality") == ["CREATE TABLE"]
 
 
-def test_a_table_not_built_and_an_empty_lake_say_what_to_build(lake: SparkSession, settings: Settings) -> None:
+def test_a_table_not_built_and_an_empty_lake_say_what_to_build(lake: Lake) -> None:
     with pytest.raises(OperatorError, match="table gold.ratings is not built yet"):
-        upkeep.chosen(lake, settings.maintenance, ["gold.ratings"])
+        upkeep.chosen(lake, ["gold.ratings"])
     with pytest.raises(OperatorError, match="no table to keep is built yet"):
-        upkeep.chosen(lake, settings.maintenance)
+        upkeep.chosen(lake)

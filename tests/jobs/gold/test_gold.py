@@ -10,21 +10,23 @@ from jobs.gold.fallbacks import as_fallbacks
 from jobs.gold.features import as_features
 from jobs.gold.profiles import as_profiles
 from jobs.gold.ratings import as_ratings
-from jobs.gold.recommendations import as_recommendations, version_name
+from jobs.gold.recommendations import Filler, as_recommendations, version_name
 from jobs.settings.loading import Settings
 from jobs.settings.recommendations_settings import RecommendationsSettings
+from models import als, frequency, popularity
 from models.als import AlsModel
 
 AS_OF = datetime(2018, 1, 1, tzinfo=UTC)
 COLUMNS = (
     "event_id string, event_type string, person_id string, item_id string, occurred_at timestamp, "
-    "amount double, discount double"
+    "amount double, discount double, quantity long, stars long"
 )
 
 
 def interactions(spark: SparkSession, *rows: tuple[Any, ...]) -> DataFrame:
-    """(event_id, event_type, person, item, days before AS_OF, amount, discount)."""
-    dated = [(*row[:4], AS_OF - timedelta(days=row[4]), *row[5:]) for row in rows]
+    """(event_id, event_type, person, item, days before AS_OF, amount, discount, quantity = 1, stars = None)."""
+    whole = [(*row, *(1, None)[len(row) - 7 :]) for row in rows]
+    dated = [(*row[:4], AS_OF - timedelta(days=row[4]), *row[5:]) for row in whole]
     return spark.createDataFrame(dated, COLUMNS)
 
 
@@ -50,6 +52,19 @@ def test_a_weight_halves_with_each_half_life(spark: SparkSession, settings: Sett
     assert {item: row["purchases"] for item, row in rows.items()} == {"now": 1, "once": 1, "twice": 2, "seen": 0}
 
 
+def test_a_correction_is_no_purchase_and_stars_weigh(spark: SparkSession, settings: Settings) -> None:
+    weights = settings.ratings.model_copy(update={"half_life_days": 1e9, "purchase": 1.0, "rating": 0.6})
+    frame = interactions(
+        spark,
+        ("a", "purchase", "p", "bought", 1, 1.0, 0.0, 2),
+        ("b", "purchase", "p", "corrected", 1, 0.0, 0.0, 0),
+        *[(f"r{stars}", "rating", "p", f"{stars} stars", 1, None, None, None, stars) for stars in (1, 2, 3, 4, 5)],
+    )
+    rows = {row["item_id"]: row for row in as_ratings(frame, weights, AS_OF).collect()}
+    found = {item: (round(row["weight"], 3), row["purchases"]) for item, row in rows.items()}
+    assert found == {"bought": (1.0, 1), "3 stars": (0.2, 0), "4 stars": (0.4, 0), "5 stars": (0.6, 0)}
+
+
 def test_features_are_sums_over_baskets(spark: SparkSession) -> None:
     frame = interactions(
         spark,
@@ -57,6 +72,7 @@ def test_features_are_sums_over_baskets(spark: SparkSession) -> None:
         ("a", "purchase", "p", "beer", 4, 5.0, 0.0),  # another department, same basket
         ("b", "purchase", "p", "milk", 2, 2.0, None),  # no discount told
         ("c", "product_view", "p", "wine", 1, 9.0, 0.0),  # not bought
+        ("f", "purchase", "p", "wine", 1, 0.0, 0.0, 0),  # a correction
         ("d", "purchase", "free", "milk", 1, 0.0, 0.0),  # nothing paid: no share, no division by zero
         ("e", "purchase", "p", "mystery", -1, 7.0, 0.0),  # in the future
     )
@@ -71,7 +87,16 @@ def test_features_are_sums_over_baskets(spark: SparkSession) -> None:
 
 
 def test_everyone_has_a_profile(spark: SparkSession) -> None:
-    people = spark.createDataFrame([("p",), ("silent",)], "person_id string")
+    at = [datetime(2017, month, 1) for month in (3, 4, 5, 6)]
+    people = spark.createDataFrame(
+        [
+            ("p", at[1], at[2], 2, "35-44", None, 2, None),
+            ("p", at[0], at[1], 3, "35-44", None, 2, None),  # another device of the same person
+            ("silent", at[3], at[3], 1, None, None, None, None),
+        ],
+        "person_id string, first_seen timestamp, last_seen timestamp, events long, age string, income string, "
+        "household_size long, kids_count string",
+    )
     features = spark.createDataFrame(
         [("p", 2.0, 9.0, 1.0, {"DAIRY": 0.4, "DRINKS": 0.6})],
         "person_id string, baskets double, spend double, recency_days double, departments map<string, double>",
@@ -81,6 +106,8 @@ def test_everyone_has_a_profile(spark: SparkSession) -> None:
     )
     rows = {row["person_id"]: row for row in as_profiles(people, features, segments).collect()}
     assert (rows["p"]["favourite_department"], rows["p"]["segment"]) == ("DRINKS", "thirsty")
+    assert (rows["p"]["first_seen"], rows["p"]["last_seen"], rows["p"]["events"]) == (at[0], at[2], 5)
+    assert rows["p"]["age"] == "35-44"
     assert rows["silent"]["segment"] is None and rows["silent"]["baskets"] is None
 
 
@@ -97,6 +124,18 @@ def ratings(spark: SparkSession) -> DataFrame:
     return spark.createDataFrame(rows, "person_id string, item_id string, weight double, purchases long")
 
 
+def sizes(again: int, discover: int) -> RecommendationsSettings:
+    return RecommendationsSettings(again=again, discover=discover, again_by=(), discover_by=())
+
+
+def bought(ratings: DataFrame) -> Filler:
+    return Filler(frequency.RECOMMENDER, frequency.fit(ratings), "frequency")
+
+
+def sold(ratings: DataFrame) -> Filler:
+    return Filler(popularity.RECOMMENDER, popularity.fit(ratings), "popularity")
+
+
 def lists(frame: DataFrame) -> dict[tuple[str, str], list[tuple[str, str]]]:
     found: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for row in frame.orderBy("person_id", "slot", "rank").collect():
@@ -110,9 +149,8 @@ def test_each_slot_holds_what_it_says(spark: SparkSession, ratings: DataFrame) -
         [("milk", [9.0, 9.0]), ("wine", [1.0, 0.5]), ("seen", [0.5, 0.1]), ("beer", [0.2, 0.4])],
         "item_id string, factors array<float>",
     )
-    frame = as_recommendations(
-        ratings, RecommendationsSettings(again=2, discover=1), "v", AlsModel(person, item), "als7"
-    )
+    trained = Filler(als.RECOMMENDER, AlsModel(person, item), "als7")
+    frame = as_recommendations(ratings, sizes(2, 1), [bought(ratings)], [trained, sold(ratings)], "v")
     found = lists(frame)
     assert found["p", "again"] == [("milk", "frequency"), ("beer", "frequency")]
     assert found["p", "discover"] == [("wine", "als7")]
@@ -123,7 +161,7 @@ def test_each_slot_holds_what_it_says(spark: SparkSession, ratings: DataFrame) -
 
 
 def test_without_a_champion_everyone_discovers_what_is_popular(ratings: DataFrame) -> None:
-    found = lists(as_recommendations(ratings, RecommendationsSettings(again=1, discover=1), "v", None, "popularity"))
+    found = lists(as_recommendations(ratings, sizes(1, 1), [bought(ratings)], [sold(ratings)], "v"))
     assert found["p", "discover"] == [("wine", "popularity")]
     assert found["q", "discover"] == [("beer", "popularity")]
 

@@ -3,19 +3,17 @@ import time
 import weakref
 from pathlib import Path
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 
-from jobs.lake import streams
-from jobs.settings.loading import Settings
+from jobs.lake import checkpoints, streams
+from jobs.lake.lake import Lake
 
 BATCHES = 3
 
 
-def test_what_a_micro_batch_made_is_let_go_while_the_stream_goes_on(
-    lake: SparkSession, settings: Settings, tmp_path: Path
-) -> None:
+def test_what_a_micro_batch_made_is_let_go_while_the_stream_goes_on(lake: Lake, tmp_path: Path) -> None:
     for n in range(BATCHES):
-        lake.range(n, n + 1, numPartitions=1).write.mode("append").parquet(str(tmp_path / "source"))
+        lake.spark.range(n, n + 1, numPartitions=1).write.mode("append").parquet(str(tmp_path / "source"))
     made: list[weakref.ref[object]] = []
     let_go = []
 
@@ -26,10 +24,11 @@ def test_what_a_micro_batch_made_is_let_go_while_the_stream_goes_on(
         assert frame.count() == 1
         made.append(weakref.ref(frame._jdf))
 
-    source = lake.readStream.schema("id long").option("maxFilesPerTrigger", 1).parquet(str(tmp_path / "source"))
+    source = lake.spark.readStream.schema("id long").option("maxFilesPerTrigger", 1).parquet(str(tmp_path / "source"))
     gc.disable()  # or chance may let it go
     try:
-        streams.run(source.writeStream.foreachBatch(keep_an_eye_on), lake, "silver.events", settings, continuous=False)
+        checkpoint = checkpoints.begin(lake, "silver.events", reason="first")
+        streams.run("silver.events", source.writeStream.foreachBatch(keep_an_eye_on), None, checkpoint)
     finally:
         gc.enable()
     assert let_go == [True] * (BATCHES - 1)

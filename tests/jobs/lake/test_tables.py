@@ -1,65 +1,65 @@
 from pathlib import Path
 
 import pytest
-from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from jobs.errors import OperatorError
 from jobs.lake import tables
+from jobs.lake.lake import Lake
 
 FALLBACKS = "segment_id string, rank int, item_id string, score double"
 
 
-def rows(spark: SparkSession, *items: str):  # type: ignore[no-untyped-def]
-    return spark.createDataFrame([("s", 1, item, 1.0) for item in items], FALLBACKS)
+def rows(lake: Lake, *items: str):  # type: ignore[no-untyped-def]
+    return lake.spark.createDataFrame([("s", 1, item, 1.0) for item in items], FALLBACKS)
 
 
-def test_a_table_opens_by_name_once_it_is_written(lake: SparkSession) -> None:
-    assert tables.overwrite(rows(lake, "a"), "gold.fallbacks") == 1
-    assert lake.table("gold.fallbacks").count() == 1
+def test_a_table_opens_by_name_once_it_is_written(lake: Lake) -> None:
+    assert tables.overwrite(lake, "gold.fallbacks", rows(lake, "a")) == 1
+    assert lake.spark.table("gold.fallbacks").count() == 1
 
 
-def test_overwrite_replaces_and_tells_the_version(lake: SparkSession) -> None:
-    tables.overwrite(rows(lake, "a", "b"), "gold.fallbacks")
-    assert tables.overwrite(rows(lake, "c"), "gold.fallbacks") == tables.version(lake, "gold.fallbacks") == 2
+def test_overwrite_replaces_and_tells_the_version(lake: Lake) -> None:
+    tables.overwrite(lake, "gold.fallbacks", rows(lake, "a", "b"))
+    assert tables.overwrite(lake, "gold.fallbacks", rows(lake, "c")) == tables.version(lake, "gold.fallbacks") == 2
     assert [row["item_id"] for row in tables.read(lake, "gold.fallbacks").collect()] == ["c"]
     assert tables.read(lake, "gold.fallbacks", version=1).count() == 2
 
 
-def test_only_the_rows_named_are_replaced(lake: SparkSession) -> None:
+def test_only_the_rows_named_are_replaced(lake: Lake) -> None:
     def of(run: str, item: str):  # type: ignore[no-untyped-def]
-        return lake.createDataFrame([(run, item, [1.0])], "run_id string, item_id string, factors array<float>")
+        return lake.spark.createDataFrame([(run, item, [1.0])], "run_id string, item_id string, factors array<float>")
 
-    tables.overwrite(of("r1", "a"), "gold.item_factors", "run_id = 'r1'")
-    tables.overwrite(of("r2", "b"), "gold.item_factors", "run_id = 'r2'")
-    tables.overwrite(of("r1", "c"), "gold.item_factors", "run_id = 'r1'")
+    tables.overwrite(lake, "gold.item_factors", of("r1", "a"), "run_id = 'r1'")
+    tables.overwrite(lake, "gold.item_factors", of("r2", "b"), "run_id = 'r2'")
+    tables.overwrite(lake, "gold.item_factors", of("r1", "c"), "run_id = 'r1'")
     found = {(row["run_id"], row["item_id"]) for row in tables.read(lake, "gold.item_factors").collect()}
     assert found == {("r1", "c"), ("r2", "b")}
 
 
-def test_the_same_batch_appends_once(lake: SparkSession) -> None:
+def test_the_same_batch_appends_once(lake: Lake) -> None:
     tables.create(lake, "gold.fallbacks")
     for query, batch in (("q", 0), ("q", 0), ("q", 1), ("other", 0)):
-        tables.append_once(rows(lake, f"{query}{batch}"), "gold.fallbacks", query, batch)
+        tables.append_once(lake, "gold.fallbacks", rows(lake, f"{query}{batch}"), query, batch)
     found = sorted(row["item_id"] for row in tables.read(lake, "gold.fallbacks").collect())
     assert found == ["other0", "q0", "q1"]
 
 
-def test_a_frame_that_lacks_a_column_is_refused(lake: SparkSession) -> None:
+def test_a_frame_that_lacks_a_column_is_refused(lake: Lake) -> None:
     with pytest.raises(Exception, match="score"):
-        tables.overwrite(rows(lake, "a").drop("score"), "gold.fallbacks")
+        tables.overwrite(lake, "gold.fallbacks", rows(lake, "a").drop("score"))
     assert tables.read(lake, "gold.fallbacks").count() == 0
 
 
-def test_a_table_that_is_not_built_names_its_job(lake: SparkSession) -> None:
+def test_a_table_that_is_not_built_names_its_job(lake: Lake) -> None:
     with pytest.raises(OperatorError, match=r"gold\.person_factors is not built yet.*lakehouse run train\.als"):
         tables.read(lake, "gold.person_factors")
     with pytest.raises(OperatorError, match=r"no table gold\.rating; the tables are: .*gold\.ratings"):
         tables.read(lake, "gold.rating")
 
 
-def test_columns_take_the_tables_types_and_order(lake: SparkSession) -> None:
-    frame = lake.range(1).select(F.lit("1").alias("score"), F.lit("x").alias("item_id"), "id")
+def test_columns_take_the_tables_types_and_order(lake: Lake) -> None:
+    frame = lake.spark.range(1).select(F.lit("1").alias("score"), F.lit("x").alias("item_id"), "id")
     frame = frame.select("*", F.col("id").alias("rank"), F.lit("s").alias("segment_id"))
     assert tables.conformed(frame, "gold.fallbacks").dtypes == [
         ("segment_id", "string"),
@@ -69,12 +69,12 @@ def test_columns_take_the_tables_types_and_order(lake: SparkSession) -> None:
     ]
 
 
-def test_the_log_keeps_no_values_of_people(lake: SparkSession) -> None:
+def test_the_log_keeps_no_values_of_people(lake: Lake) -> None:
     tables.create(lake, "silver.events")
     row = {"event_id": "e-anna", "event_type": "product_view", "user_id": "anna", "offset": 41_972}
     schema = ", ".join(f"{name} {'bigint' if name == 'offset' else 'string'}" for name in row)
-    lake.createDataFrame([tuple(row.values())], schema).createOrReplaceTempView("one")
-    lake.sql(f"INSERT INTO silver.events ({', '.join(row)}) SELECT {', '.join(row)} FROM one")
-    log = Path(str(lake.conf.get(tables.ROOT))) / "silver" / "events" / "_delta_log"
+    lake.spark.createDataFrame([tuple(row.values())], schema).createOrReplaceTempView("one")
+    lake.spark.sql(f"INSERT INTO silver.events ({', '.join(row)}) SELECT {', '.join(row)} FROM one")
+    log = Path(lake.root) / "silver" / "events" / "_delta_log"
     said = "".join(file.read_text(encoding="utf-8") for file in log.glob("*.json"))
     assert "41972" in said and "anna" not in said

@@ -7,11 +7,14 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from expectations.contract import contract
+from expectations.contract import committed_contract
 from expectations.schemas import TABLES
 from jobs import job
 from jobs.lake import tables
-from jobs.landing.consent_refusal import with_refusal
+from jobs.lake.lake import Lake
+from jobs.lake.materialized import materialized
+from jobs.landing.consent_refusal import decisions_for, with_consent_refusal
+from jobs.landing.outcomes import as_judged
 from jobs.settings.loading import Settings
 from jobs.silver import events as silver_events
 from tests.crash import crash_before
@@ -22,7 +25,7 @@ NOON = datetime(2017, 3, 1, 12, tzinfo=UTC)
 
 def statement(user: str, day: int, is_granted: bool, said_by: str = "person", purpose: str = "analytics") -> Any:
     at = datetime(2017, 2, day, tzinfo=UTC)
-    return (user, purpose, is_granted, said_by, at, at, None, None, f"c-{user}-{day}")
+    return (f"c-{user}-{day}", user, None, None, purpose, is_granted, said_by, at, at, None, None)
 
 
 def record(spark: SparkSession, *rows: Any) -> DataFrame:
@@ -30,8 +33,9 @@ def record(spark: SparkSession, *rows: Any) -> DataFrame:
 
 
 def refused(spark: SparkSession, known: DataFrame, settings: Settings, messages: list[Any]) -> list[str]:
-    judged = silver_events.as_judged(received(spark, messages), contract())
-    found = with_refusal(judged, known, settings.consent)
+    with materialized(as_judged(received(spark, messages), committed_contract())) as judged:
+        decisions = decisions_for(judged, known, settings.consent)
+        found = with_consent_refusal(judged, decisions, settings.consent).localCheckpoint()
     assert found.where("is_refused IS NULL").isEmpty() and found.count() == len(messages)
     return [row["event_id"] for row in found.where("is_refused").select("event.event_id").orderBy("event_id").collect()]
 
@@ -71,8 +75,20 @@ def test_the_record_and_the_event_decide(spark: SparkSession, settings: Settings
     assert {why: f"e{n}" in found for n, (why, _, _, _) in enumerate(CASES)} == expected
 
 
-def run(settings: Settings) -> None:
-    silver_events.main(settings, job.Options(NOON))
+def test_what_a_visitor_denied_binds_after_the_login_and_the_reverse(spark: SparkSession, settings: Settings) -> None:
+    at = datetime(2017, 2, 1, tzinfo=UTC)
+    denied = ("analytics", False, "person", at, at, None, None)
+    known = record(spark, ("v", None, "visitor", None, *denied), ("u", "user", None, None, *denied))
+    both = [
+        event(event_id="visitor-logged-in", user_id="other", anonymous_id="visitor"),
+        event(event_id="user-elsewhere", user_id="user", anonymous_id="new"),
+        event(event_id="nobody-of-them", user_id="other", anonymous_id="new"),
+    ]
+    assert refused(spark, known, settings, both) == ["user-elsewhere", "visitor-logged-in"]
+
+
+def run(lake: Lake) -> None:
+    silver_events.main(lake, job.Options(NOON))
 
 
 def live(spark: SparkSession, messages: list[Any], first_offset: int = 0) -> DataFrame:
@@ -81,8 +97,8 @@ def live(spark: SparkSession, messages: list[Any], first_offset: int = 0) -> Dat
     return frame.withColumn("received_at", F.lit(datetime.now(UTC))).localCheckpoint()
 
 
-def test_refused_events_are_counted_and_lie_in_no_table(lake: SparkSession, settings: Settings) -> None:
-    tables.append(record(lake, statement("8", 1, False)), "silver.consents")
+def test_refused_events_are_counted_and_lie_in_no_table(lake: Lake) -> None:
+    tables.append(lake, "silver.consents", record(lake.spark, statement("8", 1, False)))
     messages = [
         event(event_id="a"),
         event(event_id="b", user_id="8"),
@@ -92,25 +108,25 @@ def test_refused_events_are_counted_and_lie_in_no_table(lake: SparkSession, sett
         event(event_id="a"),
         "{",
     ]
-    tables.append(live(lake, messages), "bronze.events")
-    run(settings)
+    tables.append(lake, "bronze.events", live(lake.spark, messages))
+    run(lake)
     assert {row["event_id"] for row in tables.read(lake, "silver.events").collect()} == {"a", "c"}
     assert tables.read(lake, "quarantine.events").count() == 1
     ledger = tables.read(lake, "ops.ledger").collect()[0]
-    fates = ("received", "kept", "quarantined", "duplicate", "refused")
-    assert [ledger[fate] for fate in fates] == [7, 2, 1, 1, 3]
+    outcomes = ("received", "kept", "quarantined", "duplicate", "refused")
+    assert [ledger[outcome] for outcome in outcomes] == [7, 2, 1, 1, 3]
 
 
-def test_a_batch_run_again_refuses_the_same(lake: SparkSession, settings: Settings) -> None:
+def test_a_batch_run_again_refuses_the_same(lake: Lake) -> None:
     """The person agrees again between the crash and the second run: what was refused stays refused."""
-    tables.append(record(lake, statement("8", 1, False)), "silver.consents")
-    tables.append(live(lake, [event(event_id="a"), event(event_id="b", user_id="8")]), "bronze.events")
+    tables.append(lake, "silver.consents", record(lake.spark, statement("8", 1, False)))
+    tables.append(lake, "bronze.events", live(lake.spark, [event(event_id="a"), event(event_id="b", user_id="8")]))
     with crash_before("ops.ledger"), pytest.raises(Exception, match=r"silver\.events stopped"):
-        run(settings)
-    tables.append(record(lake, statement("8", 2, True)), "silver.consents")
-    run(settings)
+        run(lake)
+    tables.append(lake, "silver.consents", record(lake.spark, statement("8", 2, True)))
+    run(lake)
     ledger = tables.read(lake, "ops.ledger").collect()[0]
     assert (ledger["kept"], ledger["refused"], tables.read(lake, "silver.events").count()) == (1, 1, 1)
-    tables.append(live(lake, [event(event_id="c", user_id="8")], 2), "bronze.events")
-    run(settings)
+    tables.append(lake, "bronze.events", live(lake.spark, [event(event_id="c", user_id="8")], 2))
+    run(lake)
     assert tables.read(lake, "silver.events").count() == 2, "and what comes after is let in"

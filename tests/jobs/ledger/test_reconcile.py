@@ -1,23 +1,22 @@
 """Every way in which the accounts can be wrong, made wrong on purpose on a real topic and real tables."""
 
-import json
-import uuid
 from dataclasses import dataclass
 
 import pytest
-from confluent_kafka import Producer
-from pyspark.sql import SparkSession
 
 from jobs import job
 from jobs.bronze import events as bronze_events
 from jobs.errors import OperatorError
 from jobs.lake import tables
-from jobs.ledger.reconcile import Balance, Difference, reconcile, require
-from jobs.local import services
+from jobs.lake.lake import Lake
+from jobs.landing import topic
+from jobs.ledger.accounts import Balance, Difference
+from jobs.ledger.reconcile import reconcile, require
 from jobs.settings.loading import Settings
 from jobs.silver import events as silver_events
 from tests.conftest import SmallLake
 from tests.events import event
+from tests.topics import send, with_topic
 
 OPTIONS = job.Options(job.moment("2018-01-01"))
 MESSAGES = [
@@ -31,31 +30,14 @@ MESSAGES = [
 
 
 @pytest.fixture
-def topic(local_services: Settings) -> Settings:
-    """The settings, with an empty topic of their own of one partition."""
-    kafka = {"topic": f"reconcile-{uuid.uuid4().hex[:12]}", "partitions": 1}
-    settings = local_services.model_copy(update={"kafka": local_services.kafka.model_copy(update=kafka)})
-    services.ensure_topic(settings)
-    return settings
+def own(lake: Lake, local_services: Settings) -> Lake:
+    """The empty lake, with an empty topic of its own of one partition."""
+    return with_topic(lake)
 
 
-def send(settings: Settings, *messages: object, transaction: str = "") -> None:
-    producer = Producer(
-        {"bootstrap.servers": settings.kafka.bootstrap, **({"transactional.id": transaction} if transaction else {})}
-    )
-    if transaction:
-        producer.init_transactions()
-        producer.begin_transaction()
-    for message in messages:
-        producer.produce(settings.kafka.topic, json.dumps(message) if isinstance(message, dict) else str(message))
-    if transaction:
-        producer.commit_transaction()
-    assert producer.flush(30) == 0
-
-
-def land(settings: Settings) -> None:
-    bronze_events.main(settings, OPTIONS)
-    silver_events.main(settings, OPTIONS)
+def land(lake: Lake) -> None:
+    bronze_events.main(lake, OPTIONS)
+    silver_events.main(lake, OPTIONS)
 
 
 def totals(balance: Balance) -> tuple[int, ...]:
@@ -63,8 +45,8 @@ def totals(balance: Balance) -> tuple[int, ...]:
     return one.received, one.kept, one.quarantined, one.duplicate, one.unread, one.unlanded
 
 
-def test_the_small_lake_balances(small_lake: SmallLake, spark: SparkSession) -> None:
-    balance = reconcile(spark, small_lake.settings)
+def test_the_small_lake_balances(small_lake: SmallLake) -> None:
+    balance = reconcile(small_lake.lake)
     assert balance.differences == []
     counts = small_lake.report["tables"]
     for name, table in (("received", "bronze.events"), ("kept", "silver.events"), ("quarantined", "quarantine.events")):
@@ -136,45 +118,46 @@ DAMAGES = [
 ]
 
 
-def test_every_kind_of_difference_is_found(lake: SparkSession, topic: Settings) -> None:
-    send(topic, *MESSAGES)
-    land(topic)
-    assert totals(reconcile(lake, topic)) == (6, 4, 1, 1, 0, 0)
+def test_every_kind_of_difference_is_found(own: Lake) -> None:
+    send(own, *MESSAGES)
+    land(own)
+    assert totals(reconcile(own)) == (6, 4, 1, 1, 0, 0)
     for damage in DAMAGES:
-        place = f"delta.`{lake.conf.get(tables.ROOT)}/{damage.table.replace('.', '/')}`"
-        sound = tables.version(lake, damage.table)
-        lake.sql(damage.sql.format(place))
-        found = reconcile(lake, topic).differences
-        assert set(found) == {Difference(topic.kafka.topic, 0, *difference) for difference in damage.differences}
-        lake.sql(f"RESTORE TABLE {place} TO VERSION AS OF {sound}")
-    assert reconcile(lake, topic).differences == []
+        place = f"delta.`{own.root}/{damage.table.replace('.', '/')}`"
+        sound = tables.version(own, damage.table)
+        own.spark.sql(damage.sql.format(place))
+        found = reconcile(own).differences
+        of_topic = (own.settings.kafka.topic, topic.identity(own.settings), 0)
+        assert set(found) == {Difference(*of_topic, *difference) for difference in damage.differences}
+        own.spark.sql(f"RESTORE TABLE {place} TO VERSION AS OF {sound}")
+    assert reconcile(own).differences == []
 
 
-def test_what_consent_refused_is_accounted_for(lake: SparkSession, topic: Settings) -> None:
-    send(topic, event(event_id="a"), event(event_id="a"), event(event_id="b", consent={"analytics": False}))
-    land(topic)
-    ledger = tables.read(lake, "ops.ledger").collect()[0]
-    assert [ledger[fate] for fate in ("received", "kept", "duplicate", "refused")] == [3, 1, 1, 1]
-    balance = reconcile(lake, topic)
+def test_what_consent_refused_is_accounted_for(own: Lake) -> None:
+    send(own, event(event_id="a"), event(event_id="a"), event(event_id="b", consent={"analytics": False}))
+    land(own)
+    ledger = tables.read(own, "ops.ledger").collect()[0]
+    assert [ledger[one] for one in ("received", "kept", "duplicate", "refused")] == [3, 1, 1, 1]
+    balance = reconcile(own)
     assert balance.differences == []
     assert totals(balance) == (3, 1, 0, 1, 0, 0)
     assert balance.accounts[0].refused == 1
 
 
-def test_what_is_under_way_is_no_difference(lake: SparkSession, topic: Settings) -> None:
+def test_what_is_under_way_is_no_difference(own: Lake) -> None:
     """A transaction's mark takes an offset and is no message."""
-    send(topic, event(event_id="a"), event(event_id="b"), transaction="one")
-    send(topic, event(event_id="c"), transaction="two")
-    land(topic)
-    send(topic, event(event_id="d"))
-    bronze_events.main(topic, OPTIONS)
-    send(topic, event(event_id="e"))
-    balance = reconcile(lake, topic)
+    send(own, event(event_id="a"), event(event_id="b"), transaction="one")
+    send(own, event(event_id="c"), transaction="two")
+    land(own)
+    send(own, event(event_id="d"))
+    bronze_events.main(own, OPTIONS)
+    send(own, event(event_id="e"))
+    balance = reconcile(own)
     assert balance.differences == []
     assert totals(balance) == (3, 3, 0, 0, 1, 1)
 
 
 def test_the_line_names_partition_and_range() -> None:
-    differences = [Difference("events", 2, 10 * n, 10 * n + 5, "wrong") for n in range(22)]
+    differences = [Difference("events", None, 2, 10 * n, 10 * n + 5, "wrong") for n in range(22)]
     with pytest.raises(OperatorError, match=r"balance: events-2 offsets 0 to 5: wrong; .*; 2 more$"):
         require(Balance([], differences))

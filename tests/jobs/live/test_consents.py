@@ -7,43 +7,47 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import pytest
 from confluent_kafka import Producer
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from expectations.contract import contract
-from expectations.schemas.silver import PURPOSES
+from expectations.contract import PURPOSES, committed_contract
 from jobs import job
+from jobs.errors import OperatorError
 from jobs.lake import tables
+from jobs.lake.lake import Lake
+from jobs.landing.outcomes import as_events, as_judged
+from jobs.landing.reading import reader_of
 from jobs.live import consents as live
 from jobs.local import services
-from jobs.people.consent import consented
-from jobs.serve import page
+from jobs.people.consent import as_decisions, is_denied
+from jobs.redis_store.client import connect
+from jobs.redis_store.keys import Keys
+from jobs.redis_store.reading import is_suppressed as is_suppressed_in
+from jobs.serve.recommended import recommended
 from jobs.settings.loading import Settings
 from jobs.silver import consents as batch
-from jobs.silver import events as silver_events
 from tests.events import event, received
+from tests.other_lake import changed
 
 AS_OF = datetime(2017, 3, 31, tzinfo=UTC)
 SECONDS = 60
 
 
 @pytest.fixture
-def own(local_services: Settings) -> Iterator[Settings]:
-    """The settings, with an empty topic and a prefix in Redis of their own."""
+def own(lake: Lake, local_services: Settings) -> Iterator[Lake]:
+    """The empty lake, with an empty topic and a prefix in Redis of its own."""
     name = f"live-{uuid.uuid4().hex[:12]}"
-    changed = {
-        "kafka": local_services.kafka.model_copy(update={"topic": name, "partitions": 2}),
-        "redis": local_services.redis.model_copy(update={"prefix": name}),
-    }
-    settings = local_services.model_copy(update=changed)
-    services.ensure_topic(settings)
-    yield settings
-    client = page.connect(settings.redis)
-    for key in client.scan_iter(f"{name}:*"):
+    found = changed(lake, kafka={"topic": name, "partitions": 2}, redis={"prefix": name})
+    services.ensure_topic(found.settings)
+    yield found
+    client = connect(found.settings.redis)
+    for key in client.scan_iter(f"{Keys(name).tag}:*"):
         client.delete(key)
 
 
@@ -65,12 +69,12 @@ def until(holds: Callable[[], object], what: str) -> float:
 
 def published(settings: Settings) -> Any:
     """Two versions, in each a list for 9 and for everyone."""
-    client, prefix = page.connect(settings.redis), settings.redis.prefix
+    client, keys = connect(settings.redis), Keys(settings.redis.prefix)
     for version in ("v1", "v2"):
-        client.set(f"{prefix}:{version}:person:9", '{"again":[["milk","bought 2 times"]]}')
+        client.set(keys.of_version(version, "person:9"), '{"again":[["milk","bought 2 times"]]}')
         for segment in ("everyone", "persona-1"):
-            client.set(f"{prefix}:{version}:segment:{segment}", '{"popular":[["beer","popular"]]}')
-    client.mset({f"{prefix}:current": "v2", f"{prefix}:previous": "v1"})
+            client.set(keys.of_version(version, f"segment:{segment}"), '{"popular":[["beer","popular"]]}')
+    client.mset({keys.current: "v2", keys.previous: "v1"})
     return client
 
 
@@ -81,50 +85,49 @@ def send(settings: Settings, *messages: object) -> None:
     assert producer.flush(30) == 0
 
 
-def test_a_withdrawal_is_obeyed_within_a_minute(lake: SparkSession, own: Settings) -> None:
-    client, prefix = published(own), own.redis.prefix
+def test_a_withdrawal_is_obeyed_within_a_minute(own: Lake) -> None:
+    settings, redis = own.settings, own.settings.redis
+    client, keys = published(settings), Keys(redis.prefix)
     failures: list[BaseException] = []
 
     def is_suppressed(person: str) -> bool:
-        return page.is_suppressed(client, own.redis, person)
+        return is_suppressed_in(client, keys, person)
 
     def shop() -> None:
         try:
-            send(own, said(1, personalisation=True))
-            until(lambda: client.hexists(f"{prefix}:said", "9"), "the job does not listen")
-            assert page.recommended(own.redis, "9", "persona-1").whose == "person:9"
-            send(own, said(5, personalisation=False))
-            delay = until(
-                lambda: page.recommended(own.redis, "9", "persona-1").whose == "segment:everyone", "not obeyed"
-            )
+            send(settings, said(1, personalisation=True))
+            until(lambda: client.hexists(keys.consent, "9"), "the job does not listen")
+            assert recommended(redis, "9", "persona-1").whose == "person:9"
+            send(settings, said(5, personalisation=False))
+            delay = until(lambda: recommended(redis, "9", "persona-1").whose == "segment:everyone", "not obeyed")
             assert delay < SECONDS, f"obeyed after {delay:.1f} s"
-            assert not client.exists(f"{prefix}:v1:person:9", f"{prefix}:v2:person:9")
+            assert not client.exists(*[keys.of_version(v, "person:9") for v in ("v1", "v2")])
             old, broken = said(3, personalisation=True), {**said(9, personalisation=True), "schema_version": "one"}
-            send(own, old, broken, "{", said(9, marketing=True), said(1, user="8", personalisation=False))
+            send(settings, old, broken, "{", said(9, marketing=True), said(1, user="8", personalisation=False))
             until(lambda: is_suppressed("8"), "8 is not heard")
             assert is_suppressed("9"), "what comes late, or broken, or of another purpose, brings nobody back"
-            send(own, said(6, personalisation=True))
+            send(settings, said(6, personalisation=True))
             until(lambda: not is_suppressed("9"), "9 agreed again")
-            assert page.recommended(own.redis, "9", "persona-1").whose == "segment:persona-1", "until the next version"
+            assert recommended(redis, "9", "persona-1").whose == "segment:persona-1", "until the next version"
         except BaseException as failure:
             failures.append(failure)
         finally:
-            [query] = [query for query in lake.streams.active if query.name == live.NAME]
+            [query] = [query for query in own.spark.streams.active if query.name == live.NAME]
             query.stop()
 
-    threading.Timer(1, lambda: (until(lambda: lake.streams.active, "not started"), shop())).start()
+    threading.Timer(1, lambda: (until(lambda: own.spark.streams.active, "not started"), shop())).start()
     live.main(own, job.Options(AS_OF, continuous=True))
     if failures:
         raise failures[0]
 
 
-def test_started_again_it_carries_on(lake: SparkSession, own: Settings) -> None:
-    client = page.connect(own.redis)
-    send(own, said(1, personalisation=False))
+def test_started_again_it_carries_on(own: Lake) -> None:
+    client = connect(own.settings.redis)
+    send(own.settings, said(1, personalisation=False))
     live.main(own, job.Options(AS_OF))
-    send(own, said(2, personalisation=True), said(1, user="8", personalisation=False))
+    send(own.settings, said(2, personalisation=True), said(1, user="8", personalisation=False))
     live.main(own, job.Options(AS_OF))
-    assert client.smembers(f"{own.redis.prefix}:suppressed") == {"8"}
+    assert client.smembers(Keys(own.settings.redis.prefix).suppressed) == {"8"}
 
 
 def drawn(rng: random.Random) -> list[Any]:
@@ -133,6 +136,7 @@ def drawn(rng: random.Random) -> list[Any]:
     for number in range(600):
         purposes = {purpose: rng.random() < 0.5 for purpose in rng.sample(PURPOSES, rng.randint(1, 3))}
         one = said(rng.randint(1, 9), f"p{rng.randrange(60)}", f"e{number}", **purposes)
+        one["occurred_at"] = one["occurred_at"].replace("T00", f"T{rng.choice(['00', '06', '12'])}")
         if rng.random() < 0.5:
             one = {**one, "event_type": "page_view", "payload": {"url": "/"}, "consent": purposes}
         elif rng.random() < 0.2:
@@ -146,21 +150,80 @@ def drawn(rng: random.Random) -> list[Any]:
     return messages + rng.sample(messages, 40)
 
 
-def test_live_and_lake_agree(lake: SparkSession, own: Settings) -> None:
+def test_live_and_lake_agree(own: Lake) -> None:
+    """On the same messages, in another order and some of them twice."""
     rng = random.Random(1)
     messages = drawn(rng)
-    tables.create(lake, "silver.events")
-    for part in (messages[:150], messages[150:]):
-        valid = silver_events.as_judged(received(lake, part), contract()).where("size(reasons) = 0")
-        tables.append(silver_events.as_events(valid.withColumn("fate", F.lit("kept")), late_hours=24), "silver.events")
+    everything = arriving(own, messages, rng)
+    tables.create(own, "silver.events")
+    for part in ("offset < 150", "offset >= 150"):
+        kept = as_judged(everything.where(part), committed_contract()).where("size(reasons) = 0")
+        tables.append(own, "silver.events", as_events(kept.withColumn("outcome", F.lit("kept")), late_hours=24))
         batch.main(own, job.Options(AS_OF))
-    put = live.take_up(own.redis)
-    rng.shuffle(messages)
-    for number, part in enumerate((messages[:300], messages[200:])):
-        put(received(lake, part), number)
-    people = tables.read(lake, "silver.consents").where("purpose = 'personalisation'").select("person_id").distinct()
-    everyone = {row["person_id"] for row in people.collect()}
-    allowing = {row["person_id"] for row in consented(people, "personalisation", AS_OF).collect()}
-    suppressed = page.connect(own.redis).smembers(f"{own.redis.prefix}:suppressed")
-    assert len(allowing) > 3 and len(suppressed) > 3
-    assert suppressed == everyone - allowing
+    reader = reader_of(own.settings)
+    for number, part in enumerate(("offset % 2 = 1", "offset % 3 <> 0", "offset % 2 = 0")):
+        live.land(everything.where(part).orderBy(F.desc("offset")), number, reader, own.settings.redis)
+    statements = tables.read(own, "silver.consents").where("purpose = 'personalisation'")
+    ids = {row["id"] for row in statements.selectExpr("coalesce(user_id, anonymous_id) AS id").distinct().collect()}
+    people = own.spark.createDataFrame([(one, None) for one in ids], "user_id string, anonymous_id string")
+    decided = as_decisions(people, statements).where(is_denied()).select("user_id").collect()
+    suppressed = connect(own.settings.redis).smembers(Keys(own.settings.redis.prefix).suppressed)
+    assert 3 < len(suppressed) < len(ids) - 3
+    assert suppressed == {row["user_id"] for row in decided}
+
+
+def arriving(own: Lake, messages: list[Any], rng: random.Random) -> DataFrame:
+    """As rows of the topic, received within some days around those on which they were said."""
+    hours = [rng.randrange(24 * 9) for _ in messages]
+    at = F.element_at(F.array(*map(F.lit, hours)), F.col("offset").cast("int") + 1)
+    rows = received(own.spark, messages).drop("sealed_by", "decode_error", "size_bytes")
+    arrival = F.timestamp_add("HOUR", at, F.lit(datetime(2017, 3, 9, tzinfo=UTC)))
+    nothing = {"sealed_by": "int", "decode_error": "string", "size_bytes": "int"}
+    empty = {name: F.lit(None).cast(type_) for name, type_ in nothing.items()}
+    return rows.withColumns({"timestamp": arrival, "received_at": arrival, **empty})
+
+
+def framed(schema_id: int, message: object) -> bytes:
+    return b"\x00" + schema_id.to_bytes(4, "big") + json.dumps(message).encode()
+
+
+def test_a_withdrawal_in_a_registrys_frame_is_heard(own: Lake, tmp_path: Path) -> None:
+    (tmp_path / "7.json").write_text('{"type": "object"}')
+    theirs = changed(own, schema_registry={"folder": str(tmp_path)})
+    producer = Producer({"bootstrap.servers": own.settings.kafka.bootstrap})
+    producer.produce(own.settings.kafka.topic, framed(7, said(1, personalisation=False)))
+    assert producer.flush(30) == 0
+    live.main(theirs, job.Options(AS_OF))
+    assert connect(own.settings.redis).smembers(Keys(own.settings.redis.prefix).suppressed) == {"9"}
+
+
+def test_a_withdrawal_of_a_version_that_came_while_the_job_ran_is_heard(own: Lake, tmp_path: Path) -> None:
+    theirs = changed(own, contracts={"folder": str(tmp_path)})
+    reader = reader_of(theirs.settings)
+    second = {**said(1, personalisation=False), "schema_version": 2}
+    suppressed = Keys(own.settings.redis.prefix).suppressed
+    live.land(arriving(own, [second], random.Random(1)), 0, reader, own.settings.redis)
+    assert connect(own.settings.redis).smembers(suppressed) == set()
+    schema = json.loads((resources.files("expectations") / "contracts" / "consent.v1.json").read_text())
+    schema["properties"]["method"] = {"type": "string"}
+    (tmp_path / "consent.v2.json").write_text(json.dumps(schema))
+    live.land(arriving(own, [second], random.Random(1)), 1, reader, own.settings.redis)
+    assert connect(own.settings.redis).smembers(suppressed) == {"9"}
+
+
+def test_both_ids_of_an_event_are_suppressed(own: Lake) -> None:
+    send(own.settings, {**said(1, personalisation=False), "anonymous_id": "browser"})
+    live.main(own, job.Options(AS_OF))
+    assert connect(own.settings.redis).smembers(Keys(own.settings.redis.prefix).suppressed) == {"9", "browser"}
+
+
+def test_a_redis_that_may_evict_is_refused(own: Lake, caplog: pytest.LogCaptureFixture) -> None:
+    client = connect(own.settings.redis)
+    client.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        with pytest.raises(OperatorError, match=r"may evict any key \(maxmemory-policy allkeys-lru\).*allow_eviction"):
+            live.require(own.settings)
+        live.require(changed(own, redis={"allow_eviction": True}).settings)
+        assert "may evict any key" in caplog.text
+    finally:
+        client.config_set("maxmemory-policy", "noeviction")

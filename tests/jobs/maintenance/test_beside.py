@@ -13,11 +13,11 @@ from typing import Any
 import pandas as pd
 import psutil
 import pytest
-from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from expectations.schemas import TABLES
 from jobs.lake import tables
+from jobs.lake.lake import Lake
 from jobs.maintenance import upkeep
 from tests.jobs.maintenance.lake_files import (
     A_WEEK,
@@ -35,7 +35,7 @@ from tests.jobs.maintenance.lake_files import (
 
 
 @pytest.mark.parametrize("reads_itself", [False, True])
-def test_an_append_under_way_is_not_hindered(lake: SparkSession, tmp_path: Path, reads_itself: bool) -> None:
+def test_an_append_under_way_is_not_hindered(lake: Lake, tmp_path: Path, reads_itself: bool) -> None:
     """Files are joined after the append has begun and before it commits, also when it asked its own table first."""
     fill(lake, 4)
     go = str(tmp_path / "go")
@@ -54,7 +54,7 @@ def test_an_append_under_way_is_not_hindered(lake: SparkSession, tmp_path: Path,
 
     def append() -> None:
         try:
-            tables.append_once(late, FALLBACKS, "query", 1)
+            tables.append_once(lake, FALLBACKS, late, "query", 1)
         except BaseException as error:
             failures.append(error)
 
@@ -71,27 +71,27 @@ def test_an_append_under_way_is_not_hindered(lake: SparkSession, tmp_path: Path,
 
 @pytest.mark.parametrize(("tries", "joined"), [(1, False), (upkeep.TRIES, True)])
 def test_an_update_meanwhile_wins_and_joining_is_tried_again(
-    lake: SparkSession, tries: int, joined: bool, caplog: pytest.LogCaptureFixture
+    lake: Lake, tries: int, joined: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     quarantine(lake, 100)
     at = folder(lake, QUARANTINE)
     before, done = data_files(at), []
     many = upkeep.Plan(target_file_mb=0.05, keep_hours=168, log_days=30)  # some thirty files to write
     keeping = threading.Thread(target=lambda: done.append(upkeep.keep(lake, QUARANTINE, many, tries)))
-    lake.conf.set("spark.databricks.delta.optimize.maxThreads", "1")  # one after the other
+    lake.spark.conf.set("spark.databricks.delta.optimize.maxThreads", "1")  # one after the other
     with caplog.at_level("INFO"):
         keeping.start()
         when(lambda: data_files(at) > before)
         assert tables.update(lake, QUARANTINE, F.col("offset") == 7, {"state": F.lit("discarded")}) == 1
         keeping.join()
-    lake.conf.unset("spark.databricks.delta.optimize.maxThreads")
+    lake.spark.conf.unset("spark.databricks.delta.optimize.maxThreads")
     assert ("came first" in caplog.text) is joined and done[0].joined is joined, operations(lake, QUARANTINE)
     assert ("the next run will join them" in caplog.text) is not joined
     states = tables.read(lake, QUARANTINE).groupBy("state").count().collect()
     assert {row["state"]: row["count"] for row in states} == {"open": 99, "discarded": 1}
 
 
-def test_an_update_that_joining_overtakes_is_done_again(lake: SparkSession, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_update_that_joining_overtakes_is_done_again(lake: Lake, caplog: pytest.LogCaptureFixture) -> None:
     """Joining commits while the UPDATE reads: the first try conflicts for real, the second finds the joined file."""
     quarantine(lake, 4)
     go = threading.Event()
@@ -122,13 +122,13 @@ def test_an_update_that_joining_overtakes_is_done_again(lake: SparkSession, capl
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_killed_while_it_joins_files_the_table_is_whole_and_the_next_run_ends_it(
-    lake: SparkSession, tmp_path: Path, how: signal.Signals
+    lake: Lake, tmp_path: Path, how: signal.Signals
 ) -> None:
     quarantine(lake, 100)
     at, version = folder(lake, QUARANTINE), tables.version(lake, QUARANTINE)
     before = data_files(at)
     command = [Path(sys.executable).parent / "lakehouse", "maintain", "--table", QUARANTINE, "--json"]
-    own = {"LAKEHOUSE_LAKE__ROOT": str(lake.conf.get(tables.ROOT)), "LAKEHOUSE_HOME": str(tmp_path)}
+    own = {"LAKEHOUSE_LAKE__ROOT": lake.root, "LAKEHOUSE_HOME": str(tmp_path)}
     own |= {"LAKEHOUSE_MAINTENANCE__TARGET_FILE_MB": "0.05", "LAKEHOUSE_SPARK__DRIVER_MEMORY": "1g"}
     run: dict[str, Any] = {"env": {**os.environ, **own}, "cwd": tmp_path}
     process = subprocess.Popen(command, **run, stdout=subprocess.PIPE, start_new_session=True)

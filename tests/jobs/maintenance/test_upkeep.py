@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 import pytest
-from pyspark.sql import SparkSession
 
 from jobs.lake import tables
+from jobs.lake.lake import Lake
 from jobs.maintenance import upkeep
 from jobs.settings.loading import Settings
 from jobs.settings.maintenance_settings import MaintenanceSettings
@@ -26,7 +26,7 @@ from tests.jobs.maintenance.lake_files import (
 
 @pytest.mark.slow
 def test_days_of_small_batches_keep_the_files_bounded_and_a_stream_beside_sees_each_row_once(
-    lake: SparkSession,
+    lake: Lake,
 ) -> None:
     """The short form of `make bench CASE=maintain_files`, which appends 500 batches."""
     found = list(days(lake, batches=48, per_day=8))
@@ -37,9 +37,7 @@ def test_days_of_small_batches_keep_the_files_bounded_and_a_stream_beside_sees_e
     assert max(day.data_files for day in found) < found[-1].written / 2
 
 
-def test_joined_once_and_old_files_removed_when_no_version_in_time_needs_them(
-    lake: SparkSession, settings: Settings
-) -> None:
+def test_joined_once_and_old_files_removed_when_no_version_in_time_needs_them(lake: Lake, settings: Settings) -> None:
     fill(lake, 6)
     before = tables.version(lake, FALLBACKS)
     # A new table has the retention of the settings from its creation on.
@@ -69,7 +67,7 @@ def test_joined_once_and_old_files_removed_when_no_version_in_time_needs_them(
     }
 
 
-def test_a_file_above_half_of_the_target_is_left_alone(lake: SparkSession) -> None:
+def test_a_file_above_half_of_the_target_is_left_alone(lake: Lake) -> None:
     quarantine(lake, 8)
     size = tables.delta(lake, QUARANTINE).detail().collect()[0]["sizeInBytes"] / 8 / upkeep.MIB
 

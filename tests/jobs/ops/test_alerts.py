@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from pydantic import SecretStr
-from pyspark.sql import SparkSession
 from typer.testing import CliRunner
 
 from expectations.schemas import TABLES
@@ -14,64 +13,64 @@ from jobs import job
 from jobs.commands.app import app
 from jobs.errors import OperatorError
 from jobs.lake import tables
+from jobs.lake.lake import Lake
 from jobs.ops import alerts
-from jobs.settings.loading import Settings
 from tests.jobs.watch.days import DAY
 from tests.jobs.watch.test_webhook import SECRET, Receiver, receiver, short_pauses  # noqa: F401
+from tests.other_lake import changed
 
 NEXT_MORNING = datetime(2026, 3, 3, 4, tzinfo=UTC)
 
 
-def told_to(settings: Settings, url: str) -> Settings:
-    webhook = settings.alerts.model_copy(update={"webhook": SecretStr(url), "timeout_seconds": 5.0})
-    return settings.model_copy(update={"alerts": webhook})
+def told_to(lake: Lake, url: str) -> Lake:
+    return changed(lake, alerts={"webhook": SecretStr(url), "timeout_seconds": 5.0})
 
 
-def measured(spark: SparkSession, settings: Settings, *drifted: str) -> None:
+def measured(lake: Lake, *drifted: str) -> None:
     rows = [
         (
             DAY - timedelta(days=ago),
             "purchase",
             "psi",
             name,
-            settings.watch.psi * 2,
-            settings.watch.min_rows,
+            lake.settings.watch.psi * 2,
+            lake.settings.watch.min_rows,
             NEXT_MORNING,
         )
         for name in drifted
         for ago in (0, 30)
     ]
-    tables.overwrite(spark.createDataFrame(rows, TABLES["ops.daily_quality"].ddl).coalesce(1), "ops.daily_quality")
+    frame = lake.spark.createDataFrame(rows, TABLES["ops.daily_quality"].ddl)
+    tables.overwrite(lake, "ops.daily_quality", frame.coalesce(1))
 
 
-def states(spark: SparkSession) -> dict[str, str]:
-    rows = tables.read(spark, alerts.TABLE).collect()
+def states(lake: Lake) -> dict[str, str]:
+    rows = tables.read(lake, alerts.TABLE).collect()
     assert all((row["state"] == "sent") == (row["sent_at"] is not None) for row in rows)
     assert len({row["column_name"] for row in rows}) == len(rows)
     return {row["column_name"]: row["state"] for row in rows}
 
 
 def test_an_alert_is_raised_once_kept_while_the_webhook_is_away_and_told_once(
-    lake: SparkSession,
-    settings: Settings,
+    lake: Lake,
     receiver: Receiver,  # noqa: F811
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    measured(lake, settings, "price")
-    theirs, options = told_to(settings, receiver.url), job.Options(NEXT_MORNING)
+    measured(lake, "price")
+    theirs, options = told_to(lake, receiver.url), job.Options(NEXT_MORNING)
     receiver.answers[:] = [500]
     with caplog.at_level(logging.INFO), pytest.raises(OperatorError) as raised:
         alerts.main(theirs, options)
     assert str(raised.value) == (
         "the webhook at 127.0.0.1 did not take it (HTTP 500); alerts stay unsent, the next run of ops.alerts sends them"
     )
-    assert len(receiver.taken) == settings.alerts.tries
+    assert len(receiver.taken) == lake.settings.alerts.tries
     # The day that lies a month back is not judged any more.
     assert states(lake) == {"price": "unsent"}
 
     receiver.taken.clear()
     receiver.answers[:] = [200]
-    measured(lake, settings, "price", "country")
+    measured(lake, "price", "country")
     alerts.main(theirs, options)
     ((headers, body),) = receiver.taken
     assert states(lake) == {"price": "sent", "country": "sent"}
@@ -93,10 +92,11 @@ def test_an_alert_is_raised_once_kept_while_the_webhook_is_away_and_told_once(
     assert SECRET not in caplog.text and SECRET not in repr(theirs)
 
 
-def test_without_a_webhook_alerts_are_recorded_and_shown(lake: SparkSession, settings: Settings) -> None:
-    measured(lake, settings, "price")
-    alerts.main(told_to(settings, ""), job.Options(NEXT_MORNING))
+def test_without_a_webhook_alerts_are_recorded_and_shown(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured(lake, "price")
+    alerts.main(told_to(lake, ""), job.Options(NEXT_MORNING))
     assert states(lake) == {"price": "recorded"}
+    monkeypatch.setenv("LAKEHOUSE_LAKE__ROOT", lake.root)
     said = CliRunner().invoke(app, ["quality", "alerts", "--json"])
     assert [(row["column_name"], row["rule"]) for row in json.loads(said.stdout)] == [("price", "drift")]
     assert "no alert" in CliRunner().invoke(app, ["quality", "alerts", "--since", "2026-03-03"]).stdout

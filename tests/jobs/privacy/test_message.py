@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from expectations.contract import contract
+from expectations.contract import committed_contract
 from expectations.identifiers import direct, may_name_someone
 from jobs.privacy.keys import Secrets
-from jobs.privacy.message import Safe, safe, safe_key
+from jobs.privacy.message import Protection, safe, safe_key
 from tests.events import PAYLOADS, event, received
 from tests.planting import planted
 
-HOW = Safe(Secrets((b"1" * 32,), (b"k" * 32,)), "US")
+HOW = Protection(Secrets((b"1" * 32,), (b"k" * 32,)), "US")
 CARDS = ("4111 1111 1111 1111", "5500-0000-0000-0004", "340000000000009")
 PHONES = ("+48 601 234 567", "(212) 456-7890", "212-456-7890", "+1 (212) 456-7890")
 
@@ -37,6 +37,23 @@ def test_identifiers_become_tokens_wherever_they_stand() -> None:
     assert all(found["a"][0]["b"][name].startswith(f"{kind}.v1.") for name, kind in direct().items())
     assert found["E-Mail"].startswith("email.v1.")
     assert found["name"]["first"].startswith("name.v1.") and found["name"]["n"][1:] == [None, True]
+
+
+@pytest.mark.parametrize(
+    ("names", "kind"),
+    [
+        (("firstName", "first_name", "First-Name", "FIRST_NAME"), "given_name"),
+        (("last_name", "lastName"), "surname"),
+        (("full_name", "fullName"), "name"),
+        (("birthday", "dob", "DOB", "date_of_birth"), "birth_date"),
+        (("address", "Address"), "postal_address"),
+        (("phone_number", "phoneNumber", "mobile", "Mobile-Phone"), "phone"),
+        (("ip_address", "x_forwarded_for", "X-Forwarded-For", "$ip"), "ip"),
+    ],
+)
+def test_an_identifier_is_known_by_whatever_spelling(names: tuple[str, ...], kind: str) -> None:
+    for name in names:
+        assert kept({"context": {name: "value"}})["context"][name].startswith(f"{kind}.v1."), name
 
 
 def test_an_address_leaves_its_network() -> None:
@@ -125,13 +142,17 @@ def test_a_harmless_message_is_itself(message: dict[str, Any]) -> None:
 def test_the_cheap_test_on_the_text_lets_no_identifier_pass(spark: SparkSession) -> None:
     messages = planted(random.Random(7))
     assert len(messages) > 1_000
-    frame = received(spark, messages).withColumn("asked", may_name_someone(F.col("value").cast("string"), contract()))
+    frame = received(spark, messages).withColumn(
+        "asked", may_name_someone(F.col("value").cast("string"), committed_contract())
+    )
     passed = [messages[row["offset"]] for row in frame.where("NOT asked").collect()]
     assert passed == []
 
 
 def test_the_cheap_test_lets_ordinary_messages_pass(spark: SparkSession) -> None:
     messages = [event(kind) for kind in PAYLOADS]
-    frame = received(spark, messages).withColumn("asked", may_name_someone(F.col("value").cast("string"), contract()))
+    frame = received(spark, messages).withColumn(
+        "asked", may_name_someone(F.col("value").cast("string"), committed_contract())
+    )
     asked = [messages[row["offset"]]["event_type"] for row in frame.where("asked").collect()]
     assert asked == ["profile_update"]  # its attributes have names of their own

@@ -4,34 +4,33 @@ import logging
 from datetime import UTC, datetime
 
 import pytest
-from pyspark.sql import SparkSession
 
-from expectations.gate import GateFailed, MissingSuite
+from expectations.errors import GateFailed, MissingSuite
 from expectations.schemas import TABLES
 from jobs import job
 from jobs.errors import OperatorError
 from jobs.lake import tables
+from jobs.lake.lake import Lake
 from jobs.quality import gate
-from jobs.settings.loading import Settings
 
 AT = datetime(2018, 1, 1, 4, 2, tzinfo=UTC)
 
 
-def build(spark: SparkSession, name: str, *rows: tuple[object, ...]) -> None:
-    tables.overwrite(spark.createDataFrame(list(rows), TABLES[name].ddl), name)
+def build(lake: Lake, name: str, *rows: tuple[object, ...]) -> None:
+    tables.overwrite(lake, name, lake.spark.createDataFrame(list(rows), TABLES[name].ddl))
 
 
-def build_ratings(spark: SparkSession, weight: float) -> None:
-    build(spark, "gold.ratings", ("900", "i", weight, 1, AT), ("901", "i", 1.0, 0, AT))
+def build_ratings(lake: Lake, weight: float) -> None:
+    build(lake, "gold.ratings", ("900", "i", weight, 1, AT), ("901", "i", 1.0, 0, AT))
 
 
-def build_catalog(spark: SparkSession, *ids: str) -> None:
-    build(spark, "bronze.catalog", *((id_, *[None] * 6, 1, AT) for id_ in ids))
+def build_catalog(lake: Lake, *ids: str) -> None:
+    build(lake, "bronze.catalog", *((id_, *[None] * 6, 1, AT) for id_ in ids))
 
 
-def verdicts(spark: SparkSession) -> dict[tuple[str, int], tuple[int, int]]:
+def verdicts(lake: Lake) -> dict[tuple[str, int], tuple[int, int]]:
     """(table, version): expectations recorded, and failed."""
-    rows = tables.read(spark, "ops.quality").collect()
+    rows = tables.read(lake, "ops.quality").collect()
     assert all(row.checked_at.replace(tzinfo=UTC) == AT or row.checked_at.astimezone(UTC) == AT for row in rows)
     found: dict[tuple[str, int], tuple[int, int]] = {}
     for row in rows:
@@ -40,28 +39,24 @@ def verdicts(spark: SparkSession) -> dict[tuple[str, int], tuple[int, int]]:
     return found
 
 
-def test_good_tables_pass_and_are_recorded(
-    lake: SparkSession, settings: Settings, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_good_tables_pass_and_are_recorded(lake: Lake, caplog: pytest.LogCaptureFixture) -> None:
     build_catalog(lake, "1", "2")
     build_ratings(lake, 0.5)
     with caplog.at_level(logging.INFO, logger=gate.__name__):
-        gate.main(settings, job.Options(AT))
+        gate.main(lake, job.Options(AT))
     recorded = verdicts(lake)
     versions = tables.versions(lake, ["bronze.catalog", "gold.ratings"])
     assert {key: failed for key, (_, failed) in recorded.items()} == {item: 0 for item in versions.items()}
     assert all(total > 3 for total, _ in recorded.values())
-    assert [record.message.split(" version")[0] for record in caplog.records] == [
-        "bronze.catalog",
-        "gold.ratings",
-    ]
+    said = [record.message for record in caplog.records if record.name == gate.__name__]
+    assert [message.split(" version")[0] for message in said] == ["bronze.catalog", "gold.ratings"]
 
 
-def test_every_table_is_checked_and_recorded_before_the_job_fails(lake: SparkSession, settings: Settings) -> None:
+def test_every_table_is_checked_and_recorded_before_the_job_fails(lake: Lake) -> None:
     build_catalog(lake, "1", "1", "2")
     build_ratings(lake, -0.5)
     with pytest.raises(GateFailed) as raised:
-        gate.gate(lake, settings, [], AT)
+        gate.gate(lake, [], AT)
     first, second = str(raised.value).split("; gate ")
     assert first.endswith("expect_key_to_be_unique landing, product_id (2 of 3)")
     assert second.startswith("gold.ratings: 1 of ")
@@ -79,10 +74,10 @@ def test_every_table_is_checked_and_recorded_before_the_job_fails(lake: SparkSes
     }
 
 
-def test_only_named_tables_are_checked(lake: SparkSession, settings: Settings) -> None:
+def test_only_named_tables_are_checked(lake: Lake) -> None:
     build_catalog(lake, "1")
     build_ratings(lake, -0.5)
-    gate.main(settings, job.Options(AT, tables=("bronze.catalog",)))
+    gate.main(lake, job.Options(AT, tables=("bronze.catalog",)))
     assert {name for name, _ in verdicts(lake)} == {"bronze.catalog"}
 
 
@@ -100,8 +95,7 @@ def test_only_named_tables_are_checked(lake: SparkSession, settings: Settings) -
     ],
 )
 def test_what_cannot_be_checked_is_refused_before_anything_is(
-    lake: SparkSession,
-    settings: Settings,
+    lake: Lake,
     reason: str,
     names: list[str],
     error: type[Exception],
@@ -109,10 +103,10 @@ def test_what_cannot_be_checked_is_refused_before_anything_is(
 ) -> None:
     build_catalog(lake, "1")
     with pytest.raises(error, match=message):
-        gate.gate(lake, settings, names, AT)
+        gate.gate(lake, names, AT)
     assert not tables.exists(lake, "ops.quality"), reason
 
 
-def test_an_empty_lake_does_not_pass(lake: SparkSession, settings: Settings) -> None:
+def test_an_empty_lake_does_not_pass(lake: Lake) -> None:
     with pytest.raises(OperatorError, match="no table to check is built yet"):
-        gate.gate(lake, settings, [], AT)
+        gate.gate(lake, [], AT)

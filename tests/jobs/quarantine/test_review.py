@@ -5,17 +5,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from pyspark.sql import SparkSession
 from typer.testing import CliRunner
 
-from expectations.contract import contract
+from expectations.contract import committed_contract
 from jobs import job
 from jobs.commands.app import app
 from jobs.commands.quarantine import _plain
 from jobs.errors import OperatorError
 from jobs.lake import tables
+from jobs.lake.lake import Lake
 from jobs.quarantine.review import Choice, chosen, counted, discard, shown
-from jobs.settings.loading import Settings
 from jobs.silver import events as silver_events
 from tests.conftest import SmallLake
 from tests.events import event, received
@@ -32,13 +31,13 @@ MESSAGES: list[Any] = [
 
 
 @pytest.fixture
-def filled(lake: SparkSession, settings: Settings) -> SparkSession:
-    tables.append(received(lake, MESSAGES), "bronze.events")
-    silver_events.main(settings, job.Options(job.moment("2018-01-01")))
+def filled(lake: Lake) -> Lake:
+    tables.append(lake, "bronze.events", received(lake.spark, MESSAGES))
+    silver_events.main(lake, job.Options(job.moment("2018-01-01")))
     return lake
 
 
-def test_found_by_each_filter_shown_whole_and_discarded_once(filled: SparkSession) -> None:
+def test_found_by_each_filter_shown_whole_and_discarded_once(filled: Lake) -> None:
     def offsets(**wanted: Any) -> list[int]:
         return [row["offset"] for row in shown(chosen(filled, Choice(**wanted)), 10)]
 
@@ -52,12 +51,12 @@ def test_found_by_each_filter_shown_whole_and_discarded_once(filled: SparkSessio
     found = shown(chosen(filled, Choice()), 3)
     assert [row["payload"] for row in found[:2]] == ["{", "0xFFFE"]
     assert json.loads(found[2]["payload"]) == MESSAGES[3]
-    assert found[2]["reasons"] == ["payload.item_id: bigint where string is expected", "payload.price: less than 0"]
+    assert found[2]["reasons"] == ["payload.item_id: integer where string is expected", "payload.price: less than 0"]
     counts = [(row["messages"], row["event_type"], row["reason"]) for row in counted(chosen(filled, Choice()))]
     assert counts == [
         (2, None, "message: not JSON"),
         (1, "[/nope]", "event_type: not a known type"),
-        (1, "product_view", "payload.item_id: bigint where string is expected"),
+        (1, "product_view", "payload.item_id: integer where string is expected"),
         (1, "product_view", "payload.price: less than 0"),
         (1, "search", "payload.query: missing"),
     ]
@@ -69,7 +68,7 @@ def test_found_by_each_filter_shown_whole_and_discarded_once(filled: SparkSessio
     assert offsets(state="") == [0, 1, 3, 4, 5]
     assert found[0]["received_at"] == "2018-01-01T00:00:00Z"
     assert {row["contract_version"] for row in tables.read(filled, "quarantine.events").collect()} == {
-        contract().version
+        committed_contract().newest
     }
 
 
@@ -107,7 +106,10 @@ def test_the_command_line(small_lake: SmallLake, monkeypatch: pytest.MonkeyPatch
         (["show", "--state", "opened"], "error: no state 'opened'; the states are: open, replayed, discarded"),
     ],
 )
-def test_what_cannot_be_meant_is_one_line(words: list[str], line: str) -> None:
+def test_what_cannot_be_meant_is_one_line(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, words: list[str], line: str
+) -> None:
+    monkeypatch.setenv("LAKEHOUSE_LAKE__ROOT", lake.root)
     result = CliRunner().invoke(app, ["quarantine", *words])
     assert result.exit_code == 1
     assert result.output.startswith(line) and result.output.count("\n") == 1

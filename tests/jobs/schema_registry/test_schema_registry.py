@@ -14,13 +14,13 @@ import fastavro
 import pytest
 from pyspark.sql import SparkSession
 
-from expectations.contract import contract
+from expectations.contract import committed_contract
 from jobs.errors import OperatorError
+from jobs.landing.reading import as_judged
 from jobs.schema_registry import avro_body
-from jobs.schema_registry.framing import Registered, with_plain_value
+from jobs.schema_registry.framing import Registered, with_decoded_value
 from jobs.schema_registry.lookup import lookup
-from jobs.settings.registry_settings import RegistrySettings
-from jobs.silver.events import as_judged
+from jobs.settings.schema_registry_settings import SchemaRegistrySettings
 from tests.events import event, received
 
 OPTIONAL = ["null", "string"]
@@ -60,8 +60,8 @@ def avro_search(query: str) -> bytes:
 
 
 def plain(spark: SparkSession, messages: list[Any], find: Any) -> list[tuple[bytes, str | None]]:
-    rows = with_plain_value(received(spark, messages), find).orderBy("offset").collect()
-    return [(bytes(row["value"]), row["refusal"]) for row in rows]
+    rows = with_decoded_value(received(spark, messages), find).orderBy("offset").collect()
+    return [(bytes(row["value"]), row["decode_error"]) for row in rows]
 
 
 @pytest.fixture
@@ -120,15 +120,15 @@ def test_framed_messages_become_plain(spark: SparkSession, registry: tuple[str, 
         b"\x00\x00",
         None,
     ]
-    find = lookup(RegistrySettings(url=url, folder=""))
-    rows = with_plain_value(received(spark, messages), find).orderBy("offset").collect()
+    find = lookup(SchemaRegistrySettings(url=url, folder=""))
+    rows = with_decoded_value(received(spark, messages), find).orderBy("offset").collect()
     values = [None if row["value"] is None else bytes(row["value"]) for row in rows]
     assert values[:2] == [whole, whole]
     assert [json.loads(value or b"") for value in values[2:4]] == [
         {**event("search", payload={"query": query})} for query in ("milk", "bread")
     ]
     assert values[4:] == messages[4:]
-    assert [row["refusal"] for row in rows] == [
+    assert [row["decode_error"] for row in rows] == [
         *[None] * 4,
         "schema id 17: not known to the registry",
         "schema id 5: the body does not decode",
@@ -146,13 +146,13 @@ def test_framed_messages_become_plain(spark: SparkSession, registry: tuple[str, 
 def test_what_was_framed_is_judged_as_any_other(spark: SparkSession, registry: tuple[str, list[str], Any]) -> None:
     plain_one = json.dumps(event()).encode()
     messages = [frame(5, avro_search("milk")), frame(5, avro_search("")), frame(7, plain_one), frame(17, plain_one)]
-    found = with_plain_value(received(spark, messages), lookup(RegistrySettings(url=registry[0], folder="")))
-    reasons = [row["reasons"] for row in as_judged(found, contract()).orderBy("offset").collect()]
+    found = with_decoded_value(received(spark, messages), lookup(SchemaRegistrySettings(url=registry[0], folder="")))
+    reasons = [row["reasons"] for row in as_judged(found, committed_contract()).orderBy("offset").collect()]
     assert reasons == [[], ["payload.query: shorter than 1"], [], ["schema id 17: not known to the registry"]]
 
 
 def test_a_folder_of_schemas_serves_as_well(spark: SparkSession, tmp_path: Path) -> None:
-    find = lookup(RegistrySettings(url="", folder=str(tmp_path)))
+    find = lookup(SchemaRegistrySettings(url="", folder=str(tmp_path)))
     whole = json.dumps(event()).encode()
     messages = [frame(5, avro_search("milk")), frame(7, whole)]
     assert [why for _, why in plain(spark, messages, find)] == [
@@ -170,13 +170,13 @@ def test_a_registry_that_cannot_answer_is_no_reason_to_refuse(
     spark: SparkSession, registry: tuple[str, list[str], Callable[[int], None]]
 ) -> None:
     url, _, fail_with = registry
-    find = lookup(RegistrySettings(url=url, folder=""))
+    find = lookup(SchemaRegistrySettings(url=url, folder=""))
     assert find(7) == Registered(*SCHEMAS[7])
     fail_with(401)
     with pytest.raises(OperatorError, match=r"registry at http://127\.0\.0\.1:\d+ does not say what schema 5 is.*401"):
         plain(spark, [frame(5, avro_search("milk"))], find)
     assert find(7) == Registered(*SCHEMAS[7])
-    nobody = lookup(RegistrySettings(url="http://u:secret@127.0.0.1:1", folder=""))
+    nobody = lookup(SchemaRegistrySettings(url="http://u:secret@127.0.0.1:1", folder=""))
     with pytest.raises(OperatorError, match=r"registry at http://127\.0\.0\.1:1 does not say.*ConnectError"):
         nobody(5)
 
@@ -202,7 +202,7 @@ def test_what_json_has_no_type_for_is_told_in_text() -> None:
 
 def test_settings_that_contradict_are_refused(tmp_path: Path) -> None:
     with pytest.raises(OperatorError, match="both set"):
-        lookup(RegistrySettings(url="http://x", folder=str(tmp_path)))
+        lookup(SchemaRegistrySettings(url="http://x", folder=str(tmp_path)))
     with pytest.raises(OperatorError, match=r"no folder .*nowhere"):
-        lookup(RegistrySettings(url="", folder=str(tmp_path / "nowhere")))
-    assert lookup(RegistrySettings(url="", folder="")) is None
+        lookup(SchemaRegistrySettings(url="", folder=str(tmp_path / "nowhere")))
+    assert lookup(SchemaRegistrySettings(url="", folder="")) is None

@@ -1,4 +1,6 @@
 import shutil
+import tomllib
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,13 @@ def test_the_overlay_wins_over_base_and_the_variable_over_both(conf: Path, monke
         5.0,
         load("local").als.iterations,
     )
+
+
+def test_the_models_parameters_have_one_default() -> None:
+    """conf/base.toml says what a parameter means and what it is unless it is set; the model knows the same."""
+    base = tomllib.loads((CONF / "base.toml").read_text())
+    for name in ("als", "personas"):
+        assert base[name] == asdict(type(load("local").params_of(name))())
 
 
 def test_relative_folders_count_from_the_project(conf: Path, monkeypatch: pytest.MonkeyPatch) -> None:

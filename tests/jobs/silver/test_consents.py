@@ -1,23 +1,25 @@
-"""silver.consents and consented: small histories with a reason per row."""
+"""silver.consents and what follows from it: small histories with a reason per row."""
 
-from datetime import UTC, datetime
+import shutil
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from expectations.contract import contract
-from expectations.schemas.silver import PURPOSES
+from expectations.contract import PURPOSES, committed_contract
+from expectations.nodes import Object
+from expectations.schemas import TABLES
 from jobs import job
 from jobs.errors import OperatorError
-from jobs.lake import tables
-from jobs.people import consent
-from jobs.people.consent import consented
-from jobs.settings.loading import Settings
+from jobs.lake import places, tables
+from jobs.lake.lake import Lake
+from jobs.landing.outcomes import as_events, as_judged
+from jobs.people.personal import personal
 from jobs.silver import consents
-from jobs.silver import events as silver_events
 from tests.events import event, received
+from tests.other_lake import changed
 
 DAY = datetime(2017, 3, 9, tzinfo=UTC)
 
@@ -30,26 +32,46 @@ def said(event_id: str, day: int, user: str = "9", **purposes: bool) -> dict[str
     )
 
 
+def off(event_id: str, hour: int, user: str = "9", **purposes: bool) -> dict[str, Any]:
+    """A consent event, dated so many hours after the first of March began."""
+    at = (datetime(2017, 3, 1) + timedelta(hours=hour)).isoformat() + "Z"
+    return {**said(event_id, 1, user, **purposes), "occurred_at": at}
+
+
 def copied(event_id: str, day: int, user: str = "9", **purposes: bool) -> dict[str, Any]:
     """A client's copy, sent with a page view."""
     at = f"2017-03-{day:02d}T00:00:00Z"
     return event("page_view", event_id=event_id, user_id=user, occurred_at=at, consent=purposes)
 
 
-def record(lake: SparkSession, settings: Settings, *batches: list[Any]) -> None:
+def arrived(lake: Lake, messages: list[Any]) -> DataFrame:
+    """As rows of bronze, received one hour after the other on 2018-01-01."""
+    rows = received(lake.spark, messages)
+    return rows.withColumn("received_at", F.col("received_at") + F.make_dt_interval(hours=F.col("offset").cast("int")))
+
+
+def record(lake: Lake, *batches: list[Any]) -> None:
     """The messages as rows of silver.events, and each batch of them taken up by a run of its own."""
     tables.create(lake, "silver.events")
     for messages in batches:
         if messages:
-            judged = silver_events.as_judged(received(lake, messages), contract()).withColumn("fate", F.lit("kept"))
+            judged = as_judged(arrived(lake, messages), committed_contract())
             assert judged.where("size(reasons) > 0").isEmpty()
-            tables.append(silver_events.as_events(judged, late_hours=24), "silver.events")
-        consents.main(settings, job.Options(DAY))
+            kept = judged.withColumn("outcome", F.lit("kept"))
+            tables.append(lake, "silver.events", as_events(kept, late_hours=24))
+        consents.main(lake, job.Options(DAY))
 
 
-def allowing(lake: SparkSession, purpose: str = "personalisation", as_of: datetime = DAY) -> set[str]:
-    people = lake.createDataFrame([("9",), ("8",), ("7",), ("silent",)], "person_id string")
-    return {row["person_id"] for row in consented(people, purpose, as_of).collect()}
+def allowing(lake: Lake, purpose: str = "personalisation", as_of: datetime = DAY) -> set[str]:
+    return decided(lake, ["9", "8", "7", "silent"], purpose, as_of)
+
+
+def decided(lake: Lake, people: list[str], purpose: str, as_of: datetime = DAY) -> set[str]:
+    """Those of the people who allow the purpose."""
+    rows = lake.spark.createDataFrame([(one, 0) for one in people], "user_id string, events long")
+    columns = [F.lit(None).alias(name) for name in TABLES["silver.people"].names if name not in rows.columns]
+    tables.overwrite(lake, "silver.people", rows.select("*", *columns))
+    return {row["person_id"] for row in personal(lake, "silver.people", purpose, as_of).collect()}
 
 
 def rows(frame: DataFrame, *columns: str) -> list[tuple[Any, ...]]:
@@ -57,11 +79,15 @@ def rows(frame: DataFrame, *columns: str) -> list[tuple[Any, ...]]:
 
 
 def test_the_purposes_are_the_contracts() -> None:
-    assert tuple(contract().envelope["properties"]["consent"]["properties"]) == PURPOSES
-    assert tuple(contract().payloads["consent"][1]["properties"]["purposes"]["properties"]) == PURPOSES
+    contract = committed_contract()
+    for node in (
+        contract.envelope.field("consent").node,
+        contract.of_type("consent")[1].payload.field("purposes").node,
+    ):
+        assert isinstance(node, Object) and node.names == PURPOSES
 
 
-def test_one_row_per_event_and_purpose(lake: SparkSession, settings: Settings) -> None:
+def test_one_row_per_event_and_purpose(lake: Lake) -> None:
     messages = [
         {**said("a", 1, analytics=True, marketing=False), "consent": {"marketing": True, "personalisation": True}},
         copied("b", 2, user="8", personalisation=False),
@@ -69,31 +95,33 @@ def test_one_row_per_event_and_purpose(lake: SparkSession, settings: Settings) -
         event("page_view", event_id="d", payload={"url": "/", "purposes": {"marketing": False}}, consent={}),
         event(event_id="e"),
     ]
-    record(lake, settings, messages)
+    record(lake, messages)
     table = tables.read(lake, "silver.consents")
-    assert rows(table, "event_id", "person_id", "purpose", "is_granted", "said_by", "source", "text_version") == [
-        ("a", "9", "analytics", True, "person", "banner", "7"),
-        ("a", "9", "marketing", False, "person", "banner", "7"),  # the act, not the copy of before
-        ("a", "9", "personalisation", True, "client", None, None),
-        ("b", "8", "personalisation", False, "client", None, None),
-        ("c", "x", "marketing", True, "person", None, None),
+    assert rows(
+        table, "event_id", "user_id", "anonymous_id", "purpose", "is_granted", "said_by", "source", "text_version"
+    ) == [
+        ("a", "9", None, "analytics", True, "person", "banner", "7"),
+        ("a", "9", None, "marketing", False, "person", "banner", "7"),  # the act, not the copy of before
+        ("a", "9", None, "personalisation", True, "client", None, None),
+        ("b", "8", None, "personalisation", False, "client", None, None),
+        ("c", None, "x", "marketing", True, "person", None, None),
     ]
     assert rows(table.where("event_id = 'b'"), "valid_from", "recorded_at") == [
-        (datetime(2017, 3, 2), datetime(2018, 1, 1))
+        (datetime(2017, 3, 2), datetime(2018, 1, 1, 1))
     ]
 
 
-def test_copies_are_kept_where_they_change_and_the_last_of_each(lake: SparkSession, settings: Settings) -> None:
+def test_copies_are_kept_where_they_change_and_the_last_of_each(lake: Lake) -> None:
     copies = [copied(f"{day}", day, personalisation=day not in (5, 6, 7)) for day in range(1, 9)]
-    record(lake, settings, [copies[3], *copies[:3], *copies[4:], said("said", 2, marketing=True)])
+    record(lake, [*copies, said("said", 2, marketing=True)])
     kept = tables.read(lake, "silver.consents").orderBy("valid_from", "event_id").select("event_id", "is_granted")
     assert [tuple(row) for row in kept.collect()] == [
         ("1", True), ("said", True), ("4", True), ("5", False), ("7", False), ("8", True)
     ]  # fmt: skip
 
 
-def test_a_second_run_adds_nothing(lake: SparkSession, settings: Settings) -> None:
-    record(lake, settings, [said("a", 1, marketing=True)], [])
+def test_a_second_run_adds_nothing(lake: Lake) -> None:
+    record(lake, [said("a", 1, marketing=True)], [])
     assert tables.read(lake, "silver.consents").count() == 1
 
 
@@ -106,54 +134,99 @@ HISTORIES = [
     ("an old copy grants nothing", [said("a", 1, personalisation=False), copied("b", 2, personalisation=True)], False),
     ("its denial of before", [copied("b", 1, personalisation=False), said("a", 2, personalisation=True)], True),
     ("and of the same moment", [copied("b", 1, personalisation=False), said("a", 1, personalisation=True)], True),
+    ("an old copy that comes late", [said("a", 2, personalisation=True), copied("b", 1, personalisation=False)], True),
     ("a copy alone", [copied("a", 1, personalisation=True)], True),
     ("copies: the last", [copied("a", 2, personalisation=False), copied("b", 1, personalisation=True)], False),
     ("another purpose", [said("a", 1, marketing=True)], False),
     ("another person", [said("a", 1, user="8", personalisation=True)], False),
+    (
+        "withdrawn by a clock hours behind",
+        [said("a", 2, personalisation=True), off("b", 12, personalisation=False)],
+        False,
+    ),
+    ("not by one days behind", [said("a", 5, personalisation=True), off("b", 12, personalisation=False)], True),
+    (
+        "what comes late grants nothing",
+        [off("b", 36, personalisation=False), said("a", 2, personalisation=True)],
+        False,
+    ),
+    (
+        "agreed by the same clock",
+        [said("a", 2, personalisation=True), off("b", 12, personalisation=False), off("c", 13, personalisation=True)],
+        True,
+    ),
     ("not said yet", [said("a", 20, personalisation=True)], False),
     ("not withdrawn yet", [said("a", 1, personalisation=True), said("b", 20, personalisation=False)], True),
 ]
 
 
-def test_each_history_is_decided_by_the_rule(lake: SparkSession, settings: Settings) -> None:
+def test_each_history_is_decided_by_the_rule(lake: Lake) -> None:
     """A person per history, all in one table."""
     messages = []
     for number, (_, history, _) in enumerate(HISTORIES):
         for one in history:
             user = f"h{number}" if one["user_id"] == "9" else "somebody else"
             messages.append({**one, "user_id": user, "event_id": f"{number}-{one['event_id']}"})
-    record(lake, settings, messages)
-    people = lake.createDataFrame([(f"h{n}",) for n in range(len(HISTORIES))], "person_id string")
-    found = {row["person_id"] for row in consented(people, "personalisation", DAY).collect()}
+    record(lake, messages)
+    found = decided(lake, [f"h{n}" for n in range(len(HISTORIES))], "personalisation", DAY)
     assert {why: f"h{n}" in found for n, (why, _, _) in enumerate(HISTORIES)} == {
         why: is_allowed for why, _, is_allowed in HISTORIES
     }
 
 
-def test_where_nothing_is_on_record_the_settings_decide(lake: SparkSession, settings: Settings) -> None:
-    record(lake, settings, [said("a", 1, analytics=False), said("b", 1, user="8", personalisation=True)])
+def test_a_withdrawal_of_the_future_counts_from_its_arrival(lake: Lake) -> None:
+    future = {**said("a", 1, personalisation=False), "occurred_at": "2031-01-01T00:00:00Z"}
+    record(lake, [future, {**said("b", 1, personalisation=True), "occurred_at": "2018-01-01T00:30:00Z"}])
+    [row] = tables.read(lake, "silver.consents").where("NOT is_granted").collect()
+    assert row["valid_from"] == row["recorded_at"] == datetime(2018, 1, 1)
+    later = datetime(2018, 2, 1, tzinfo=UTC)
+    assert allowing(lake, as_of=later) == {"9"}, "and a grant of after it counts"
+
+
+def test_what_was_said_under_one_id_counts_for_both(lake: Lake) -> None:
+    visitor = {**said("a", 1, personalisation=False), "user_id": None, "anonymous_id": "v"}
+    record(lake, [visitor, said("b", 1, personalisation=True), said("c", 1, user="8", personalisation=True)])
+    pairs = [("9", "v"), ("9", None), ("8", "other"), (None, "v")]
+    rows = lake.spark.createDataFrame(pairs, "user_id string, anonymous_id string").withColumn("events", F.lit(0))
+    columns = [F.lit(None).alias(name) for name in TABLES["silver.people"].names if name not in rows.columns]
+    tables.overwrite(lake, "silver.people", rows.select("*", *columns))
+    allowed = personal(lake, "silver.people", "personalisation", DAY).groupBy("person_id").count().collect()
+    assert {row["person_id"]: row["count"] for row in allowed} == {"9": 1, "8": 1}
+
+
+def test_where_nothing_is_on_record_the_settings_decide(lake: Lake) -> None:
+    record(lake, [said("a", 1, analytics=False), said("b", 1, user="8", personalisation=True)])
     assert allowing(lake, "analytics") == {"8", "7", "silent"}
     assert allowing(lake, "personalisation") == {"8"}
     assert allowing(lake, "marketing") == set()
-    key = f"{consent.DEFAULT}marketing"
-    lake.conf.set(key, "true")
-    try:
-        assert allowing(lake, "marketing") == {"9", "8", "7", "silent"}
-        lake.conf.unset(key)
-        with pytest.raises(OperatorError, match=r"does not know the setting consent\.marketing"):
-            allowing(lake, "marketing")
-    finally:
-        lake.conf.set(key, "false")
+    assert allowing(changed(lake, consent={"marketing": True}), "marketing") == {"9", "8", "7", "silent"}
 
 
-def test_the_past_is_as_it_was_and_what_came_late_is_told_apart(lake: SparkSession, settings: Settings) -> None:
-    record(lake, settings, [said("a", 1, personalisation=True)], [said("b", 5, personalisation=False)])
+def test_the_past_is_as_it_was_and_what_came_late_is_told_apart(lake: Lake) -> None:
+    record(lake, [said("a", 1, personalisation=True)], [said("b", 5, personalisation=False)])
     assert allowing(lake, as_of=datetime(2017, 3, 4, tzinfo=UTC)) == {"9"}
     assert allowing(lake, as_of=datetime(2017, 3, 5, tzinfo=UTC)) == set()
 
 
-def test_what_cannot_be_decided_is_an_error(lake: SparkSession) -> None:
+def test_what_cannot_be_decided_is_an_error(lake: Lake) -> None:
     with pytest.raises(OperatorError, match=r"silver\.consents is not built yet.*lakehouse run silver\.consents"):
         allowing(lake)
     with pytest.raises(OperatorError, match="no purpose resale"):
         allowing(lake, "resale")
+
+
+def test_made_anew_of_all_events_it_says_the_same(lake: Lake) -> None:
+    messages = [
+        said("a", 1, personalisation=True),
+        copied("b", 2, personalisation=False),
+        copied("c", 3, analytics=False),
+    ]
+    record(lake, messages[:1], messages[1:])
+    before = rows(tables.read(lake, "silver.consents"), *TABLES["silver.consents"].names)
+    shutil.rmtree(places.checkpoint(lake.root, "silver.consents"))
+    with pytest.raises(OperatorError, match="lakehouse streams rebuild silver.consents"):
+        record(lake, [])
+    consents.rebuild(lake)
+    record(lake, [], [said("d", 4, marketing=True)])
+    after = rows(tables.read(lake, "silver.consents"), *TABLES["silver.consents"].names)
+    assert after[: len(before)] == before and [row[0] for row in after[len(before) :]] == ["d"]

@@ -1,76 +1,75 @@
 """Version 2 comes while silver.events runs: no restart, no rewrite, and what was too early can be judged again."""
 
 import dataclasses
-import json
 import logging
 import threading
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming import StreamingQuery
 
-from expectations.contract import contract, payload_type
+from expectations.contract import committed_contract, payload_type
 from expectations.schemas import TABLES
 from jobs import job
 from jobs.errors import OperatorError
-from jobs.lake import tables
+from jobs.lake import places, tables
+from jobs.lake.lake import Lake
 from jobs.landing import contracts
+from jobs.landing.outcomes import as_judged
 from jobs.settings.contracts_settings import ContractsSettings
-from jobs.settings.loading import Settings, load
 from jobs.silver import events as silver_events
 from jobs.silver import interactions
 from tests.crash import crash_before
 from tests.events import event, received
 from tests.expectations.messages import version_1
+from tests.other_lake import changed
 
 CART_1 = {"item_id": "5", "quantity": 2}
 CART_2 = {"item_id": "5", "quantity": 0.25, "unit": "kg", "list_position": 3}
 
 
 @pytest.fixture
-def first(lake: SparkSession, monkeypatch: pytest.MonkeyPatch) -> SparkSession:
+def first(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Lake:
     """A lake and a program of the time when every event type had one version."""
     then = {**TABLES["silver.events"].columns, "payload": payload_type(version_1())}
     monkeypatch.setitem(TABLES, "silver.events", dataclasses.replace(TABLES["silver.events"], columns=then))
-    monkeypatch.setattr(contracts, "contract", version_1)
+    monkeypatch.setattr(contracts, "committed_contract", version_1)
     tables.create(lake, "bronze.events", "silver.events", "quarantine.events", "ops.ledger")
     return lake
 
 
-def arrive(spark: SparkSession, messages: list[dict[str, Any]], at: int) -> None:
-    tables.append(received(spark, messages, first_offset=at), "bronze.events")
+def arrive(lake: Lake, messages: list[dict[str, Any]], at: int) -> None:
+    tables.append(lake, "bronze.events", received(lake.spark, messages, first_offset=at))
 
 
-def started(spark: SparkSession, folder: Path) -> StreamingQuery:
+def started(lake: Lake, folder: Path) -> StreamingQuery:
     rules = contracts.in_force(ContractsSettings(folder=str(folder)))
-    writer = tables.stream(spark, "bronze.events").writeStream
-    writer = writer.foreachBatch(lambda rows, batch: silver_events.land(rows, batch, rules(), load()))
-    return writer.option("checkpointLocation", tables.checkpoint(spark, "silver.events")).start()
+    writer = tables.stream(lake, "bronze.events").writeStream
+    writer = writer.foreachBatch(lambda rows, batch: silver_events.land(lake, rows, batch, rules()))
+    return writer.option("checkpointLocation", places.checkpoint(lake.root, "silver.events")).start()
 
 
-def files(spark: SparkSession) -> set[str]:
-    return set(tables.read(spark, "silver.events").inputFiles())
+def files(lake: Lake) -> set[str]:
+    return set(tables.read(lake, "silver.events").inputFiles())
 
 
-def landed(spark: SparkSession) -> dict[str, tuple[Any, ...]]:
+def landed(lake: Lake) -> dict[str, tuple[Any, ...]]:
     columns = ["event_id", "schema_version", "payload.query", "payload.quantity"]
-    return {row[0]: tuple(row)[1:] for row in tables.read(spark, "silver.events").select(*columns).collect()}
+    return {row[0]: tuple(row)[1:] for row in tables.read(lake, "silver.events").select(*columns).collect()}
 
 
 def add_version_2(folder: Path) -> None:
     for event_type in ("search", "add_to_cart"):
-        schema = contract().payloads[event_type][2]
-        (folder / f"{event_type}.v2.json").write_text(json.dumps(schema))
+        name = f"{event_type}.v2.json"
+        (folder / name).write_bytes((resources.files("expectations") / "contracts" / name).read_bytes())
     (folder / "rating.v2.json").write_text("{half written")
 
 
-def test_version_2_lands_without_a_restart(
-    first: SparkSession, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_version_2_lands_without_a_restart(first: Lake, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = tmp_path / "contracts"
     folder.mkdir()
     second = [
@@ -110,36 +109,35 @@ def test_version_2_lands_without_a_restart(
     read = tables.read(first, "silver.events").where("event_id = 'later-cart'").selectExpr("payload.*").collect()[0]
     assert (read["unit"], read["list_position"]) == ("kg", 3)
     rules = contracts.in_force(ContractsSettings(folder=str(folder)))()
-    again = silver_events.as_judged(rejected.withColumn("refusal", F.lit(None).cast("string")), rules)
+    again = as_judged(rejected.withColumn("decode_error", F.lit(None).cast("string")), rules)
     assert [row["reasons"] for row in again.collect()] == [[], []]
 
 
-def test_a_program_that_knows_less_writes_into_the_wider_table(lake: SparkSession) -> None:
+def test_a_program_that_knows_less_writes_into_the_wider_table(lake: Lake) -> None:
     tables.create(lake, "bronze.events", "silver.events", "quarantine.events", "ops.ledger")
     arrive(lake, [event("search", event_id="a"), event("add_to_cart", event_id="b", payload=CART_1)], at=0)
     writer = tables.stream(lake, "bronze.events").writeStream.trigger(availableNow=True)
-    writer = writer.foreachBatch(lambda rows, batch: silver_events.land(rows, batch, version_1(), load()))
-    writer.option("checkpointLocation", tables.checkpoint(lake, "silver.events")).start().awaitTermination()
+    writer = writer.foreachBatch(lambda rows, batch: silver_events.land(lake, rows, batch, version_1()))
+    writer.option("checkpointLocation", places.checkpoint(lake.root, "silver.events")).start().awaitTermination()
     assert landed(lake) == {"a": (1, "milk", None), "b": (1, None, 2.0)}
 
 
 @pytest.fixture
-def reading(first: SparkSession, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Thread]:
+def reading(first: Lake) -> Iterator[threading.Thread]:
     """silver.interactions with --continuous, in a thread."""
-    monkeypatch.setattr(interactions, "spark_for", lambda *_: first)
-    often = settings.model_copy(update={"streaming": settings.streaming.model_copy(update={"trigger_seconds": 0})})
+    often = changed(first, streaming={"trigger_seconds": 0})
     options = job.Options(job.moment("2018-01-01"), continuous=True)
     thread = threading.Thread(target=interactions.main, args=(often, options))
     thread.start()
     yield thread
-    for query in first.streams.active:
+    for query in first.spark.streams.active:
         if query.name == "silver.interactions":
             query.stop()
     thread.join(60)
     assert not thread.is_alive()
 
 
-def test_the_next_table_reads_on(first: SparkSession, tmp_path: Path, reading: threading.Thread) -> None:
+def test_the_next_table_reads_on(first: Lake, tmp_path: Path, reading: threading.Thread) -> None:
     folder = tmp_path / "contracts"
     folder.mkdir()
     arrive(first, [event("add_to_cart", event_id="b", payload=CART_1)], at=0)
@@ -155,11 +153,11 @@ def test_the_next_table_reads_on(first: SparkSession, tmp_path: Path, reading: t
         query.stop()
 
 
-def wait_for(spark: SparkSession, wanted: dict[str, float], reading: threading.Thread) -> None:
+def wait_for(lake: Lake, wanted: dict[str, float], reading: threading.Thread) -> None:
     found: dict[str, float] = {}
     for _ in range(600):
-        if tables.exists(spark, "silver.interactions"):
-            found = {row["event_id"]: row["quantity"] for row in tables.read(spark, "silver.interactions").collect()}
+        if tables.exists(lake, "silver.interactions"):
+            found = {row["event_id"]: row["quantity"] for row in tables.read(lake, "silver.interactions").collect()}
         if found == wanted or not reading.is_alive():
             break
         threading.Event().wait(0.2)
@@ -171,28 +169,28 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
         contracts.in_force(ContractsSettings(folder=str(tmp_path / "nowhere")))
 
 
-def test_a_contract_that_grew_after_a_crash_loses_nothing(first: SparkSession, settings: Settings) -> None:
+def test_a_contract_that_grew_after_a_crash_loses_nothing(first: Lake) -> None:
     rows = received(
-        first, [event(event_id="a"), event("search", schema_version=2, event_id="b", payload={"text": "milk"})]
+        first.spark, [event(event_id="a"), event("search", schema_version=2, event_id="b", payload={"text": "milk"})]
     )
     with crash_before("quarantine.events"), pytest.raises(RuntimeError, match="crash"):
-        silver_events.land(rows, 0, version_1(), settings)
+        silver_events.land(first, rows, 0, version_1())
     assert set(landed(first)) == {"a"}
     for _ in range(2):
-        silver_events.land(rows, 0, contract(), settings)
+        silver_events.land(first, rows, 0, committed_contract())
         assert sorted(row["event_id"] for row in tables.read(first, "silver.events").collect()) == ["a", "b"]
     (account,) = tables.read(first, "ops.ledger").collect()
     assert (account["kept"], account["quarantined"]) == (2, 0)
 
 
-def test_what_was_quarantined_before_a_crash_waits_for_its_replay(first: SparkSession, settings: Settings) -> None:
+def test_what_was_quarantined_before_a_crash_waits_for_its_replay(first: Lake) -> None:
     rows = received(
-        first, [event(event_id="a"), event("search", schema_version=2, event_id="b", payload={"text": "milk"})]
+        first.spark, [event(event_id="a"), event("search", schema_version=2, event_id="b", payload={"text": "milk"})]
     )
     with crash_before("ops.ledger"), pytest.raises(RuntimeError, match="crash"):
-        silver_events.land(rows, 0, version_1(), settings)
+        silver_events.land(first, rows, 0, version_1())
     for _ in range(2):
-        silver_events.land(rows, 0, contract(), settings)
+        silver_events.land(first, rows, 0, committed_contract())
         assert set(landed(first)) == {"a"}
     (rejected,) = tables.read(first, "quarantine.events").collect()
     assert (rejected["event_id"], rejected["state"]) == ("b", "open")

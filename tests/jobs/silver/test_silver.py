@@ -3,7 +3,7 @@
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from expectations.contract import contract
+from expectations.contract import committed_contract
 from expectations.validation import with_validation
 from jobs.silver.interactions import as_interactions
 from jobs.silver.items import as_items
@@ -25,23 +25,25 @@ def test_one_row_per_event_and_item(spark: SparkSession) -> None:
             payload={**PAYLOADS["product_view"], "quantity": -5, "store_id": "of another type"},
         ),
         event("search", event_id="search"),
+        event("rating", event_id="rated"),
         event("consent", event_id="consent"),
     ]
     judged = (
         received(spark, messages)
-        .transform(with_validation(contract()))
+        .transform(with_validation(committed_contract()))
         .select("event.*", F.lit(None).alias("event_date"))
     )
     rows = as_interactions(judged).orderBy("event_id", "item_id").collect()
-    found = [(row["event_id"], row["person_id"], row["item_id"], row["quantity"], row["amount"]) for row in rows]
-    assert found == [
-        ("same", "9", "1", 4.0, 4.0),
-        ("two", "9", "1", 1.0, 0.5),
-        ("two", "9", "2", 0.25, 1.0),
-        ("view", "a", "5", None, 1.5),
+    columns = ("event_id", "user_id", "anonymous_id", "item_id", "quantity", "amount", "stars")
+    assert [tuple(row[name] for name in columns) for row in rows] == [
+        ("rated", "9", None, "5", None, None, 4.5),
+        ("same", "9", None, "1", 4.0, 4.0, None),
+        ("two", "9", None, "1", 1.0, 0.5, None),
+        ("two", "9", None, "2", 0.25, 1.0, None),
+        ("view", None, "a", "5", None, 1.5, None),
     ]
-    assert [row["source"] for row in rows] == [None, None, None, "derived"]
-    assert [row["store_id"] for row in rows] == [None, "7", "7", None]
+    assert [row["source"] for row in rows] == [None, None, None, None, "derived"]
+    assert [row["store_id"] for row in rows] == [None, None, "7", "7", None]
 
 
 def test_an_item_has_a_readable_name(spark: SparkSession) -> None:
@@ -62,9 +64,12 @@ def test_an_item_has_a_readable_name(spark: SparkSession) -> None:
     }
 
 
-def test_people_are_those_seen_and_those_known(spark: SparkSession) -> None:
+def test_people_are_the_pairs_seen_and_the_customers_known(spark: SparkSession) -> None:
     seen = "user_id string, anonymous_id string, occurred_at timestamp"
     events = spark.createDataFrame([("9", "x", None), ("9", None, None), (None, "a", None)], seen)
     crm = spark.createDataFrame([("9", "45-54"), ("8", "65+")], "household_id string, age string")
-    found = {row["person_id"]: (row["events"], row["age"]) for row in as_people(events, crm).collect()}
-    assert found == {"9": (2, "45-54"), "a": (1, None), "8": (0, "65+")}
+    rows = as_people(events, crm).collect()
+    found = {(row["user_id"], row["anonymous_id"]): (row["events"], row["age"]) for row in rows}
+    assert found == {
+        ("9", "x"): (1, "45-54"), ("9", None): (1, "45-54"), (None, "a"): (1, None), ("8", None): (0, "65+")
+    }  # fmt: skip

@@ -13,9 +13,10 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from jobs.lake.lake import Lake
 from jobs.local.setup import steps
-from jobs.settings.loading import Settings
 from tests.conftest import free_port
+from tests.other_lake import changed
 
 PROJECT = Path(__file__).parents[3]
 PASSWORD = "not-in-any-log-7f3a"
@@ -102,18 +103,18 @@ def s3() -> Iterator[Any]:
     server.stop()
 
 
-Sourced = Callable[..., Settings]
+Sourced = Callable[..., Lake]
 
 
 @pytest.fixture
-def sourced(settings: Settings, tmp_path: Path) -> Sourced:
-    """Settings with other sources: `sourced(crm=..., crm_mode=...)`; local state below tmp_path."""
+def sourced(lake: Lake, tmp_path: Path) -> Sourced:
+    """The empty lake with other sources: `sourced(crm=..., crm_mode=...)`; local state below tmp_path."""
 
-    def changed(**sources: Any) -> Settings:
-        update = {"sources": settings.sources.model_copy(update=sources), "home": tmp_path / "home"}
-        return settings.model_copy(update=update)
+    def own(**sources: Any) -> Lake:
+        found = changed(lake, sources=sources)
+        return Lake(found.spark, found.settings.model_copy(update={"home": tmp_path / "home"}))
 
-    return changed
+    return own
 
 
 def crm(*rows: str) -> str:

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyspark.sql import SparkSession
 
 from jobs.errors import OperatorError
 from jobs.lake import tables
-from jobs.settings.loading import Settings
+from jobs.lake.lake import Lake
 from jobs.sources import files
 from jobs.sources.landing import land
 from tests.jobs.sources.conftest import PASSWORD, Sourced, crm
@@ -26,12 +25,12 @@ def bucket(s3: Any, request: pytest.FixtureRequest) -> str:
     return name
 
 
-def landed(spark: SparkSession) -> set[str]:
-    return {row["household_id"] for row in tables.read(spark, "bronze.crm").collect()}
+def landed(lake: Lake) -> set[str]:
+    return {row["household_id"] for row in tables.read(lake, "bronze.crm").collect()}
 
 
-def copies(settings: Settings) -> list[Path]:
-    return [path for path in settings.home.rglob("*") if path.is_file()]
+def copies(own: Lake) -> list[Path]:
+    return [path for path in own.settings.home.rglob("*") if path.is_file()]
 
 
 def put(s3: Any, bucket: str, **objects: str) -> None:
@@ -40,54 +39,52 @@ def put(s3: Any, bucket: str, **objects: str) -> None:
 
 
 def test_a_prefix_is_landed_whole_and_its_copies_are_gone(
-    lake: SparkSession, sourced: Sourced, s3: Any, bucket: str, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, sourced: Sourced, s3: Any, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     objects = {"crm/a.csv": crm("1,a"), "crm/more/a.csv": crm("2,a"), "crm_old/a.csv": crm("3"), "crm/_SUCCESS": "x"}
     put(s3, bucket, **objects)
-    settings = sourced(crm=f"s3://{bucket}/crm")
+    own = sourced(crm=f"s3://{bucket}/crm")
     seen: list[tuple[int, int]] = []
     read = files.read
 
     def reading(*arguments: Any) -> Any:
-        seen.append((len(copies(settings)), (settings.home / "staging" / "crm").stat().st_mode & 0o777))
+        seen.append((len(copies(own)), (own.settings.home / "staging" / "crm").stat().st_mode & 0o777))
         return read(*arguments)
 
     monkeypatch.setattr(files, "read", reading)
-    land("crm", settings, AT)
+    land(own, "crm", AT)
     assert landed(lake) == {"1", "2"}
-    assert seen == [(2, 0o700)] and copies(settings) == []
+    assert seen == [(2, 0o700)] and copies(own) == []
     before = tables.version(lake, "ops.landings")
-    land("crm", settings, AT + DAY)
+    land(own, "crm", AT + DAY)
     assert tables.version(lake, "ops.landings") == before and len(seen) == 1
 
 
-def test_new_and_changed_objects_only_when_incremental(
-    lake: SparkSession, sourced: Sourced, s3: Any, bucket: str
-) -> None:
-    settings = sourced(crm=f"s3://{bucket}/", crm_mode="incremental")
+def test_new_and_changed_objects_only_when_incremental(lake: Lake, sourced: Sourced, s3: Any, bucket: str) -> None:
+    own = sourced(crm=f"s3://{bucket}/", crm_mode="incremental")
     put(s3, bucket, **{"a.csv": crm("1,a"), "b.csv": crm("2,a")})
-    land("crm", settings, AT)
+    land(own, "crm", AT)
     put(s3, bucket, **{"a.csv": crm("1,a"), "b.csv": crm("2,b"), "c.csv": crm("3,a")})
-    land("crm", settings, AT + DAY)
+    land(own, "crm", AT + DAY)
     rows = tables.read(lake, "bronze.crm").where("landing = 2").collect()
     assert {row["household_id"] for row in rows} == {"2", "3"}
 
 
 def test_copies_are_removed_when_landing_fails_and_after_a_kill(
-    lake: SparkSession, sourced: Sourced, s3: Any, bucket: str
+    lake: Lake, sourced: Sourced, s3: Any, bucket: str
 ) -> None:
-    settings = sourced(crm=f"s3://{bucket}/crm")
-    left = settings.home / "staging" / "crm" / "0" / "left.csv"
+    own = sourced(crm=f"s3://{bucket}/crm")
+    left = own.settings.home / "staging" / "crm" / "0" / "left.csv"
     left.parent.mkdir(parents=True)
     left.write_text("of a run that was killed")
     put(s3, bucket, **{"crm/a.csv": crm(",bad")})
     with pytest.raises(OperatorError, match="0 good rows"):
-        land("crm", settings, AT)
-    assert copies(settings) == []
+        land(own, "crm", AT)
+    assert copies(own) == []
 
 
 def test_faults_are_one_line_without_a_key(
-    lake: SparkSession,
+    lake: Lake,
     sourced: Sourced,
     s3: Any,
     bucket: str,
@@ -96,7 +93,7 @@ def test_faults_are_one_line_without_a_key(
 ) -> None:
     def fault(where: str) -> str:
         with pytest.raises(OperatorError) as raised:
-            land("crm", sourced(crm=where), AT)
+            land(sourced(crm=where), "crm", AT)
         return str(raised.value)
 
     with caplog.at_level(logging.INFO):

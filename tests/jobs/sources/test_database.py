@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from pyspark.sql import SparkSession
 
 from jobs.errors import OperatorError
 from jobs.lake import tables
+from jobs.lake.lake import Lake
 from jobs.privacy import keys
 from jobs.sources import history
 from jobs.sources.landing import land
@@ -35,19 +35,19 @@ def customers(postgres: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
     return postgres
 
 
-def states(spark: SparkSession) -> list[tuple[str, str | None, bool]]:
-    rows = tables.read(spark, "silver.crm").orderBy("household_id", "valid_from").collect()
+def states(lake: Lake) -> list[tuple[str, str | None, bool]]:
+    rows = tables.read(lake, "silver.crm").orderBy("household_id", "valid_from").collect()
     return [(row["household_id"], row["age"], row["valid_to"] is None) for row in rows]
 
 
-def test_a_table_is_landed_whole_with_its_history(lake: SparkSession, sourced: Sourced, customers: Database) -> None:
-    settings = sourced(crm=customers.url, crm_table="customers")
+def test_a_table_is_landed_whole_with_its_history(lake: Lake, sourced: Sourced, customers: Database) -> None:
+    own = sourced(crm=customers.url, crm_table="customers")
     customers.run("INSERT INTO customers (household_id, age) SELECT n, 'a' FROM generate_series(1, 25000) AS n")
-    land("crm", settings, AT)
+    land(own, "crm", AT)
     customers.run("DELETE FROM customers WHERE household_id = 2; UPDATE customers SET age = 'b' WHERE household_id = 1")
     customers.run("INSERT INTO customers (household_id) VALUES (NULL), (7), (7)")
-    land("crm", settings, AT + DAY)
-    history.keep("crm", settings)
+    land(own, "crm", AT + DAY)
+    history.keep(own, "crm")
     assert [row for row in states(lake) if row[0] in ("1", "2", "3", "7")] == [
         ("1", "a", False),
         ("1", "b", True),
@@ -63,9 +63,9 @@ def test_a_table_is_landed_whole_with_its_history(lake: SparkSession, sourced: S
 
 
 @pytest.fixture
-def in_new_york(lake: SparkSession) -> Iterator[None]:
+def in_new_york(lake: Lake) -> Iterator[None]:
     """The JVM's own zone is five hours behind what sessions count in; a driver takes its word for it."""
-    zones = lake._jvm.java.util.TimeZone  # type: ignore[union-attr]
+    zones = lake.spark._jvm.java.util.TimeZone  # type: ignore[union-attr]
     before = zones.getDefault()
     zones.setDefault(zones.getTimeZone("America/New_York"))
     yield
@@ -82,31 +82,31 @@ def in_new_york(lake: SparkSession) -> Iterator[None]:
     ],
 )
 def test_changes_only_when_incremental(
-    lake: SparkSession, sourced: Sourced, customers: Database, column: str, moments: tuple[str, str, str]
+    lake: Lake, sourced: Sourced, customers: Database, column: str, moments: tuple[str, str, str]
 ) -> None:
-    settings = sourced(crm=customers.url, crm_table="customers", crm_mode="incremental", crm_changed=column)
+    own = sourced(crm=customers.url, crm_table="customers", crm_mode="incremental", crm_changed=column)
     insert = f"INSERT INTO customers (household_id, age, {column}) VALUES "
     first, second, third = moments
     customers.run(insert + f"(1, 'a', {first}), (2, 'a', {second})")
-    land("crm", settings, AT)
+    land(own, "crm", AT)
     # A row of the same moment may come after the first was read.
     customers.run(insert + f"(3, 'a', {second}), (4, 'a', {third})")
     customers.run("UPDATE customers SET age = 'unseen' WHERE household_id = 1")
-    land("crm", settings, AT + DAY)
+    land(own, "crm", AT + DAY)
     rows = tables.read(lake, "bronze.crm").where("landing = 2").collect()
     assert {row["household_id"] for row in rows} == {"2", "3", "4"}
     customers.run("DELETE FROM customers")
     customers.run("INSERT INTO customers (household_id, age) VALUES (5, 'without a mark')")
-    land("crm", settings, AT + 2 * DAY)
+    land(own, "crm", AT + 2 * DAY)
     assert {row["household_id"] for row in tables.read(lake, "bronze.crm").where("landing = 3").collect()} == {"5"}
     customers.run("DELETE FROM customers")
     before = tables.version(lake, "ops.landings")
-    land("crm", settings, AT + 3 * DAY)
+    land(own, "crm", AT + 3 * DAY)
     assert tables.version(lake, "ops.landings") == before
 
 
 def test_faults_are_one_line_without_a_login(
-    lake: SparkSession,
+    lake: Lake,
     sourced: Sourced,
     customers: Database,
     monkeypatch: pytest.MonkeyPatch,
@@ -114,7 +114,7 @@ def test_faults_are_one_line_without_a_login(
 ) -> None:
     def fault(url: str = customers.url, table: str = "customers") -> str:
         with pytest.raises(OperatorError) as raised:
-            land("crm", sourced(crm=url, crm_table=table), AT)
+            land(sourced(crm=url, crm_table=table), "crm", AT)
         assert "\n" not in str(raised.value)
         return str(raised.value)
 
@@ -146,11 +146,9 @@ def test_what_a_database_says_of_a_row_is_not_printed(customers: Database, tmp_p
     assert "anna.private" not in done.stdout + done.stderr and PASSWORD not in done.stdout + done.stderr
 
 
-def test_the_login_is_nowhere_in_the_lake(
-    lake: SparkSession, sourced: Sourced, customers: Database, tmp_path: Path
-) -> None:
+def test_the_login_is_nowhere_in_the_lake(lake: Lake, sourced: Sourced, customers: Database, tmp_path: Path) -> None:
     customers.run("INSERT INTO customers (household_id) VALUES (1)")
-    land("crm", sourced(crm=customers.url, crm_table="customers"), AT)
+    land(sourced(crm=customers.url, crm_table="customers"), "crm", AT)
     files = [file for file in tmp_path.rglob("*") if file.is_file()]
     assert len(files) > 5
     assert not [file for file in files if PASSWORD.encode() in file.read_bytes()]
@@ -168,5 +166,5 @@ def test_the_login_is_nowhere_in_the_lake(
 )
 def test_settings_that_do_not_go_together_are_named(sourced: Sourced, sources: dict[str, str], message: str) -> None:
     with pytest.raises(OperatorError, match=message) as raised:
-        source_of("crm", sourced(**sources))
+        source_of("crm", sourced(**sources).settings)
     assert "p-secret" not in str(raised.value)

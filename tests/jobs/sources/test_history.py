@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 from delta.exceptions import ConcurrentAppendException
-from pyspark.sql import SparkSession
 
 from expectations.gate import check
 from jobs import job
 from jobs.errors import OperatorError
 from jobs.lake import tables
-from jobs.settings.loading import Settings
+from jobs.lake.lake import Lake
 from jobs.silver import crm as silver_crm
 from jobs.sources import history, landings
 from jobs.sources.landing import land
 from tests.jobs.sources.conftest import Sourced, crm
+from tests.other_lake import changed
 
 AT = datetime(2026, 3, 1, 4, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -27,24 +27,24 @@ def day(moment: datetime | None) -> int | None:
     return None if moment is None else (moment.astimezone(UTC) - AT).days
 
 
-def states(spark: SparkSession) -> list[tuple[str, str | None, int | None, int | None]]:
+def states(lake: Lake) -> list[tuple[str, str | None, int | None, int | None]]:
     """(key, age, day from, day to) of every row of silver.crm."""
-    rows = tables.read(spark, "silver.crm").orderBy("household_id", "valid_from").collect()
+    rows = tables.read(lake, "silver.crm").orderBy("household_id", "valid_from").collect()
     return [(row["household_id"], row["age"], day(row["valid_from"]), day(row["valid_to"])) for row in rows]
 
 
 class Shop:
     """A CRM in one file, landed and kept day by day."""
 
-    def __init__(self, settings: Settings, file: Path) -> None:
-        self.settings, self.file = settings, file
+    def __init__(self, lake: Lake, file: Path) -> None:
+        self.lake, self.file = lake, file
 
     def land(self, number: int, *rows: str) -> None:
         self.file.write_text(crm(*rows))
-        land("crm", self.settings, AT + number * DAY)
+        land(self.lake, "crm", AT + number * DAY)
 
     def keep(self) -> None:
-        silver_crm.main(self.settings, job.Options(AT))
+        silver_crm.main(self.lake, job.Options(AT))
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def four_days(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def landed_shop(lake: SparkSession, shop: Shop, tmp_path: Path, four_days: Path) -> Shop:
+def landed_shop(lake: Lake, shop: Shop, tmp_path: Path, four_days: Path) -> Shop:
     """The four days are landed, and nothing is kept yet."""
     if four_days.exists():
         shutil.copytree(four_days, tmp_path / "lake", dirs_exist_ok=True)
@@ -89,13 +89,13 @@ def landed_shop(lake: SparkSession, shop: Shop, tmp_path: Path, four_days: Path)
     return shop
 
 
-def test_every_state_has_its_time(lake: SparkSession, landed_shop: Shop) -> None:
+def test_every_state_has_its_time(lake: Lake, landed_shop: Shop) -> None:
     landed_shop.keep()
     assert states(lake) == EXPECTED
     assert all(outcome.success for outcome in check(tables.read(lake, "silver.crm"), "silver.crm", 0))
     done = tables.read(lake, "ops.landings").where("table_name = 'silver.crm'").orderBy("landing").collect()
     assert [(row["rows"], row["opened"], row["closed"]) for row in done] == [(4, 4, 0), (3, 2, 3), (3, 0, 0), (4, 2, 1)]
-    now, then = history.now(lake, "silver.crm"), history.at(lake, "silver.crm", AT + DAY)
+    now, then = history.current_rows(lake, "silver.crm"), history.rows_at(lake, "silver.crm", AT + DAY)
     assert {row["household_id"] for row in now.collect()} == {"1", "2", "3", "4"}
     assert {(row["household_id"], row["age"]) for row in then.collect()} == {("1", "a"), ("2", "b"), ("4", "a")}
 
@@ -103,17 +103,17 @@ def test_every_state_has_its_time(lake: SparkSession, landed_shop: Shop) -> None
 def test_a_second_writer_is_told_in_one_line() -> None:
     with (
         pytest.raises(OperatorError, match=r"another run wrote to silver\.crm meanwhile"),
-        landings.alone("silver.crm"),
+        landings.refusing_conflicts("silver.crm"),
     ):
         raise ConcurrentAppendException("[DELTA_CONCURRENT_APPEND]")
 
 
-def test_nothing_landed_is_said(lake: SparkSession, shop: Shop) -> None:
+def test_nothing_landed_is_said(lake: Lake, shop: Shop) -> None:
     with pytest.raises(OperatorError, match=r"bronze\.crm is not built yet; build it with: lakehouse run bronze\.crm"):
         shop.keep()
 
 
-def test_kept_twice_changes_nothing(lake: SparkSession, shop: Shop) -> None:
+def test_kept_twice_changes_nothing(lake: Lake, shop: Shop) -> None:
     shop.land(0, "1,a")
     shop.keep()
     before = tables.versions(lake, ["silver.crm", "ops.landings"])
@@ -121,30 +121,30 @@ def test_kept_twice_changes_nothing(lake: SparkSession, shop: Shop) -> None:
     assert tables.versions(lake, before) == before
 
 
-def test_a_row_that_is_there_but_broken_keeps_its_state(lake: SparkSession, shop: Shop) -> None:
+def test_a_row_that_is_there_but_broken_keeps_its_state(lake: Lake, shop: Shop) -> None:
     shop.land(0, "1,a", "2,a", "3,a")
     shop.land(1, "1,b", "1,c", f"2,{'x' * 300}", "4,a")
     shop.keep()
     assert states(lake) == [("1", "a", 0, None), ("2", "a", 0, None), ("3", "a", 0, 1), ("4", "a", 1, None)]
 
 
-def test_what_an_incremental_landing_lacks_goes_on(lake: SparkSession, sourced: Sourced, tmp_path: Path) -> None:
-    settings = sourced(crm=str(tmp_path / "crm"), crm_mode="incremental")
+def test_what_an_incremental_landing_lacks_goes_on(lake: Lake, sourced: Sourced, tmp_path: Path) -> None:
+    own = sourced(crm=str(tmp_path / "crm"), crm_mode="incremental")
     (tmp_path / "crm").mkdir()
     for number, rows in enumerate((("1,a", "2,a"), ("2,b", "3,a"))):
         (tmp_path / "crm" / f"{number}.csv").write_text(crm(*rows))
-        land("crm", settings, AT + number * DAY)
-    history.keep("crm", settings)
+        land(own, "crm", AT + number * DAY)
+    history.keep(own, "crm")
     assert states(lake) == [("1", "a", 0, None), ("2", "a", 0, 1), ("2", "b", 1, None), ("3", "a", 1, None)]
-    whole = settings.model_copy(update={"sources": settings.sources.model_copy(update={"crm_mode": "full"})})
+    whole = changed(own, sources={"crm_mode": "full"})
     (tmp_path / "crm" / "0.csv").unlink()
     with pytest.raises(OperatorError, match=r"2 good rows, 3 were known"):
-        land("crm", whole, AT + 2 * DAY)
+        land(whole, "crm", AT + 2 * DAY)
 
 
 @pytest.mark.parametrize("killed_in", ["before the merge", "after the merge"])
 def test_killed_while_keeping_and_run_again(
-    lake: SparkSession, landed_shop: Shop, monkeypatch: pytest.MonkeyPatch, killed_in: str
+    lake: Lake, landed_shop: Shop, monkeypatch: pytest.MonkeyPatch, killed_in: str
 ) -> None:
     merge, record, merged = tables.merge, landings.record, []
 
@@ -169,16 +169,14 @@ def test_killed_while_keeping_and_run_again(
     assert states(lake) == EXPECTED
 
 
-def test_a_history_that_is_gone_begins_anew_with_a_whole_landing(
-    lake: SparkSession, shop: Shop, tmp_path: Path
-) -> None:
+def test_a_history_that_is_gone_begins_anew_with_a_whole_landing(lake: Lake, shop: Shop, tmp_path: Path) -> None:
     shop.land(0, "1,a")
     shop.keep()
-    lake.sql("DROP TABLE silver.crm")
-    path = lake._jvm.org.apache.hadoop.fs.Path(f"{tmp_path}/lake/silver/crm")  # type: ignore[union-attr]
-    path.getFileSystem(lake._jsc.hadoopConfiguration()).delete(path, True)
+    lake.spark.sql("DROP TABLE silver.crm")
+    path = lake.spark._jvm.org.apache.hadoop.fs.Path(f"{tmp_path}/lake/silver/crm")  # type: ignore[union-attr]
+    path.getFileSystem(lake.spark._jsc.hadoopConfiguration()).delete(path, True)
     with pytest.raises(OperatorError, match=r"silver\.crm is gone; land the source whole once.*_CRM_MODE=full"):
         shop.keep()
-    land("crm", shop.settings, AT + DAY)  # the same file
+    land(shop.lake, "crm", AT + DAY)  # the same file
     shop.keep()
     assert states(lake) == [("1", "a", 1, None)]

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyspark.sql import SparkSession
 
 from expectations.source_contract import source_contract
 from jobs.errors import OperatorError
 from jobs.lake import tables
+from jobs.lake.lake import Lake
 from jobs.privacy.encryption import opened
 from jobs.privacy.keys import secrets_of
-from jobs.settings.loading import Settings
 from jobs.sources import history, landings
 from jobs.sources.landing import land, received
 from jobs.sources.source import source_of
@@ -24,16 +23,16 @@ AT = datetime(2026, 3, 1, 4, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
-def landed(spark: SparkSession) -> dict[str, str | None]:
+def landed(lake: Lake) -> dict[str, str | None]:
     """Key to age in the last landing."""
-    every = tables.read(spark, "bronze.crm").select("household_id", "age", "landing").collect()
+    every = tables.read(lake, "bronze.crm").select("household_id", "age", "landing").collect()
     rows = [row for row in every if row["landing"] == max(each["landing"] for each in every)]
     assert len({row["household_id"] for row in rows}) == len(rows)
     return {row["household_id"]: row["age"] for row in rows}
 
 
-def quarantined(spark: SparkSession) -> list[tuple[Any, ...]]:
-    rows = tables.read(spark, "quarantine.sources").orderBy("place", "row_key", "unreadable").collect()
+def quarantined(lake: Lake) -> list[tuple[Any, ...]]:
+    rows = tables.read(lake, "quarantine.sources").orderBy("place", "row_key", "unreadable").collect()
     return [(row["place"], row["row_key"], row["reasons"]) for row in rows]
 
 
@@ -44,7 +43,7 @@ def write(folder: Path, name: str, text: str) -> Path:
     return file
 
 
-def test_csv_json_and_parquet_read_the_same(lake: SparkSession, sourced: Sourced, tmp_path: Path) -> None:
+def test_csv_json_and_parquet_read_the_same(lake: Lake, sourced: Sourced, tmp_path: Path) -> None:
     """A byte order mark, quoted quotes, numbers in JSON and whole numbers in Parquet, a folder below."""
     rows = [("1", 'said "45" or so'), ("2", None), ("3", "ż")]
     text = crm('1,"said ""45"" or so"', "2", "3,ż")
@@ -53,13 +52,13 @@ def test_csv_json_and_parquet_read_the_same(lake: SparkSession, sourced: Sourced
     lines = [json.dumps({"household_id": int(key), "age": age, **others}, ensure_ascii=False) for key, age in rows]
     write(tmp_path, "json/part-1.jsonl", "\n".join(lines[:2]))
     write(tmp_path, "json/below/part-2.json", lines[2] + "\n\n")
-    frame = lake.createDataFrame([(int(key), age) for key, age in rows], "household_id bigint, age string")
+    frame = lake.spark.createDataFrame([(int(key), age) for key, age in rows], "household_id bigint, age string")
     frame.selectExpr("*", *[f"CAST(NULL AS STRING) AS {name}" for name in others]).write.parquet(f"{tmp_path}/parquet")
     tables.create(lake, landings.TABLE)
     past, rules = landings.past(lake, "crm"), source_contract("crm")
     for kind in ("csv", "json", "parquet"):
-        settings = sourced(crm=str(tmp_path / kind))
-        with received(lake, source_of("crm", settings), rules, settings, past) as given:
+        own = sourced(crm=str(tmp_path / kind))
+        with received(own, source_of("crm", own.settings), rules, past) as given:
             assert given is not None
             found = given.rows.collect()
         assert {(row["household_id"], row["age"]) for row in found} == set(rows), kind
@@ -67,13 +66,13 @@ def test_csv_json_and_parquet_read_the_same(lake: SparkSession, sourced: Sourced
 
 
 def test_rejected_rows_lie_in_quarantine_with_every_reason(
-    lake: SparkSession, sourced: Sourced, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    lake: Lake, sourced: Sourced, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     bad = ["1,45-54", "7,a", "7,b", ",no key", f"8,{'x' * 300}", "9,\x01"]
     write(tmp_path, "crm/a.csv", crm(*bad) + "1,too,few\n" + "11" + "," * 9 + "\n")
     write(tmp_path, "crm/b.csv", crm("2,65+"))
     with caplog.at_level(logging.INFO, logger="jobs.sources.landing"):
-        land("crm", sourced(crm=str(tmp_path / "crm")), AT)
+        land(sourced(crm=str(tmp_path / "crm")), "crm", AT)
     assert landed(lake) == {"1": "45-54", "2": "65+"}
     twice = ["household_id: not unique in the source"]
     assert quarantined(lake) == [
@@ -86,7 +85,7 @@ def test_rejected_rows_lie_in_quarantine_with_every_reason(
         ("a.csv", "9", ["age: control characters, or not UTF-8"]),
     ]
     rows = tables.read(lake, "quarantine.sources")
-    secrets = secrets_of(sourced().privacy)
+    secrets = secrets_of(lake.settings.privacy)
     shut = rows.where("row IS NULL").collect()
     assert not any(b"too" in row["unreadable"] for row in shut)
     read = {opened(bytes(row["unreadable"]), row["sealed_by"], secrets).decode() for row in shut}
@@ -97,10 +96,10 @@ def test_rejected_rows_lie_in_quarantine_with_every_reason(
     assert caplog.messages == ["bronze.crm: landing 1, 2 rows, 7 quarantined"]
 
 
-def test_lines_that_are_no_json_are_quarantined(lake: SparkSession, sourced: Sourced, tmp_path: Path) -> None:
+def test_lines_that_are_no_json_are_quarantined(lake: Lake, sourced: Sourced, tmp_path: Path) -> None:
     row = json.dumps({name: None for name in FIELDS["crm"].split(",")} | {"household_id": "1"})
     write(tmp_path, "crm.jsonl", f'{row}\n{{"household_id": "2",\n"text"\n')
-    land("crm", sourced(crm=str(tmp_path / "crm.jsonl")), AT)
+    land(sourced(crm=str(tmp_path / "crm.jsonl")), "crm", AT)
     assert landed(lake) == {"1": None}
     assert quarantined(lake) == [("crm.jsonl", None, ["row: unreadable"])] * 2
 
@@ -120,94 +119,94 @@ def test_lines_that_are_no_json_are_quarantined(lake: SparkSession, sourced: Sou
     ],
 )
 def test_what_cannot_be_landed_is_named(
-    lake: SparkSession, sourced: Sourced, tmp_path: Path, name: str, content: bytes | None, message: str
+    lake: Lake, sourced: Sourced, tmp_path: Path, name: str, content: bytes | None, message: str
 ) -> None:
     if content is not None:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(OperatorError, match=message) as raised:
-        land("crm", sourced(crm=name if ":" in name else str(tmp_path / name)), AT)
+        land(sourced(crm=name if ":" in name else str(tmp_path / name)), "crm", AT)
     assert "\n" not in str(raised.value)
     assert not tables.exists(lake, "bronze.crm") or landed(lake) == {}
 
 
-def test_files_that_do_not_fit_together_are_named(lake: SparkSession, sourced: Sourced, tmp_path: Path) -> None:
+def test_files_that_do_not_fit_together_are_named(lake: Lake, sourced: Sourced, tmp_path: Path) -> None:
     write(tmp_path, "crm/a.csv", crm("1,65+"))
     other = write(tmp_path, "crm/b.csv", crm("2,65+").replace("household_id,age", "age,household_id"))
     with pytest.raises(OperatorError, match=r"cannot read .*: .*b\.csv"):
-        land("crm", sourced(crm=str(tmp_path / "crm")), AT)
+        land(sourced(crm=str(tmp_path / "crm")), "crm", AT)
     other.unlink()
     write(tmp_path, "crm/b.json", "{}")
     with pytest.raises(OperatorError, match=r"files of two kinds \(csv, json\)"):
-        land("crm", sourced(crm=str(tmp_path / "crm")), AT)
+        land(sourced(crm=str(tmp_path / "crm")), "crm", AT)
 
 
-def test_a_key_that_is_no_whole_number_or_text_is_refused(lake: SparkSession, sourced: Sourced, tmp_path: Path) -> None:
+def test_a_key_that_is_no_whole_number_or_text_is_refused(lake: Lake, sourced: Sourced, tmp_path: Path) -> None:
     nulls = [f"CAST(NULL AS STRING) AS {name}" for name in FIELDS["crm"].split(",")[1:]]
-    lake.range(1).selectExpr("CAST(id AS DOUBLE) AS household_id", *nulls).write.parquet(f"{tmp_path}/crm")
+    lake.spark.range(1).selectExpr("CAST(id AS DOUBLE) AS household_id", *nulls).write.parquet(f"{tmp_path}/crm")
     with pytest.raises(OperatorError, match=r"column household_id of .* is double, which has no one text"):
-        land("crm", sourced(crm=str(tmp_path / "crm")), AT)
+        land(sourced(crm=str(tmp_path / "crm")), "crm", AT)
 
 
 def test_a_source_that_shrinks_too_much_is_refused_until_it_is_allowed(
-    lake: SparkSession, sourced: Sourced, tmp_path: Path
+    lake: Lake, sourced: Sourced, tmp_path: Path
 ) -> None:
     file = write(tmp_path, "crm.csv", crm(*[f"{key},a" for key in range(10)]))
-    land("crm", sourced(crm=str(file)), AT)
+    land(sourced(crm=str(file)), "crm", AT)
     write(tmp_path, "crm.csv", crm(*[f"{key},b" for key in range(8)]))
-    land("crm", sourced(crm=str(file)), AT + DAY)
+    land(sourced(crm=str(file)), "crm", AT + DAY)
     write(tmp_path, "crm.csv", crm(*[f"{key},c" for key in range(6)], ",bad"))
     message = r"6 good rows \(1 bad ones lie in quarantine\.sources\), 8 were known, and sources\.max_shrink is 0\.2"
     with pytest.raises(OperatorError, match=message + r".*LAKEHOUSE_SOURCES__MAX_SHRINK=1 lakehouse run bronze\.crm"):
-        land("crm", sourced(crm=str(file)), AT + 2 * DAY)
+        land(sourced(crm=str(file)), "crm", AT + 2 * DAY)
     assert set(landed(lake).values()) == {"b"}
     assert len(quarantined(lake)) == 1
-    land("crm", sourced(crm=str(file), max_shrink=1.0), AT + 2 * DAY)
+    land(sourced(crm=str(file), max_shrink=1.0), "crm", AT + 2 * DAY)
     assert set(landed(lake).values()) == {"c"}
     assert len(quarantined(lake)) == 1
 
 
 def test_what_was_landed_is_not_landed_again(
-    lake: SparkSession, sourced: Sourced, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    lake: Lake, sourced: Sourced, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    settings = sourced(crm=str(write(tmp_path, "crm.csv", crm("1,a"))))
-    land("crm", settings, AT)
+    own = sourced(crm=str(write(tmp_path, "crm.csv", crm("1,a"))))
+    land(own, "crm", AT)
     before = tables.versions(lake, ["bronze.crm", "ops.landings"])
     with caplog.at_level(logging.INFO, logger="jobs.sources.landing"):
-        land("crm", settings, AT)
+        land(own, "crm", AT)
     assert tables.versions(lake, before) == before
     assert [message.split(" in ")[0] for message in caplog.messages] == ["bronze.crm: nothing new"]
     # Changed, but seen from the same moment: history is written forwards.
     write(tmp_path, "crm.csv", crm("1,another"))
     with pytest.raises(OperatorError, match=r"has a landing as of 2026-03-01T04:00:00\+00:00.*give a later --as-of"):
-        land("crm", settings, AT)
+        land(own, "crm", AT)
 
 
-def test_new_files_only_when_incremental(lake: SparkSession, sourced: Sourced, tmp_path: Path) -> None:
-    settings = sourced(crm=str(tmp_path / "crm"), crm_mode="incremental")
+def test_new_files_only_when_incremental(lake: Lake, sourced: Sourced, tmp_path: Path) -> None:
+    own = sourced(crm=str(tmp_path / "crm"), crm_mode="incremental")
     write(tmp_path, "crm/1.csv", crm("1,a", "2,a"))
-    land("crm", settings, AT)
+    land(own, "crm", AT)
     write(tmp_path, "crm/1.csv", crm("2,changed"))
     write(tmp_path, "crm/2.csv", crm("3,b"))
-    land("crm", settings, AT + DAY)
+    land(own, "crm", AT + DAY)
     assert landed(lake) == {"2": "changed", "3": "b"}
     before = tables.version(lake, "ops.landings")
-    land("crm", settings, AT + 2 * DAY)
+    land(own, "crm", AT + 2 * DAY)
     assert tables.version(lake, "ops.landings") == before
 
 
 @pytest.mark.parametrize("killed_in", ["bronze.crm", "ops.landings"])
 def test_killed_while_landing_and_run_again(
-    lake: SparkSession, sourced: Sourced, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_in: str
+    lake: Lake, sourced: Sourced, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_in: str
 ) -> None:
     """Killed after quarantine or after bronze is written: the same landing is made again, and stands there once."""
-    settings = sourced(crm=str(write(tmp_path, "crm.csv", crm("1,a", ",bad"))))
+    own = sourced(crm=str(write(tmp_path, "crm.csv", crm("1,a", ",bad"))))
     overwrite, append_once = tables.overwrite, tables.append_once
 
     def killed(write: Any) -> Any:
-        def writing(frame: Any, name: str, *rest: Any) -> Any:
+        def writing(lake: Any, name: str, *rest: Any) -> Any:
             if name == killed_in:
                 raise KeyboardInterrupt
-            return write(frame, name, *rest)
+            return write(lake, name, *rest)
 
         return writing
 
@@ -215,28 +214,26 @@ def test_killed_while_landing_and_run_again(
         patch.setattr(tables, "overwrite", killed(overwrite))
         patch.setattr(tables, "append_once", killed(append_once))
         with pytest.raises(KeyboardInterrupt):
-            land("crm", settings, AT)
+            land(own, "crm", AT)
     assert landings.past(lake, "crm").pending() == []
     assert len(quarantined(lake)) == 1
-    land("crm", settings, AT)
+    land(own, "crm", AT)
     assert (landed(lake), len(quarantined(lake))) == ({"1": "a"}, 1)
     assert [landing.number for landing in landings.past(lake, "crm").pending()] == [1]
 
 
-def test_landings_wait_in_bronze_until_silver_has_taken_them_in(
-    lake: SparkSession, sourced: Sourced, tmp_path: Path
-) -> None:
+def test_landings_wait_in_bronze_until_silver_has_taken_them_in(lake: Lake, sourced: Sourced, tmp_path: Path) -> None:
     def landings_in_bronze() -> set[int]:
         return {row["landing"] for row in tables.read(lake, "bronze.crm").collect()}
 
-    settings: Settings = sourced(crm=str(tmp_path / "crm.csv"))
+    own = sourced(crm=str(tmp_path / "crm.csv"))
     for number in range(2):
         write(tmp_path, "crm.csv", crm(f"1,state {number}"))
-        land("crm", settings, AT + number * DAY)
+        land(own, "crm", AT + number * DAY)
     assert landings_in_bronze() == {1, 2}
-    history.keep("crm", settings)
+    history.keep(own, "crm")
     states = tables.read(lake, "silver.crm").orderBy("valid_from").collect()
     assert [row["age"] for row in states] == ["state 0", "state 1"]
     write(tmp_path, "crm.csv", crm("1,state 2"))
-    land("crm", settings, AT + 2 * DAY)
+    land(own, "crm", AT + 2 * DAY)
     assert landings_in_bronze() == {3}

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
+from jobs.champions import contest, training
+from jobs.gold import features
 from jobs.settings.loading import Settings
-from jobs.train import als, personas
-from models.als import AlsParams
-from models.registry import Version
+from models.params import AlsParams
 
 
 def judged(**figures: float) -> dict[str, Any]:
@@ -28,23 +28,23 @@ def judged(**figures: float) -> dict[str, Any]:
 )
 def test_the_gate_promotes_only_a_winner(figures: dict[str, float], promoted: bool, settings: Settings) -> None:
     rules = settings.evaluation.model_copy(update={"metric": "new.ndcg@10", "min_gain": 0.0})
-    decision = als.decide(judged(**figures), settings.model_copy(update={"evaluation": rules}))
+    decision = contest.decide("als", judged(**figures), rules)
     assert decision.promoted is promoted
     assert decision.reasons
 
 
 def test_a_recipe_survives_the_registry() -> None:
     params = AlsParams(rank=7, alpha=2.5)
-    kept = Version("als", "1", "r", params={name: str(value) for name, value in asdict(params).items()})
-    assert als._recipe(kept) == params
+    logged = {name: str(value) for name, value in asdict(params).items()}
+    assert training.recipe_of(logged, AlsParams()) == params
 
 
 def test_departments_become_columns(spark: SparkSession) -> None:
     rows = [("p", 1.0, {"FRESH MEAT": 0.75, "DAIRY": 0.25}), ("q", 2.0, {"DAIRY": 1.0})]
-    numbers = ", ".join(f"1.0 AS {name}" for name in personas.NUMBERS if name != "spend")
+    numbers = ", ".join(f"1.0 AS {name}" for name in features.NUMBERS if name != "spend")
     frame = spark.createDataFrame(rows, "person_id string, spend double, departments map<string, double>")
-    features = frame.selectExpr("*", *numbers.split(", "))
-    departments = personas.largest_departments(features)
+    people = frame.selectExpr("*", *numbers.split(", "))
+    departments = features.largest_departments(people)
     assert departments == ["DAIRY", "FRESH MEAT"]
-    found = {row["person_id"]: row for row in personas.as_numbers(features, departments).collect()}
+    found = {row["person_id"]: row for row in features.as_numbers(people, departments).collect()}
     assert (found["p"]["dept_fresh_meat"], found["q"]["dept_fresh_meat"], found["q"]["dept_dairy"]) == (0.75, 0.0, 1.0)

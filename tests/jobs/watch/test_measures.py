@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from pyspark.sql import SparkSession
 
-from expectations.contract import contract
+from expectations.contract import committed_contract
 from jobs.watch.drift import as_index, as_psi
 from jobs.watch.measures import UNKNOWN, WATCHED, WHOLE, as_measures
 from tests.jobs.watch.days import DAY, REJECTED, at, event, events
@@ -51,7 +51,7 @@ def test_a_day_by_type_counted_by_hand(spark: SparkSession) -> None:
     assert of("search", "volume") == (0, 0)
     assert of("search", "rejected_share") is None
     volumes = {event_type for event_type, measure, _ in found if measure == "volume"}
-    assert volumes == {*contract().payloads, UNKNOWN}
+    assert volumes == {*committed_contract().event_types, UNKNOWN}
     assert {column for _, measure, column in found if measure == "null_share"} == set(WATCHED)
 
 

@@ -73,9 +73,15 @@ def interactions(households: int | None = None) -> pd.DataFrame:
     return table.sort_values(["order_id", "item_id"], ignore_index=True)
 
 
+def bought(households: int | None = None) -> pd.DataFrame:
+    """The rows of `interactions` but for those of quantity 0, which are corrections."""
+    lines = interactions(households)
+    return lines[lines["quantity"] > 0]
+
+
 def by_person(households: int | None = None) -> pd.DataFrame:
     """One row per person: baskets, lines, spend in USD, first and last basket; index person_id."""
-    lines = interactions(households)
+    lines = bought(households)
     return lines.groupby("person_id").agg(
         baskets=("order_id", "nunique"),
         lines=("item_id", "size"),

@@ -151,7 +151,7 @@ def test_a_replay_keeps_the_pace_from_the_date_on(topic: Settings, plan: list[Me
     part = [message for message in plan if message.at_ms >= start.timestamp() * 1000][:120]
     until = [*plan[: plan.index(part[0])], *part]
     shop_seconds = (part[-1].at_ms - part[0].at_ms) / 1000
-    sent = producer.replay(topic, until, shop_seconds / 3, start)
+    sent = producer.simulate(topic, until, shop_seconds / 3, start)
     assert (sent.sent, sent.interrupted) == (120, False)
     assert 2.9 < sent.seconds < 20
     assert content(topic) == planned(part, topic.kafka.partitions)
@@ -164,7 +164,7 @@ def test_an_interrupted_replay_delivers_what_it_sent_and_says_how_many(
 ) -> None:
     interrupted_after(40, monkeypatch, seconds)
     # A day in two seconds: the year would take twelve minutes.
-    sent = producer.replay(topic, plan, 43_200.0)
+    sent = producer.simulate(topic, plan, 43_200.0)
     assert sent.interrupted and 39 <= sent.sent < 1_000
     assert content(topic) == planned(plan[: sent.sent], topic.kafka.partitions)
 
@@ -172,7 +172,7 @@ def test_an_interrupted_replay_delivers_what_it_sent_and_says_how_many(
 @pytest.mark.services
 def test_a_replay_from_after_the_end_is_refused(topic: Settings, plan: list[Message]) -> None:
     with pytest.raises(OperatorError, match="nothing to replay from 2020-01-01"):
-        producer.replay(topic, plan, 60.0, datetime(2020, 1, 1))
+        producer.simulate(topic, plan, 60.0, datetime(2020, 1, 1))
 
 
 @pytest.mark.parametrize(("text", "speed"), [("60x", 60.0), ("60", 60.0), ("1.5X", 1.5), (" 0.1x ", 0.1)])

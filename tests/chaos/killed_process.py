@@ -1,4 +1,4 @@
-"""`python -m tests.chaos.victim`: does some of the lake's work, and kills itself at a named point.
+"""`python -m tests.chaos.killed_process`: does some of the lake's work, and kills itself at a named point.
 
 Prints `ready` as soon as Spark is up, and waits for a line of what to do: the work and, if it is to die of itself, a
 tab and the point. It dies as a machine does: with SIGKILL, the JVM with it.
@@ -15,15 +15,19 @@ from typing import Any
 
 from jobs import job
 from jobs.bronze import events as bronze_events
-from jobs.lake import tables
-from jobs.lake.session import spark_for
+from jobs.lake import places, tables
+from jobs.lake.lake import Lake
+from jobs.lake.session import open_lake
 from jobs.maintenance import upkeep
 from jobs.quarantine import replay
 from jobs.quarantine.review import Choice
 from jobs.settings.loading import load
 from jobs.silver import events as silver_events
+from tests.cluster import executors
 
 JOINED = ("silver.events", "bronze.events", "quarantine.events")
+EXECUTORS_LOST = "executors are lost"
+"""The one point at which it does not die: the executors do that work for it."""
 OPTIONS = job.Options(job.moment("2018-01-01"))
 
 
@@ -47,13 +51,30 @@ def _after_table(name: str) -> None:
     _set(tables, "append_once", then_die(tables.append_once, lambda _, table, *rest: table == name))
 
 
+def _kill_executors_before(table: str) -> None:
+    """Once, before the first write to the table: what the executors hold of the micro-batch goes with them."""
+    write, url = tables.append_once, load().spark.master
+    killed: list[int] = []
+
+    def killing(lake: Lake, name: str, *rest: Any) -> None:
+        if name == table and not killed:
+            for process in executors(url):
+                process.kill()
+                killed.append(process.pid)
+            if not killed:
+                raise RuntimeError("there was no executor to kill")
+        write(lake, name, *rest)
+
+    _set(tables, "append_once", killing)
+
+
 def _set(module: Any, name: str, work: Callable[..., Any]) -> None:
     setattr(module, name, work)
 
 
 def _at_first_file() -> None:
     """Death as soon as there is one more data file of silver.events, which no commit names yet."""
-    table = Path(tables.place(load().lake.root, JOINED[0]))
+    table = Path(places.table(load().lake.root, JOINED[0]))
     before = set(table.rglob("*.parquet"))
 
     def watch() -> None:
@@ -77,35 +98,36 @@ POINTS: dict[str, tuple[str, Callable[[], None]]] = {
     "in maintenance, while files are joined": ("maintain", _at_first_file),
     "in maintenance, before old ones are removed": ("maintain", lambda: _set(upkeep, "_vacuumed", die)),
 }
+FATAL_TO_EXECUTORS: dict[str, tuple[str, Callable[[], None]]] = {
+    EXECUTORS_LOST: ("land", lambda: _kill_executors_before("quarantine.events")),
+}
 
 
-def land(settings: Any) -> None:
-    bronze_events.main(settings, OPTIONS)
-    silver_events.main(settings, OPTIONS)
+def land(lake: Lake) -> None:
+    bronze_events.main(lake, OPTIONS)
+    silver_events.main(lake, OPTIONS)
 
 
-def again(settings: Any) -> None:
-    replay.replay(spark_for("chaos", settings), settings, Choice())
+def again(lake: Lake) -> None:
+    replay.replay(lake, Choice())
 
 
-def maintain(settings: Any) -> None:
-    spark = spark_for("chaos", settings)
+def maintain(lake: Lake) -> None:
     for name in JOINED:
-        upkeep.keep(spark, name, upkeep.plan(settings.maintenance, name))
+        upkeep.keep(lake, name, upkeep.plan(lake.settings.maintenance, name))
 
 
 WORK = {"land": land, "replay": again, "maintain": maintain}
 
 
 def main() -> None:
-    settings = load()
-    spark_for("chaos", settings)
+    lake = open_lake("chaos", load())
     print("ready", flush=True)
     work, _, point = sys.stdin.readline().rstrip("\n").partition("\t")
     if point:
-        _, prepare = POINTS[point]
+        _, prepare = {**POINTS, **FATAL_TO_EXECUTORS}[point]
         prepare()
-    WORK[work](settings)
+    WORK[work](lake)
     print("done", flush=True)
 
 

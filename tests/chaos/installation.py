@@ -5,23 +5,21 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
 from confluent_kafka import Producer
-from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from jobs.lake import tables
+from jobs.lake.lake import Lake
 from jobs.ledger.reconcile import reconcile
 from jobs.quarantine.replay import replay
 from jobs.quarantine.review import Choice
 from jobs.settings.loading import Settings
-from tests.chaos.victim import land
-from tests.elsewhere import looking_at
+from tests.chaos.killed_process import land
 from tests.events import PAYLOADS, event
 
 COMPARED = ("bronze.events", "silver.events", "quarantine.events")
@@ -30,7 +28,7 @@ ANSWER_SECONDS = 300
 
 
 @dataclass
-class Found:
+class Tally:
     """`kills` and `faults` by what they were; `lost` and `doubled` count rows; `differences` say what is not right."""
 
     kills: dict[str, int] = field(default_factory=dict)
@@ -44,17 +42,20 @@ class Found:
 
 
 @dataclass
-class World:
-    """`settings`: of the disturbed lake. `calm`: the root of the other. `next`: a victim that waits for its work."""
+class Installation:
+    """`lake`: the disturbed one. `calm`: the other. `next`: a process that waits for its work."""
 
-    settings: Settings
+    lake: Lake
     environment: dict[str, str]
-    spark: SparkSession
-    calm: str
+    calm: Lake
     rng: Random
     sent: int = 0
-    found: Found = field(default_factory=Found)
+    tally: Tally = field(default_factory=Tally)
     next: "subprocess.Popen[str] | None" = None
+
+    @property
+    def settings(self) -> Settings:
+        return self.lake.settings
 
     def send(self, many: int) -> None:
         """More messages: most are good, some are broken, some were sent before."""
@@ -66,29 +67,35 @@ class World:
         if producer.flush(60):
             raise RuntimeError("the broker did not take all messages")
 
-    def victim(self, *words: str) -> "subprocess.Popen[str]":
-        """A process of its own that has begun the work, to be killed with all that it started."""
-        process, self.next = self.next or self._started(), None
+    def process(self, *words: str, **variables: str) -> "subprocess.Popen[str]":
+        """A process of its own that has begun the work, to be killed with all that it started.
+
+        `variables`: LAKEHOUSE_* settings that it alone has.
+        """
+        if variables:
+            process = self._started(**variables)
+        else:
+            process, self.next = self.next or self._started(), None
         assert process.stdin is not None and process.stdout is not None
         if not any(line.strip() == "ready" for line in process.stdout):
-            raise RuntimeError(f"the victim of {words} ended with {process.wait()} before it was ready")
+            raise RuntimeError(f"the process of {words} ended with {process.wait()} before it was ready")
         process.stdin.write("\t".join(words) + "\n")
         process.stdin.flush()
         return process
 
     def recover(self) -> None:
-        """Runs the same work again, undisturbed, to its end. Meanwhile the next victim's Spark starts."""
+        """Runs the same work again, undisturbed, to its end. Meanwhile the next process's Spark starts."""
         self.next = self.next or self._started()
-        land(self.settings)
+        land(self.lake)
 
     def end(self) -> None:
         if self.next is not None:
             kill(self.next)
 
-    def _started(self) -> "subprocess.Popen[str]":
+    def _started(self, **variables: str) -> "subprocess.Popen[str]":
         return subprocess.Popen(
-            [sys.executable, "-m", "tests.chaos.victim"],
-            env={**os.environ, **self.environment},
+            [sys.executable, "-m", "tests.chaos.killed_process"],
+            env={**os.environ, **self.environment, **variables},
             cwd=self.settings.project,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -99,35 +106,25 @@ class World:
 
     def check(self) -> None:
         """After a recovery: the ledger balances, ids are unique, and the tables equal those of the calm lake."""
-        found = self.found
-        found.differences += [str(difference) for difference in reconcile(self.spark, self.settings).differences]
-        ids = tables.read(self.spark, "silver.events").groupBy("event_id").count().where("count > 1").count()
-        found.doubled += ids
-        ours = {name: _comparable(tables.read(self.spark, name)) for name in COMPARED}
-        ours["ops.ledger"] = _totals(tables.read(self.spark, "ops.ledger"))
-        with self._looking_at(self.calm) as calm:
-            land(calm)
-            theirs = {name: _comparable(tables.read(self.spark, name)) for name in COMPARED}
-            theirs["ops.ledger"] = _totals(tables.read(self.spark, "ops.ledger"))
-            for name in ours:
-                unlike = _unlike(theirs[name], ours[name])
-                found.lost += sum(row["times"] for row in unlike if row["times"] > 0)
-                found.doubled -= sum(row["times"] for row in unlike if row["times"] < 0)
-                found.differences += [
-                    f"{name} {'lost' if row['times'] > 0 else 'has besides'}, {abs(row['times'])} times: {row['row']}"
-                    for row in unlike[:3]
-                ]
+        tally = self.tally
+        tally.differences += [str(difference) for difference in reconcile(self.lake).differences]
+        ids = tables.read(self.lake, "silver.events").groupBy("event_id").count().where("count > 1").count()
+        tally.doubled += ids
+        land(self.calm)
+        ours, theirs = _shown(self.lake), _shown(self.calm)
+        for name in ours:
+            unlike = _unlike(theirs[name], ours[name])
+            tally.lost += sum(row["times"] for row in unlike if row["times"] > 0)
+            tally.doubled -= sum(row["times"] for row in unlike if row["times"] < 0)
+            tally.differences += [
+                f"{name} {'lost' if row['times'] > 0 else 'has besides'}, {abs(row['times'])} times: {row['row']}"
+                for row in unlike[:3]
+            ]
 
     def replay_both(self) -> None:
-        replay(self.spark, self.settings, Choice())
-        with self._looking_at(self.calm) as calm:
-            land(calm)
-            replay(self.spark, calm, Choice())
-
-    @contextmanager
-    def _looking_at(self, root: str) -> Iterator[Settings]:
-        with looking_at(self.spark, root):
-            yield self.settings.model_copy(update={"lake": self.settings.lake.model_copy(update={"root": root})})
+        replay(self.lake, Choice())
+        land(self.calm)
+        replay(self.calm, Choice())
 
 
 def kill(process: "subprocess.Popen[str]") -> bool:
@@ -152,6 +149,12 @@ def _message(number: int) -> bytes:
     return json.dumps(good).encode()
 
 
+def _shown(lake: Lake) -> dict[str, DataFrame]:
+    """What is compared of a lake, by table."""
+    shown = {name: _comparable(tables.read(lake, name)) for name in COMPARED}
+    return {**shown, "ops.ledger": _totals(tables.read(lake, "ops.ledger"))}
+
+
 def _comparable(rows: DataFrame) -> DataFrame:
     """Each row as text, but for what encryption makes different each time."""
     shown = rows
@@ -163,7 +166,7 @@ def _comparable(rows: DataFrame) -> DataFrame:
 
 def _totals(ledger: DataFrame) -> DataFrame:
     counts = [name for name, type_ in ledger.dtypes if type_ == "bigint" and name != "batch" and "offset" not in name]
-    totals = ledger.groupBy("topic", "partition").agg(
+    totals = ledger.groupBy("topic", "topic_id", "partition").agg(
         F.min("first_offset").alias("first"),
         F.max("last_offset").alias("last"),
         *[F.sum(name).alias(name) for name in counts],
@@ -177,14 +180,14 @@ def _unlike(theirs: DataFrame, ours: DataFrame) -> list[Row]:
     return both.groupBy("row").agg(F.sum("times").alias("times")).where("times <> 0").collect()
 
 
-def report(found: Found, **further: Any) -> dict[str, Any]:
+def report(tally: Tally, **further: Any) -> dict[str, Any]:
     return {
-        "kills": sum(found.kills.values()),
-        "killed_at": found.kills,
-        "faults": found.faults,
-        "lost": found.lost,
-        "doubled": found.doubled,
-        "differences": len(found.differences),
-        "what": found.differences[:20],
+        "kills": sum(tally.kills.values()),
+        "killed_at": tally.kills,
+        "faults": tally.faults,
+        "lost": tally.lost,
+        "doubled": tally.doubled,
+        "differences": len(tally.differences),
+        "what": tally.differences[:20],
         **further,
     }

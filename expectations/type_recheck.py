@@ -1,0 +1,210 @@
+"""A message looked at value by value: what is of a wrong type, what the contract does not know, and what is left.
+
+What is left is the message as plain JSON of known fields alone, so that the parser and the rules take it as any other:
+whole numbers written without a fraction, fields that are null left out, half a character replaced by U+FFFD.
+"""
+
+import decimal
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from expectations.contract import Contract
+from expectations.nodes import Array, Boolean, Map, Node, Number, Object, Text
+
+NOT_JSON = "message: not JSON"
+NOT_AN_OBJECT = "message: not a JSON object"
+SURROGATE = re.compile("[\ud800-\udfff]")
+PLAIN_NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*")
+
+
+class Rechecked(NamedTuple):
+    """`text`: what is left, as JSON; None where there is no object. `wrong`: what is of a wrong type, as `field: what
+    is wrong`. `extra`: fields that the contract does not know by their path, text as it is, else as JSON."""
+
+    text: str | None
+    wrong: list[str]
+    extra: dict[str, str | None]
+
+
+class Literal(str):
+    """A JSON number as it was written."""
+
+
+class _Found(NamedTuple):
+    """What a walk through a message collects."""
+
+    wrong: list[str]
+    extra: dict[str, str | None]
+
+
+def recheck(message: bytes, contract: Contract) -> Rechecked:
+    """Looks at one message by the version that it names; by the envelope alone where that is none."""
+    try:
+        whole = _DECODER.decode(message.decode())
+    except (ValueError, RecursionError):
+        return Rechecked(None, [NOT_JSON], {})
+    if not isinstance(whole, dict):
+        return Rechecked(None, [NOT_AN_OBJECT], {})
+    found = _Found([], {})
+    kept = _object(found, "", "", _form(whole, contract), whole)
+    return Rechecked(_json(kept), list(dict.fromkeys(found.wrong)), found.extra)
+
+
+def _form(message: Mapping[str, Any], contract: Contract) -> Object:
+    event_type, number = message.get("event_type"), message.get("schema_version")
+    if isinstance(event_type, str) and isinstance(number, Literal):
+        version = contract.of_type(event_type).get(_whole(number) or 0)
+        if version is not None:
+            return contract.message(version)
+    return contract.envelope
+
+
+# Below, `path` is that of reasons, where all items of a list are one; `place` that of `extra`, where each is its own.
+# What a function returns is what is kept of the value; _NOTHING where that is of a wrong type.
+
+
+def _object(found: _Found, path: str, place: str, node: Object, value: Mapping[str, Any]) -> dict[str, Any]:
+    kept, known = {}, {field.name: field for field in node.fields}
+    for name, inner in value.items():
+        field = known.get(name)
+        if field is None:
+            _unknown(found, path, _below(place, name), node, inner)
+        elif inner is not None or not field.may_be_null:
+            made = _value(found, _below(path, name), _below(place, name), field.node, inner)
+            if made is not _NOTHING:
+                kept[name] = made
+    return kept
+
+
+def _unknown(found: _Found, path: str, place: str, node: Object, value: Any) -> None:
+    if node.is_closed:
+        found.wrong.append(f"{path}: has a field that is none of {', '.join(node.names)}")
+    whole = _unicode(value)
+    found.extra[_unicode(place)] = whole if type(whole) is str or whole is None else _json(whole)
+
+
+def _value(found: _Found, path: str, place: str, node: Node, value: Any) -> Any:
+    match node, value:
+        case Number(is_whole=True), Literal():
+            return _whole_number(found, path, value)
+        case (Number(), Literal()) | (Boolean(), bool()):
+            return value
+        case Text(), str() if not isinstance(value, Literal):
+            return _unicode(value)
+        case Array(), list():
+            return _array(found, path, place, node, value)
+        case Map(), dict():
+            return _map(found, path, node, value)
+        case Object(), dict():
+            return _object(found, path, place, node, value)
+    found.wrong.append(f"{path}: {_type(value)} where {_expected(node)} is expected")
+    return _NOTHING
+
+
+def _whole_number(found: _Found, path: str, value: Literal) -> Any:
+    number = _whole(value)
+    if number is not None:
+        return Literal(number)
+    is_large = abs(_exact(value)) >= 2**63
+    found.wrong.append(f"{path}: {'too large for an integer' if is_large else 'number where integer is expected'}")
+    return _NOTHING
+
+
+def _array(found: _Found, path: str, place: str, node: Array, values: list[Any]) -> list[Any]:
+    made = [
+        None if value is None and node.may_be_null else _value(found, f"{path}[]", f"{place}[{at}]", node.items, value)
+        for at, value in enumerate(values)
+    ]
+    return [value for value in made if value is not _NOTHING]
+
+
+def _map(found: _Found, path: str, node: Map, values: Mapping[str, Any]) -> dict[str, Any]:
+    allowed = {*node.types, *(("integer",) if "number" in node.types else ())}
+    for value in values.values():
+        if node.types and _type(value) not in allowed:
+            found.wrong.append(f"{path}.*: {_type(value)} where {' or '.join(node.types)} is expected")
+    return _unicode(values)
+
+
+def _whole(number: Literal) -> int | None:
+    """The number, None where it has a fraction or is no bigint."""
+    exact = _exact(number)
+    is_whole = abs(exact) <= 2**63 and exact == exact.to_integral_value()
+    return int(exact) if is_whole and exact < 2**63 else None
+
+
+def _exact(number: Literal) -> decimal.Decimal:
+    try:
+        return decimal.Decimal(number)
+    except decimal.InvalidOperation:  # an exponent of twenty digits
+        return decimal.Decimal(float(number))
+
+
+def _type(value: Any) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "boolean"
+        case Literal():
+            return "number" if re.search("[.eE]", value) else "integer"
+        case str():
+            return "string"
+        case list():
+            return "array"
+    return "object"
+
+
+def _expected(node: Node) -> str:
+    match node:
+        case Text():
+            return "string"
+        case Number():
+            return "integer" if node.is_whole else "number"
+        case Boolean():
+            return "boolean"
+        case Array():
+            return "array"
+    return "object"
+
+
+def _below(path: str, name: str) -> str:
+    """A path as JSONPath has it (RFC 9535), without its first dot."""
+    if PLAIN_NAME.fullmatch(name):
+        return f"{path}.{name}".lstrip(".")
+    return f"{path}[{json.dumps(name, ensure_ascii=False)}]"
+
+
+def _unicode(value: Any) -> Any:
+    """The value without half characters, which no text can be written with."""
+    match value:
+        case Literal():
+            return value
+        case str():
+            return SURROGATE.sub("\ufffd", value)
+        case list():
+            return [_unicode(inner) for inner in value]
+        case dict():
+            return {_unicode(name): _unicode(inner) for name, inner in value.items()}
+    return value
+
+
+def _json(value: Any) -> str:
+    match value:
+        case Literal():
+            return str(value)
+        case list():
+            return f"[{','.join(map(_json, value))}]"
+        case dict():
+            return "{" + ",".join([f"{_json(name)}:{_json(inner)}" for name, inner in value.items()]) + "}"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _refused(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")
+
+
+_NOTHING = object()
+_DECODER = json.JSONDecoder(parse_int=Literal, parse_float=Literal, parse_constant=_refused)

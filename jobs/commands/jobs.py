@@ -1,0 +1,62 @@
+"""`lakehouse run` and `lakehouse jobs`: jobs by their names, in the order in which they build on one another."""
+
+import json
+import sys
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Column, Table
+
+from jobs.commands.flags import AsOf, Env, Json
+from jobs.job import Options, moment, require_flags
+from jobs.settings.loading import load
+
+ALL = "all"
+WIDE = 300
+"""Columns of a table that goes into a pipe or a file, where nothing may be cut off."""
+
+
+def run(
+    jobs: Annotated[
+        list[str],
+        typer.Argument(help="One or more, in order; `lakehouse jobs` lists them. `all`: each, after what it reads."),
+    ],
+    env: Env = "local",
+    as_of: AsOf = "",
+    continuous: Annotated[bool, typer.Option(help="A stream stays and waits for more.")] = False,
+    tables: Annotated[str, typer.Option(help="Only these tables, separated by commas; see `lakehouse jobs`.")] = "",
+    accept_loss: Annotated[
+        bool, typer.Option("--accept-loss", help="Go on without messages that Kafka removed before they were landed.")
+    ] = False,
+) -> None:
+    """Run jobs in one Spark session, each in its turn."""
+    from jobs.job_list import building, job_named
+
+    chosen, at = load(env), moment(as_of) if as_of else datetime.now(UTC)
+    named = building() if jobs == [ALL] else [job_named(name) for name in jobs]
+    options = Options(at, continuous, tuple(filter(None, tables.split(","))), accept_loss)
+    require_flags(named, options)
+    for one in named:
+        one.before(chosen)
+    for one in named:
+        one.run(chosen, options)
+
+
+def list_jobs(as_json: Json = False) -> None:
+    """List the jobs in the order in which they build on one another: what each reads, writes, and takes."""
+    from jobs.job_list import all_jobs
+
+    if as_json:
+        shown = ("name", "reads", "writes", "stays", "flags")
+        typer.echo(json.dumps([{name: getattr(one, name) for name in shown} for one in all_jobs().values()]))
+        return
+    reads, writes = (Column(name, overflow="fold") for name in ("reads", "writes"))
+    table = Table(Column("job", no_wrap=True), "", reads, writes, box=box.SIMPLE)
+    for one in all_jobs().values():
+        flags = [f"--{flag.replace('_', '-')}" for flag in one.flags]
+        stays = ["stays"] if one.stays else []
+        table.add_row(one.name, " ".join([*stays, *flags]), ", ".join(one.reads), ", ".join(one.writes))
+    Console(width=None if sys.stdout.isatty() else WIDE).print(table)

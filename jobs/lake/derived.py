@@ -1,0 +1,45 @@
+"""A table that a stream derives from another table, event by event: filled, and made anew."""
+
+import logging
+from collections.abc import Callable
+
+from pyspark.sql import DataFrame
+from pyspark.sql.streaming import DataStreamWriter
+
+from jobs.lake import checkpoints, streams, tables
+from jobs.lake.lake import Lake
+
+log = logging.getLogger(__name__)
+
+
+def run(
+    lake: Lake,
+    name: str,
+    source: str,
+    every_seconds: int | None,
+    writer_of: Callable[[DataFrame], DataStreamWriter],
+) -> None:
+    """Streams the source's new rows into the table; begins again where it was when the source gets new fields.
+
+    `writer_of`: the writer, not started, of a stream of the source's rows. Raises OperatorError as streams.run does.
+    """
+    tables.create(lake, name)
+    checkpoint = checkpoints.current(lake, name, name)
+    if not checkpoints.has_source(lake, checkpoint, source, every_seconds):
+        return
+    while True:
+        version = tables.version(lake, source)
+        rows = tables.stream(lake, source, **checkpoints.options(checkpoint))
+        try:
+            return streams.run(name, writer_of(rows), every_seconds, checkpoint)
+        except streams.SourceGrew:
+            if tables.version(lake, source) == version:
+                raise
+            log.info("%s: %s has new fields; reading on with them", name, source)
+
+
+def rebuild(lake: Lake, name: str, source: str, as_rows: Callable[[DataFrame], DataFrame]) -> None:
+    """Makes the table anew of all rows of the source, in one commit, and begins a checkpoint behind them."""
+    version = tables.version(lake, source)
+    tables.remake(lake, name, as_rows(tables.read(lake, source, version)))
+    checkpoints.begin(lake, name, reason="rebuilt", starting_version=version + 1)

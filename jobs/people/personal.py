@@ -1,0 +1,39 @@
+"""The one way from silver to anything about a person: it says whose a row is, and leaves out who does not allow it."""
+
+from datetime import datetime
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from expectations.contract import PURPOSES
+from jobs.errors import OperatorError
+from jobs.lake import tables
+from jobs.lake.lake import Lake
+from jobs.people.consent import IDS, as_decisions, is_denied
+from jobs.people.identity import IDENTIFIERS, person_id
+
+RECORD = "silver.consents"
+
+
+def personal(lake: Lake, table: str, purpose: str, as_of: datetime) -> DataFrame:
+    """The rows of a table about persons who at `as_of` allow the purpose, as now on record, with `person_id` in place
+    of the identifiers that came. Rows that name nobody are left out.
+
+    `table`: one with user_id and anonymous_id, or one made of such tables, with person_id. Raises OperatorError when it
+    or silver.consents is not built, and for a purpose that is none: what cannot be decided is not allowed.
+    """
+    if purpose not in PURPOSES:
+        raise OperatorError(f"no purpose {purpose}; the purposes are: {', '.join(PURPOSES)}")
+    rows = tables.read(lake, table)
+    if "person_id" in rows.columns:
+        named = rows.withColumns({"user_id": F.col("person_id"), "anonymous_id": F.lit(None).cast("string")})
+    else:
+        named = rows.withColumn("person_id", person_id())
+    named = named.where("person_id IS NOT NULL")
+    known = tables.read(lake, RECORD).where((F.col("purpose") == purpose) & (F.col("valid_from") <= F.lit(as_of)))
+    decisions = as_decisions(named.select(*IDS).distinct(), known)
+    is_same = [F.col(name).eqNullSafe(F.col(f"_{name}")) for name in IDS]
+    others = decisions.where(is_denied()) if getattr(lake.settings.consent, purpose) else decisions.where(~is_denied())
+    others = others.select(*[F.col(name).alias(f"_{name}") for name in IDS])
+    how = "left_anti" if getattr(lake.settings.consent, purpose) else "left_semi"
+    return named.join(others, on=is_same, how=how).drop(*IDENTIFIERS)

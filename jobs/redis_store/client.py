@@ -1,0 +1,68 @@
+"""Reaching Redis, and whether it is one that keeps what it is given."""
+
+import logging
+from typing import Any
+from urllib.parse import urlsplit
+
+from redis import Redis
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from jobs.errors import OperatorError
+from jobs.settings.redis_settings import RedisSettings
+
+SECONDS_A_DAY = 86_400
+
+log = logging.getLogger(__name__)
+
+
+def connect(settings: RedisSettings) -> Redis:
+    """A client that tries again, with backoff and jitter, when a connection breaks."""
+    return Redis.from_url(
+        settings.url,
+        decode_responses=True,
+        socket_connect_timeout=5,
+        socket_timeout=10,
+        retry=Retry(ExponentialWithJitterBackoff(base=0.1, cap=2), 3),
+    )
+
+
+def require(client: Redis, settings: RedisSettings) -> None:
+    """Raises OperatorError unless Redis answers."""
+    try:
+        client.ping()
+    except RedisError as error:
+        raise OperatorError(
+            f"no Redis answers at {shown(settings)} (setting redis.url): {error!s:.100}; start one with: lakehouse up"
+        ) from None
+
+
+def require_lasting(client: Redis, settings: RedisSettings) -> None:
+    """Raises OperatorError unless Redis answers, and also where it may evict keys that never expire: the pointer, and
+    who denied. With redis.allow_eviction that is a warning."""
+    require(client, settings)
+    memory: Any = client.info("memory")
+    policy = str(memory.get("maxmemory_policy", "noeviction"))
+    if not policy.startswith("allkeys"):
+        return
+    told = (
+        f"Redis at {shown(settings)} may evict any key (maxmemory-policy {policy}), also the pointer that pages follow"
+        " and who denied personalisation"
+    )
+    if not settings.allow_eviction:
+        raise OperatorError(
+            f"{told}: set it to noeviction or volatile-ttl, or take it as it is with redis.allow_eviction = true"
+        )
+    log.warning("%s", told)
+
+
+def seconds_to_live(settings: RedisSettings) -> int:
+    """How long what belongs to a version lives."""
+    return round(settings.ttl_days * SECONDS_A_DAY)
+
+
+def shown(settings: RedisSettings) -> str:
+    """The address without a password."""
+    parts = urlsplit(settings.url)
+    return f"{parts.hostname}:{parts.port or 6379}"

@@ -1,0 +1,102 @@
+"""How what is published looks in Redis, and how it gets there: from Spark's executors, a version beside the other."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from redis import Redis
+
+from jobs.redis_store.client import connect, seconds_to_live
+from jobs.redis_store.keys import Keys
+from jobs.redis_store.reading import script
+from jobs.settings.redis_settings import RedisSettings
+
+KINDS = {("person", False): "pd", ("person", True): "pg", ("client", False): "cd", ("client", True): "cg"}
+
+
+def as_lists(recommendations: DataFrame) -> DataFrame:
+    """One row per person: `name` of the key in its version, and `value`: the slots as JSON, `[item, reason]` pairs."""
+    slots = recommendations.groupBy("person_id", "slot").agg(_ranked().alias("items"))
+    lists = F.to_json(F.map_from_entries(F.array_sort(F.collect_list(F.struct("slot", "items")))))
+    name = F.concat(F.lit("person:"), "person_id").alias("name")
+    return slots.groupBy("person_id").agg(lists.alias("value")).select(name, "value")
+
+
+def as_fallback_lists(fallbacks: DataFrame) -> DataFrame:
+    """One row per segment: `name` of the key in its version, and `value`."""
+    popular = fallbacks.withColumn("reason", F.lit("popular")).groupBy("segment_id").agg(_ranked().alias("popular"))
+    name = F.concat(F.lit("segment:"), "segment_id").alias("name")
+    return popular.select(name, F.to_json(F.struct("popular")).alias("value"))
+
+
+def _ranked() -> Column:
+    """[item, reason] pairs of a group, best first."""
+    pairs = F.array_sort(F.collect_list(F.struct("rank", "item_id", "reason")))
+    return F.transform(pairs, lambda pair: F.array(pair["item_id"], pair["reason"]))
+
+
+def write(lists: DataFrame, version: str, settings: RedisSettings) -> tuple[int, int]:
+    """Writes each row (name, value) into the version, from the executors. Returns how many, and their values' bytes."""
+    keys = Keys(settings.prefix)
+
+    def put(frames: Iterator[Any]) -> Iterator[Any]:
+        import pandas as pd
+
+        client = connect(settings)
+        for frame in frames:
+            pairs = list(zip(frame["name"], frame["value"], strict=True))
+            for start in range(0, len(pairs), settings.batch):
+                with client.pipeline(transaction=False) as pipeline:
+                    for name, value in pairs[start : start + settings.batch]:
+                        pipeline.set(keys.of_version(version, name), value, ex=seconds_to_live(settings))
+                    pipeline.execute()
+            yield pd.DataFrame({"keys": [len(frame)], "bytes": [int(frame["value"].str.len().sum())]})
+
+    written = lists.mapInPandas(put, "keys long, bytes long").agg(F.sum("keys"), F.sum("bytes")).collect()[0]
+    return int(written[0] or 0), int(written[1] or 0)
+
+
+def write_items(client: Redis, settings: RedisSettings, version: str, labels: dict[str, str]) -> None:
+    """`labels`: item -> name and price as JSON."""
+    key, items = Keys(settings.prefix).of_version(version, "items"), list(labels.items())
+    for start in range(0, len(items), settings.batch):
+        client.hset(key, mapping=dict(items[start : start + settings.batch]))
+    client.expire(key, seconds_to_live(settings))
+
+
+def write_manifest(client: Redis, settings: RedisSettings, version: str, manifest: dict[str, Any]) -> None:
+    key = Keys(settings.prefix).of_version(version, "manifest")
+    client.set(key, json.dumps(manifest), ex=seconds_to_live(settings))
+
+
+def flip(client: Redis, settings: RedisSettings, version: str) -> None:
+    """Makes `version` the one that pages read; the one before stays for a rollback."""
+    keys = Keys(settings.prefix)
+    before: Any = client.get(keys.current)
+    with client.pipeline(transaction=True) as pipeline:
+        if before and before != version:
+            pipeline.set(keys.previous, before)
+        pipeline.set(keys.current, version)
+        pipeline.execute()
+
+
+def withhold(client: Redis, settings: RedisSettings, version: str) -> int:
+    """Deletes the version's lists of persons who are suppressed. Returns how many there were."""
+    keys, gone, cursor = Keys(settings.prefix), 0, -1
+    while cursor != 0:
+        found: Any = client.sscan(keys.suppressed, max(cursor, 0), count=settings.batch)
+        cursor, people = found
+        lists = [keys.of_version(version, f"person:{person}") for person in people]
+        gone += int(client.unlink(*lists)) if lists else 0
+    return gone
+
+
+def update_consent(client: Redis, settings: RedisSettings, statements: list[tuple[str, str, int, int]]) -> None:
+    """Takes up statements (id, kind as in KINDS, said at, arrived at; microseconds since 1970), in any order, also more
+    than once."""
+    keys = Keys(settings.prefix)
+    for start in range(0, len(statements), settings.batch):
+        words = [part for one in statements[start : start + settings.batch] for part in one]
+        client.eval(script("consent"), 1, keys.current, keys.tag, *words)
