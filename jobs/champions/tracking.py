@@ -29,10 +29,10 @@ def champion_if_any(settings: Settings, name: str) -> Version | None:
 
 def champion(settings: Settings, name: str) -> Version:
     """The champion of that name. Raises OperatorError when none was promoted yet."""
-    found = champion_if_any(settings, name)
-    if found is None:
+    version = champion_if_any(settings, name)
+    if version is None:
         raise OperatorError(f"no champion of model {name} yet; train one with: lakehouse run train.{name}")
-    return found
+    return version
 
 
 def origin(lake: Lake, names: Iterable[str], until: datetime) -> Origin:
@@ -45,11 +45,11 @@ def commit(settings: Settings) -> str:
     packed = resources.files("jobs") / "COMMIT"
     if packed.is_file():
         return packed.read_text(encoding="utf-8").strip()
-    said = subprocess.run(
+    described = subprocess.run(
         ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+changes"],
         cwd=settings.project,
         capture_output=True,
         text=True,
         check=False,
     )
-    return said.stdout.strip() or "unknown"
+    return described.stdout.strip() or "unknown"

@@ -16,7 +16,7 @@ ATTRIBUTES = ("age", "income", "household_size", "kids_count")
 def as_profiles(people: DataFrame, features: DataFrame, segments: DataFrame) -> DataFrame:
     """Everyone of `people`, which may have several rows of one person; what follows from purchases is null for who
     made none."""
-    known = people.groupBy("person_id").agg(
+    presence = people.groupBy("person_id").agg(
         F.min("first_seen").alias("first_seen"),
         F.max("last_seen").alias("last_seen"),
         F.sum("events").alias("events"),
@@ -31,7 +31,7 @@ def as_profiles(people: DataFrame, features: DataFrame, segments: DataFrame) -> 
         F.array_max(shares)["key"].alias("favourite_department"),
     )
     personas = segments.select("person_id", "segment_id", F.col("name").alias("segment"))
-    return known.join(shopping, "person_id", "left").join(personas, "person_id", "left")
+    return presence.join(shopping, "person_id", "left").join(personas, "person_id", "left")
 
 
 def main(lake: Lake, options: Options) -> None:

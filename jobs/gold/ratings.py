@@ -41,12 +41,12 @@ def as_ratings(interactions: DataFrame, weights: RatingsSettings, as_of: datetim
 def event_weight(weights: RatingsSettings) -> Column:
     """What one interaction weighs today; null for one that says nothing."""
     by_type = {name: getattr(weights, name) for name in ("add_to_cart", "add_to_wishlist", "product_view")}
-    found = F.when(is_purchase(), weights.purchase)
+    weight_of_type = F.when(is_purchase(), weights.purchase)
     for event_type, weight in by_type.items():
-        found = found.when(F.col("event_type") == event_type, weight)
+        weight_of_type = weight_of_type.when(F.col("event_type") == event_type, weight)
     likes = (F.col("stars") - LEAST_STARS + 1) / (MOST_STARS - LEAST_STARS + 1)
     is_liking = (F.col("event_type") == "rating") & (F.col("stars") >= LEAST_STARS)
-    return found.when(is_liking, weights.rating * likes)
+    return weight_of_type.when(is_liking, weights.rating * likes)
 
 
 def is_purchase() -> Column:

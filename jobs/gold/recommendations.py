@@ -73,8 +73,8 @@ def as_lists(people: DataFrame, n: int, fillers: Iterable[Filler], seen: DataFra
     lists = []
     for filler in fillers:
         one = filler.recommender
-        found = one.top_n(filler.model, people, n, seen)
-        lists.append(found.select("*", one.reason().alias("reason"), F.lit(filler.name).alias("model")))
+        top = one.top_n(filler.model, people, n, seen)
+        lists.append(top.select("*", one.reason().alias("reason"), F.lit(filler.name).alias("model")))
         served = one.people_of(filler.model)
         if served is None:
             break

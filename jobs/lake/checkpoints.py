@@ -32,12 +32,12 @@ class Checkpoint:
 
 def all_of(lake: Lake, stream: str) -> list[Checkpoint]:
     """The checkpoints that are there, the oldest first."""
-    found = []
+    checkpoints = []
     for name in files.names(lake, places.checkpoints(lake.root)):
         base, _, number = name.rpartition(".")
         if name == stream or (base == stream and number.isdecimal()):
-            found.append(_read(lake, stream, 0 if name == stream else int(number)))
-    return sorted(found, key=lambda one: one.number)
+            checkpoints.append(_read(lake, stream, 0 if name == stream else int(number)))
+    return sorted(checkpoints, key=lambda one: one.number)
 
 
 def current(lake: Lake, stream: str, table: str, *also: DataFrame) -> Checkpoint:
@@ -45,10 +45,10 @@ def current(lake: Lake, stream: str, table: str, *also: DataFrame) -> Checkpoint
 
     Raises OperatorError when the tables say that it did, and the checkpoint is gone or broken.
     """
-    known = all_of(lake, stream)
-    if known:
-        require_whole(lake, known[-1], table)
-        return known[-1]
+    checkpoints = all_of(lake, stream)
+    if checkpoints:
+        require_whole(lake, checkpoints[-1], table)
+        return checkpoints[-1]
     require_empty(lake, stream, table, *also)
     return begin(lake, stream, reason="first")
 

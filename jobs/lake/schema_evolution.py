@@ -16,16 +16,18 @@ def widened(own: T.StructType, new: T.StructType) -> T.StructType:
     A field that is another thing in `new` stays as `own` has it: writing the rows then fails and says so.
     """
     brought = {field.name: field.dataType for field in new}
-    kept = [T.StructField(f.name, _widened(f.dataType, brought.pop(f.name, f.dataType)), True, f.metadata) for f in own]
-    return T.StructType([*kept, *[T.StructField(name, type_, True) for name, type_ in brought.items()]])
+    fields = [
+        T.StructField(f.name, _widened(f.dataType, brought.pop(f.name, f.dataType)), True, f.metadata) for f in own
+    ]
+    return T.StructType([*fields, *[T.StructField(name, type_, True) for name, type_ in brought.items()]])
 
 
 @functools.cache
 def declared(name: str) -> T.StructType:
     """The columns that this release's table has."""
-    found = T.StructType.fromDDL(TABLES[name].ddl)
-    assert isinstance(found, T.StructType)
-    return found
+    schema = T.StructType.fromDDL(TABLES[name].ddl)
+    assert isinstance(schema, T.StructType)
+    return schema
 
 
 def missing(own: T.StructType, name: str) -> dict[str, str]:
@@ -35,14 +37,14 @@ def missing(own: T.StructType, name: str) -> dict[str, str]:
 
 def difference(own: T.StructType, name: str) -> str | None:
     """What keeps rows with the columns `own` from being read as table `name`, but for what they lack; None: nothing."""
-    table, wanted = TABLES[name], {field.name: field.dataType for field in declared(name)}
+    table, types = TABLES[name], {field.name: field.dataType for field in declared(name)}
     former = {old: new for new, old in table.renamed.items()}
     for field in own:
         column = former.get(field.name, field.name)
-        if column not in wanted:
+        if column not in types:
             return f"has the column {field.name}, which this release does not have"
-        if column not in table.grows and (path := _unlike(field.dataType, wanted[column], column)):
-            return f"has {path} as {ddl(field.dataType)}, this release as {ddl(wanted[column])}"
+        if column not in table.grows and (path := _unlike(field.dataType, types[column], column)):
+            return f"has {path} as {ddl(field.dataType)}, this release as {ddl(types[column])}"
     return None
 
 
@@ -54,9 +56,9 @@ def check_columns(own: T.StructType, name: str) -> None:
         raise OperatorError(f"table {name} was made by another release: it {what}; {mend}")
 
 
-def _missing(own: T.StructType, wanted: T.StructType, grows: tuple[str, ...], path: str) -> Iterator[tuple[str, str]]:
+def _missing(own: T.StructType, schema: T.StructType, grows: tuple[str, ...], path: str) -> Iterator[tuple[str, str]]:
     has: Mapping[str, T.DataType] = {field.name: field.dataType for field in own}
-    for field in wanted:
+    for field in schema:
         here, type_ = f"{path}{field.name}", field.dataType
         if field.name not in has:
             yield here, ddl(type_)
@@ -66,17 +68,17 @@ def _missing(own: T.StructType, wanted: T.StructType, grows: tuple[str, ...], pa
             yield from _missing(inner, type_, (), f"{here}.")
 
 
-def _unlike(own: T.DataType, wanted: T.DataType, path: str) -> str | None:
+def _unlike(own: T.DataType, declared_type: T.DataType, path: str) -> str | None:
     """The path of the first field that is of another type, or that is not there any more."""
-    if isinstance(own, T.StructType) and isinstance(wanted, T.StructType):
-        types = {field.name: field.dataType for field in wanted}
+    if isinstance(own, T.StructType) and isinstance(declared_type, T.StructType):
+        types = {field.name: field.dataType for field in declared_type}
         for field in own:
             below = f"{path}.{field.name}"
-            found = below if field.name not in types else _unlike(field.dataType, types[field.name], below)
-            if found is not None:
-                return found
+            unlike = below if field.name not in types else _unlike(field.dataType, types[field.name], below)
+            if unlike is not None:
+                return unlike
         return None
-    return None if own.simpleString() == wanted.simpleString() else path
+    return None if own.simpleString() == declared_type.simpleString() else path
 
 
 def _widened(own: T.DataType, new: T.DataType) -> T.DataType:

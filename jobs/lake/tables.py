@@ -92,9 +92,9 @@ def has_appended(lake: Lake, name: str, query_id: str, batch: int) -> bool:
 
 def knows_query(lake: Lake, name: str, query_id: str) -> bool:
     """Whether the table has a batch of that streaming query, by `append_once` or by Delta's own sink."""
-    known = delta(lake, name)._jdt.deltaLog().unsafeVolatileSnapshot().transactions().keysIterator()
-    while known.hasNext():
-        if str(known.next()).startswith(query_id):
+    transactions = delta(lake, name)._jdt.deltaLog().unsafeVolatileSnapshot().transactions().keysIterator()
+    while transactions.hasNext():
+        if str(transactions.next()).startswith(query_id):
             return True
     return False
 
@@ -173,8 +173,8 @@ def versions(lake: Lake, names: Iterable[str]) -> dict[str, int]:
 def version_at(lake: Lake, name: str, at: datetime) -> int | None:
     """The newest version committed at `at` or before; None when the table is younger."""
     history = delta(lake, name).history()
-    found = history.where(F.col("timestamp") <= F.lit(at)).agg(F.max("version").alias("version")).collect()
-    return None if found[0]["version"] is None else int(found[0]["version"])
+    newest = history.where(F.col("timestamp") <= F.lit(at)).agg(F.max("version").alias("version")).collect()
+    return None if newest[0]["version"] is None else int(newest[0]["version"])
 
 
 def delta(lake: Lake, name: str) -> DeltaTable:
@@ -200,10 +200,10 @@ def _appending(lake: Lake, name: str, frame: DataFrame) -> DataFrameWriter:
     if not table.grows:
         return rows.write.format("delta").mode("append")
     own = delta(lake, name).toDF().schema
-    wanted = widened(own, rows.schema)
-    if rows.schema.simpleString() != wanted.simpleString():  # else each row would be made anew, as it was
-        rows = rows.to(wanted)
-    return rows.write.format("delta").mode("append").option("mergeSchema", wanted != own)
+    target = widened(own, rows.schema)
+    if rows.schema.simpleString() != target.simpleString():  # else each row would be made anew, as it was
+        rows = rows.to(target)
+    return rows.write.format("delta").mode("append").option("mergeSchema", target != own)
 
 
 def _presented(frame: DataFrame, name: str) -> DataFrame:
@@ -211,8 +211,8 @@ def _presented(frame: DataFrame, name: str) -> DataFrame:
     check_columns(frame.schema, name)
     table, columns = _table(name), []
     for column, type_ in table.types.items():
-        known = [F.col(one) for one in (column, table.renamed.get(column, "")) if one in frame.columns]
-        value = F.coalesce(*known) if len(known) > 1 else next(iter(known), F.lit(None).cast(type_))
+        names = [F.col(one) for one in (column, table.renamed.get(column, "")) if one in frame.columns]
+        value = F.coalesce(*names) if len(names) > 1 else next(iter(names), F.lit(None).cast(type_))
         columns.append(value.alias(column))
     return frame.select(*columns)
 

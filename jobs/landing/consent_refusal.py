@@ -38,9 +38,9 @@ def with_consent_refusal(judged: DataFrame, decisions: DataFrame, consent: Conse
     """Adds `is_refused` to rows with `event` and `reasons`."""
     event = F.col("event")
     own, at = event["consent"]["analytics"], occurred_at(event, F.col("received_at"))
-    known = F.broadcast(decisions.withColumnsRenamed({name: f"_{name}" for name in IDS}))
+    by_person = F.broadcast(decisions.withColumnsRenamed({name: f"_{name}" for name in IDS}))
     same = [event[name].eqNullSafe(F.col(f"_{name}")) for name in IDS]
-    marked = judged.join(known, on=same, how="left")
+    marked = judged.join(by_person, on=same, how="left")
     grants_since = F.coalesce(own & (at > F.col("client_denied_at")), F.lit(False))
     by_client = F.col("client_denied_at").isNotNull() & ~grants_since
     by_default = F.col("is_denied_by_person").isNull() & own.isNull() & F.lit(not consent.analytics)
@@ -61,8 +61,8 @@ def record_before(lake: Lake, received: DataFrame) -> DataFrame:
     first = received.agg(F.min("received_at").cast("double").alias("at")).collect()[0]["at"]
     if first is None or not tables.exists(lake, RECORD):
         return _nothing(lake)
-    known = max(datetime.fromtimestamp(first, UTC), datetime.now(UTC) - FARTHEST_BACK)
-    version = tables.version_at(lake, RECORD, known)
+    as_of = max(datetime.fromtimestamp(first, UTC), datetime.now(UTC) - FARTHEST_BACK)
+    version = tables.version_at(lake, RECORD, as_of)
     return _nothing(lake) if version is None else tables.read(lake, RECORD, version)
 
 

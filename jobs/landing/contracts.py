@@ -24,18 +24,18 @@ def in_force(settings: ContractsSettings) -> Callable[[], Contract]:
     folder = Path(settings.folder)
     if not folder.is_dir():
         raise OperatorError(f"no folder {folder} (setting contracts.folder): make it, or set it empty")
-    seen: dict[str, bytes] = {}
+    read_last: dict[str, bytes] = {}
     contract = committed_contract()
 
     def current() -> Contract:
-        nonlocal seen, contract
+        nonlocal read_last, contract
         try:
-            found = {file.name: file.read_bytes() for file in sorted(folder.glob("*.json"))}
+            files = {file.name: file.read_bytes() for file in sorted(folder.glob("*.json"))}
         except OSError as error:
             log.error("contracts in %s cannot be read (%s); the contract stays as it was", folder, error.strerror)
             return contract
-        if found != seen:
-            seen, (contract, refused) = found, extended(committed_contract(), found)
+        if files != read_last:
+            read_last, (contract, refused) = files, extended(committed_contract(), files)
             for line in refused:
                 log.error("contract refused: %s", line)
             log.info("contract: %s", ", ".join(f"{one.event_type} v{one.version}" for one in contract.versions))

@@ -81,14 +81,14 @@ def _is_another(lake: Lake, checkpoint: Checkpoint, table: str | None) -> bool:
 def _checkpoint(lake: Lake, name: str, accept_loss: bool, table: str | None) -> Checkpoint:
     """The checkpoint to go on with, begun where there is none for the topic as it is now."""
     identity, kafka = topic.identity(lake.settings), lake.settings.kafka
-    known = [positions.adopted(lake, one, identity) for one in checkpoints.all_of(lake, name)]
-    ours = [one for one in known if one.start and _is_of(one.start, kafka.topic, identity)]
-    if not known:
+    past = [positions.adopted(lake, one, identity) for one in checkpoints.all_of(lake, name)]
+    ours = [one for one in past if one.start and _is_of(one.start, kafka.topic, identity)]
+    if not past:
         if table is not None:
             checkpoints.require_empty(lake, name, table)
         return _begin(lake, name, identity, "first", {})
     if not ours:
-        _require_may_be_new(lake, name, known[-1].start or {}, identity)
+        _require_may_be_new(lake, name, past[-1].start or {}, identity)
         log.warning("%s: topic %s was made anew (id %s), read from its start", name, kafka.topic, identity)
         return _begin(lake, name, identity, "topic made anew", {})
     if table is not None:
@@ -101,11 +101,11 @@ def _without_what_is_gone(lake: Lake, checkpoint: Checkpoint, accept_loss: bool,
     gone = positions.gone(lake, checkpoint, table)
     if gone is None:
         return checkpoint
-    name, told = checkpoint.stream, positions.described(lake.settings.kafka.topic, gone)
+    name, description = checkpoint.stream, positions.described(lake.settings.kafka.topic, gone)
     if gone and not accept_loss:
-        raise OperatorError(f"{name}: {told}; to go on without them: lakehouse run {name} --accept-loss")
+        raise OperatorError(f"{name}: {description}; to go on without them: lakehouse run {name} --accept-loss")
     if gone:
-        log.warning("%s: %s; going on without them", name, told)
+        log.warning("%s: %s; going on without them", name, description)
     ends = {one.partition: one.last_offset + 1 for one in gone}
     offsets = {**positions.next_offsets(lake, checkpoint, table), **ends}
     return _begin(lake, name, (checkpoint.start or {})["topic_id"], "messages gone", offsets, gone)

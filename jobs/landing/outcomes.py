@@ -94,8 +94,8 @@ def as_judged(received: DataFrame, contract: Contract) -> DataFrame:
 
 def as_rejected_before(judged: DataFrame, quarantined: DataFrame) -> DataFrame:
     """The judged rows, of which those that quarantine has stay rejected, for the reasons they lie there for."""
-    known = quarantined.select(*COORDINATES, F.col("reasons").alias("_reasons")).dropDuplicates(list(COORDINATES))
-    marked = by_coordinates(judged, known, how="left")
+    earlier = quarantined.select(*COORDINATES, F.col("reasons").alias("_reasons")).dropDuplicates(list(COORDINATES))
+    marked = by_coordinates(judged, earlier, how="left")
     return marked.withColumn("reasons", F.coalesce("_reasons", "reasons")).drop("_reasons")
 
 

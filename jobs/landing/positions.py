@@ -111,5 +111,5 @@ def described(name: str, gone: Sequence[Gone]) -> str:
 def _committed(lake: Lake, checkpoint: Checkpoint) -> dict[int, int]:
     """The offset that comes next, by partition, as far as the checkpoint knows any."""
     start = {int(key): value for key, value in (checkpoint.start or {}).get("offsets", {}).items()}
-    done = (checkpoints.committed(lake, checkpoint) or {}).get(lake.settings.kafka.topic, {})
-    return {**start, **{int(partition): offset for partition, offset in done.items()}}
+    committed = (checkpoints.committed(lake, checkpoint) or {}).get(lake.settings.kafka.topic, {})
+    return {**start, **{int(partition): offset for partition, offset in committed.items()}}

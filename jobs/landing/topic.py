@@ -30,23 +30,23 @@ def partitions(settings: Settings) -> int:
     """How many partitions the topic has; raises OperatorError also when there is no such topic."""
     topic = settings.kafka.topic
     with _asking(settings) as consumer:
-        found = consumer.list_topics(topic, timeout=settings.kafka.connect_seconds).topics[topic]
-    if found.error is not None:
-        raise _no_topic(settings, found.error.str())
-    return len(found.partitions)
+        metadata = consumer.list_topics(topic, timeout=settings.kafka.connect_seconds).topics[topic]
+    if metadata.error is not None:
+        raise _no_topic(settings, metadata.error.str())
+    return len(metadata.partitions)
 
 
 def identity(settings: Settings) -> str:
     """The topic's id, by which one made anew is told from the one before; empty where the brokers know of none."""
     topic, seconds = settings.kafka.topic, settings.kafka.connect_seconds
     try:
-        asked = _admin(settings.kafka.bootstrap).describe_topics(TopicCollection([topic]), request_timeout=seconds)
-        found = asked[topic].result()
+        answers = _admin(settings.kafka.bootstrap).describe_topics(TopicCollection([topic]), request_timeout=seconds)
+        description = answers[topic].result()
     except KafkaException as error:
         if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
             raise _no_topic(settings, error.args[0].str()) from None
         raise OperatorError(_no_broker(settings, error.args[0].str())) from None
-    return "" if str(found.topic_id) in ("None", NO_ID) else str(found.topic_id)
+    return "" if str(description.topic_id) in ("None", NO_ID) else str(description.topic_id)
 
 
 def require(settings: Settings) -> None:
@@ -89,7 +89,7 @@ def messages_between(settings: Settings, partition: int, first: int, last: int) 
     reading = {"enable.partition.eof": True, "auto.offset.reset": "earliest"}
     with _asking(settings, reading) as consumer:
         consumer.assign([TopicPartition(settings.kafka.topic, partition, first)])
-        found = 0
+        count = 0
         while True:
             message = consumer.poll(settings.kafka.connect_seconds)
             if message is None:
@@ -98,8 +98,8 @@ def messages_between(settings: Settings, partition: int, first: int, last: int) 
             if error is not None and error.code() != KafkaError._PARTITION_EOF:
                 raise KafkaException(error)
             if error is not None or (message.offset() or 0) > last:
-                return found
-            found += 1
+                return count
+            count += 1
 
 
 def _extent(consumer: Consumer, settings: Settings, partition: int) -> tuple[int, int]:

@@ -50,12 +50,12 @@ def _in_batch(ids: DataFrame) -> DataFrame:
 def _in_table(ids: DataFrame, kept: DataFrame) -> DataFrame:
     hashes = kept.select("event_hash").join(F.broadcast(ids.select("event_hash")), on="event_hash", how="left_semi")
     hashes = F.broadcast(hashes.distinct())
-    known = kept.join(hashes, on="event_hash", how="left_semi").select(
+    candidates = kept.join(hashes, on="event_hash", how="left_semi").select(
         "event_hash", "event_id", *[F.col(name).alias(f"kept_{name}") for name in COORDINATES]
     )
     is_itself = functools.reduce(
         Column.__and__, [F.col(name).eqNullSafe(F.col(f"kept_{name}")) for name in COORDINATES]
     )
     outcome = F.when(is_itself, "landed").otherwise("duplicate")
-    matched = ids.join(F.broadcast(known), on=["event_hash", "event_id"], how="inner")
+    matched = ids.join(F.broadcast(candidates), on=["event_hash", "event_id"], how="inner")
     return matched.select(*COORDINATES, outcome.alias("outcome"))

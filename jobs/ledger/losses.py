@@ -21,6 +21,6 @@ def record(lake: Lake, checkpoint: Checkpoint, gone: Sequence[Gone]) -> None:
     rows = [(one.partition, one.first_offset, one.last_offset, one.offsets) for one in gone]
     frame = lake.spark.createDataFrame(rows, "partition int, first_offset long, last_offset long, lost long")
     nothing = {name: F.lit(0) for name in ("received", "kept", "quarantined", "duplicate", "refused")}
-    told = {"topic": F.lit(start["topic"]), "topic_id": F.lit(start["topic_id"]), "batch": F.lit(NO_BATCH)}
+    source = {"topic": F.lit(start["topic"]), "topic_id": F.lit(start["topic_id"]), "batch": F.lit(NO_BATCH)}
     query = f"lost before {checkpoint.stream}.{checkpoint.number}"
-    tables.append_once(lake, LEDGER, frame.withColumns({**told, **nothing}), query, 0)
+    tables.append_once(lake, LEDGER, frame.withColumns({**source, **nothing}), query, 0)

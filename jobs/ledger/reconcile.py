@@ -113,9 +113,9 @@ def as_landed(bronze: DataFrame) -> DataFrame:
 def require(balance: Balance) -> None:
     """Raises OperatorError, with the first differences, unless there is none."""
     if balance.differences:
-        told = [str(difference) for difference in balance.differences[:MOST_SHOWN]]
-        more = len(balance.differences) - len(told)
-        raise OperatorError("the ledger does not balance: " + "; ".join(told) + (f"; {more} more" if more else ""))
+        first = [str(difference) for difference in balance.differences[:MOST_SHOWN]]
+        more = len(balance.differences) - len(first)
+        raise OperatorError("the ledger does not balance: " + "; ".join(first) + (f"; {more} more" if more else ""))
 
 
 def main(lake: Lake, options: Options) -> None:

@@ -116,12 +116,12 @@ def chosen(lake: Lake, names: Sequence[str] = ()) -> list[str]:
         raise OperatorError(f"{', '.join(excluded)} is to be left alone (setting maintenance.exclude)")
     for name in names:
         tables.delta(lake, name)
-    found = list(dict.fromkeys(names)) or [
+    selected = list(dict.fromkeys(names)) or [
         name for name in TABLES if name not in maintenance.exclude and tables.exists(lake, name)
     ]
-    if not found:
+    if not selected:
         raise OperatorError("no table to keep is built yet; build one with: lakehouse run bronze.catalog")
-    return found
+    return selected
 
 
 def due(lake: Lake, name: str, kept: Plan) -> Due:
@@ -144,7 +144,7 @@ def keep(lake: Lake, name: str, kept: Plan, tries: int = TRIES) -> Kept:
     joined = _joined(lake, name, kept, tries)
     removed, removed_bytes = _vacuumed(lake, name)
     after = table.detail().collect()[0]
-    done = Kept(
+    report = Kept(
         table=name,
         files_before=before["numFiles"],
         files_after=after["numFiles"],
@@ -158,10 +158,13 @@ def keep(lake: Lake, name: str, kept: Plan, tries: int = TRIES) -> Kept:
     log.info(
         "%s: %s files of %s bytes, before %s of %s; %s removed, %.1f s",
         name,
-        *(f"{n:,}" for n in (done.files_after, done.bytes_after, done.files_before, done.bytes_before, removed)),
-        done.seconds,
+        *(
+            f"{n:,}"
+            for n in (report.files_after, report.bytes_after, report.files_before, report.bytes_before, removed)
+        ),
+        report.seconds,
     )
-    return done
+    return report
 
 
 def _to_set(properties: dict[str, str], kept: Plan) -> dict[str, str]:

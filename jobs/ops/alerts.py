@@ -30,9 +30,9 @@ def raise_alerts(lake: Lake, as_of: datetime) -> int:
     settings = lake.settings
     last = as_of.astimezone(UTC).date()
     first = last - timedelta(days=settings.watch.catch_up_days)
-    found = as_findings(tables.read(lake, "ops.daily_quality"), first, last, settings.watch)
+    findings = as_findings(tables.read(lake, "ops.daily_quality"), first, last, settings.watch)
     tables.create(lake, TABLE)
-    new = found.join(tables.read(lake, TABLE).select("alert_id"), on="alert_id", how="left_anti")
+    new = findings.join(tables.read(lake, TABLE).select("alert_id"), on="alert_id", how="left_anti")
     state = "unsent" if settings.alerts.webhook.get_secret_value() else "recorded"
     stamps = {"state": F.lit(state), "raised_at": F.lit(datetime.now(UTC)), "sent_at": F.lit(None)}
     before = tables.read(lake, TABLE).count()
@@ -46,7 +46,7 @@ def send(lake: Lake) -> int:
     Killed between the two, it tells them again, under the same idempotency key. Raises OperatorError when the webhook
     does not take them.
     """
-    sent = 0
+    count = 0
     while unsent := _unsent(lake):
         ids = [row["alert_id"] for row in unsent]
         key = hashlib.sha256("".join(sorted(ids)).encode()).hexdigest()
@@ -56,14 +56,14 @@ def send(lake: Lake) -> int:
         except OperatorError as error:
             raise OperatorError(f"{error}; alerts stay unsent, the next run of {TABLE} sends them") from None
         values: dict[str, str | Column] = {"state": F.lit("sent"), "sent_at": F.lit(datetime.now(UTC))}
-        sent += tables.update(lake, TABLE, F.col("alert_id").isin(*ids), values)
-    return sent
+        count += tables.update(lake, TABLE, F.col("alert_id").isin(*ids), values)
+    return count
 
 
 def message(alerts: list[Row]) -> dict[str, Any]:
     """What the webhook is told: `text` for people, `alerts` for programs. Types, columns and numbers; no event."""
-    told = [{name: row[name] for name in ("alert_id", *KEY, "rule", "value", "expected", "score")} for row in alerts]
-    listed = [{"day": row["day"].isoformat(), **one} for row, one in zip(alerts, told, strict=True)]
+    fields = [{name: row[name] for name in ("alert_id", *KEY, "rule", "value", "expected", "score")} for row in alerts]
+    listed = [{"day": row["day"].isoformat(), **one} for row, one in zip(alerts, fields, strict=True)]
     lines = [
         f"{one['day']} {one['event_type']}: {one['measure']} {one['column_name']} {one['rule']},"
         f" {one['value']:.4g} against {one['expected']:.4g}"

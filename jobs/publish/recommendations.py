@@ -43,8 +43,8 @@ def verify(sample: list[Row], people: int, version: str, redis: RedisSettings, w
     if written != people:
         raise OperatorError(f"publish: {people} people but {written} lists written; version not made current")
     client, keys = connect(redis), Keys(redis.prefix)
-    found: Any = client.mget([keys.of_version(version, row["name"]) for row in sample])
-    differing = [row["name"] for row, value in zip(sample, found, strict=True) if value != row["value"]]
+    values: Any = client.mget([keys.of_version(version, row["name"]) for row in sample])
+    differing = [row["name"] for row, value in zip(sample, values, strict=True) if value != row["value"]]
     # live.consents may have deleted a list since; one that it did not is wrong.
     wrong = [name for name in differing if not is_suppressed(client, keys, name.removeprefix("person:"))]
     if wrong:
@@ -67,8 +67,8 @@ def main(lake: Lake, options: Options) -> None:
     try:
         written, size = write(lists, version, redis)
         segments, _ = write(as_fallback_lists(fallbacks), version, redis)
-        shown = recommendations.select("item_id").union(fallbacks.select("item_id"))
-        labels = {row["item_id"]: row["value"] for row in as_labels(items, interactions, shown).collect()}
+        item_ids = recommendations.select("item_id").union(fallbacks.select("item_id"))
+        labels = {row["item_id"]: row["value"] for row in as_labels(items, interactions, item_ids).collect()}
         write_items(client, redis, version, labels)
         verify(lists.limit(SAMPLE).collect(), people, version, redis, written)
     finally:
@@ -81,12 +81,12 @@ def main(lake: Lake, options: Options) -> None:
 
 
 def _version_and_people(recommendations: DataFrame) -> tuple[str, int]:
-    found = recommendations.groupBy("version").agg(F.count_distinct("person_id").alias("people")).collect()
-    if len(found) != 1:
+    versions = recommendations.groupBy("version").agg(F.count_distinct("person_id").alias("people")).collect()
+    if len(versions) != 1:
         raise OperatorError(
-            f"gold.recommendations holds {len(found)} versions, expected 1; run: lakehouse run gold.recommendations"
+            f"gold.recommendations holds {len(versions)} versions, expected 1; run: lakehouse run gold.recommendations"
         )
-    return str(found[0]["version"]), int(found[0]["people"])
+    return str(versions[0]["version"]), int(versions[0]["people"])
 
 
 def _manifest(version: str, people: int, segments: int, items: int, size: int, at: datetime) -> dict[str, Any]:

@@ -27,11 +27,11 @@ def gate(lake: Lake, names: Sequence[str], as_of: datetime) -> None:
 
     Raises MissingSuite or OperatorError (not built) before anything is checked, GateFailed after all is recorded.
     """
-    chosen = _chosen(lake, names)
-    versions = tables.versions(lake, chosen)
-    checked = {name: _checked(lake, name, versions[name]) for name in chosen}
+    selected = _chosen(lake, names)
+    versions = tables.versions(lake, selected)
+    checked = {name: _checked(lake, name, versions[name]) for name in selected}
     _record(lake, checked, versions, as_of)
-    failures = [line for name in chosen if (line := suites.failure(checked[name], name)) is not None]
+    failures = [line for name in selected if (line := suites.failure(checked[name], name)) is not None]
     if len(failures) > 0:
         raise GateFailed("; ".join(failures))
 
@@ -41,22 +41,22 @@ def main(lake: Lake, options: Options) -> None:
 
 
 def _chosen(lake: Lake, names: Sequence[str]) -> list[str]:
-    known = suites.names()
-    chosen = list(dict.fromkeys(names)) or [name for name in known if tables.exists(lake, name)]
-    without = [name for name in chosen if name in TABLES and name not in known]
+    with_suite = suites.names()
+    selected = list(dict.fromkeys(names)) or [name for name in with_suite if tables.exists(lake, name)]
+    without = [name for name in selected if name in TABLES and name not in with_suite]
     if len(without) > 0:
         raise MissingSuite(f"gate {', '.join(without)}: no suite in expectations/suites/")
-    if len(chosen) == 0:
+    if len(selected) == 0:
         raise OperatorError("no table to check is built yet; build one with: lakehouse run bronze.catalog")
-    return chosen
+    return selected
 
 
 def _checked(lake: Lake, name: str, version: int) -> list[Outcome]:
     started = time.monotonic()
     outcomes = suites.check(tables.read(lake, name, version), name, lake.settings.quality.max_examples)
-    held = sum(outcome.success for outcome in outcomes)
+    successes = sum(outcome.success for outcome in outcomes)
     seconds = time.monotonic() - started
-    log.info("%s version %d: %d of %d expectations hold, %.1f s", name, version, held, len(outcomes), seconds)
+    log.info("%s version %d: %d of %d expectations hold, %.1f s", name, version, successes, len(outcomes), seconds)
     return outcomes
 
 

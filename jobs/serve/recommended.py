@@ -11,9 +11,9 @@ def recommended(settings: RedisSettings, person_id: str, segment_id: str = "") -
     """Raises OperatorError when Redis is away or nothing is published."""
     client = redis_client.connect(settings)
     redis_client.require(client, settings)
-    found = page(client, Keys(settings.prefix), person_id, segment_id)
-    if found is None:
+    answer = page(client, Keys(settings.prefix), person_id, segment_id)
+    if answer is None:
         raise OperatorError(
             f"Redis at {redis_client.shown(settings)} holds no version yet; run: lakehouse run publish.recommendations"
         )
-    return found
+    return answer

@@ -144,8 +144,8 @@ def _filled(settings: Settings) -> Settings:
 
 def _conf() -> Any:
     """conf/ beside the package `jobs`: a folder in a checkout, a folder inside app.zip on a cluster."""
-    chosen = os.environ.get("LAKEHOUSE_CONF")
-    return Path(chosen) if chosen else importlib.resources.files("jobs").parent / "conf"  # type: ignore[attr-defined]
+    folder = os.environ.get("LAKEHOUSE_CONF")
+    return Path(folder) if folder else importlib.resources.files("jobs").parent / "conf"  # type: ignore[attr-defined]
 
 
 def _project() -> Path:
@@ -173,16 +173,16 @@ def _keys(table: dict[str, Any]) -> list[str]:
 
 
 def _known_keys() -> list[str]:
-    known = []
+    keys = []
     for name, field in Settings.model_fields.items():
         inner = field.annotation
         if isinstance(inner, type) and issubclass(inner, Section):
-            known += [f"{name}.{key}" for key in inner.model_fields]
+            keys += [f"{name}.{key}" for key in inner.model_fields]
         elif isinstance(inner, type) and is_dataclass(inner):
-            known += [f"{name}.{key.name}" for key in fields(inner)]
+            keys += [f"{name}.{key.name}" for key in fields(inner)]
         else:
-            known.append(name)
-    return known
+            keys.append(name)
+    return keys
 
 
 def _environment_keys() -> list[str]:
@@ -195,8 +195,8 @@ def _variable(key: str) -> str:
 
 
 def _refuse_unknown(place: str, keys: list[str], display: Any = str) -> None:
-    known = _known_keys()
+    known_keys = _known_keys()
     for key in keys:
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)[0]
+        if key not in known_keys:
+            near = difflib.get_close_matches(key, known_keys, n=1, cutoff=0.0)[0]
             raise OperatorError(f"unknown setting {display(key)} in {place}; the nearest known one is {display(near)}")

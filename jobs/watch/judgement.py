@@ -30,8 +30,8 @@ def as_findings(measured: DataFrame, first: date, last: date, watch: WatchSettin
     enough = F.col("events") >= watch.min_rows
 
     def finding(rule: str, condition: Column, expected: Column, score: Column) -> Column:
-        told = [F.lit(rule).alias("rule"), expected.alias("expected"), score.alias("score")]
-        return F.when(condition, F.struct(*told))
+        columns = [F.lit(rule).alias("rule"), expected.alias("expected"), score.alias("score")]
+        return F.when(condition, F.struct(*columns))
 
     def over(measure: str, limit: float, rule: str) -> Column:
         is_over = (F.col("measure") == measure) & enough & (F.col("value") > limit)
@@ -45,9 +45,11 @@ def as_findings(measured: DataFrame, first: date, last: date, watch: WatchSettin
         over("psi", watch.psi, "drift"),
         over("rejected_share", watch.rejected_share, "limit"),
     )
-    found = judged.withColumn("finding", F.explode(F.filter(findings, lambda one: one.isNotNull())))
+    exploded = judged.withColumn("finding", F.explode(F.filter(findings, lambda one: one.isNotNull())))
     identity = F.concat_ws("|", "day", *KEY, "finding.rule")
-    return found.select(F.substring(F.sha2(identity, 256), 1, 32).alias("alert_id"), "day", *KEY, "value", "finding.*")
+    return exploded.select(
+        F.substring(F.sha2(identity, 256), 1, 32).alias("alert_id"), "day", *KEY, "value", "finding.*"
+    )
 
 
 def as_compared(measured: DataFrame, first: date, last: date, watch: WatchSettings) -> DataFrame:

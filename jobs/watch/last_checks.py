@@ -20,11 +20,11 @@ def last_checks(lake: Lake) -> list[Checked]:
     rows = tables.read(lake, "ops.quality").withColumn("place", place).where("place = 1").collect()
     checks = []
     for name in gate.names():
-        found = [row for row in rows if row["table_name"] == name]
+        of_table = [row for row in rows if row["table_name"] == name]
         outcomes = [
             Outcome(r["expectation"], r["column_name"], r["success"], r["observed"], r["unexpected"], r["rows"])
-            for r in found
+            for r in of_table
         ]
-        if found:
-            checks.append(Checked(name, found[0]["table_version"], found[0]["checked_at"], outcomes))
+        if of_table:
+            checks.append(Checked(name, of_table[0]["table_version"], of_table[0]["checked_at"], outcomes))
     return checks

@@ -48,8 +48,8 @@ def as_measures(events: DataFrame, rejected: DataFrame, day: date) -> DataFrame:
     there are none where nothing was valid. One pass over the day's rows of each table.
     """
     columns = [F.expr(sql).alias(name) for name, sql in WATCHED.items()]
-    kept = events.where(is_of(day)).select("event_type", *columns).groupBy("event_type")
-    counted = kept.agg(
+    by_type = events.where(is_of(day)).select("event_type", *columns).groupBy("event_type")
+    counts = by_type.agg(
         F.count("*").alias("kept"),
         *[F.count_if(F.col(name).isNull()).alias(f"nulls_{name}") for name in WATCHED],
         *[F.approx_count_distinct(name).alias(f"distinct_{name}") for name in WATCHED],
@@ -57,7 +57,7 @@ def as_measures(events: DataFrame, rejected: DataFrame, day: date) -> DataFrame:
     turned_away = rejected.where(is_of(day)).groupBy(known_type().alias("event_type"))
     both = (
         _every_type(events)
-        .join(counted, on="event_type", how="left")
+        .join(counts, on="event_type", how="left")
         .join(turned_away.agg(F.count("*").alias("rejected")), on="event_type", how="left")
         .fillna(0, ["kept", "rejected"])
     )

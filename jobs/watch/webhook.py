@@ -37,7 +37,7 @@ def post(url: str, body: dict[str, Any], key: str, timeout_seconds: float, tries
     headers = {"Content-Type": "application/json", "Idempotency-Key": key}
     request = urllib.request.Request(url, json.dumps(body).encode(), headers, method="POST")
     opener = urllib.request.build_opener(_NoRedirect)
-    said = ""
+    reason = ""
     for again in range(tries):
         if again:
             time.sleep(PAUSE_SECONDS * 2 ** (again - 1))
@@ -45,9 +45,9 @@ def post(url: str, body: dict[str, Any], key: str, timeout_seconds: float, tries
             with opener.open(request, timeout=timeout_seconds):
                 return
         except urllib.error.HTTPError as error:
-            said = f"HTTP {error.code}"
+            reason = f"HTTP {error.code}"
             if error.code < 500 and error.code not in WORTH_ANOTHER_TRY:
                 break
         except OSError as error:  # no answer in time, nobody there, no such name
-            said = type(getattr(error, "reason", error)).__name__
-    raise OperatorError(f"the webhook at {urlsplit(url).hostname} did not take it ({said})")
+            reason = type(getattr(error, "reason", error)).__name__
+    raise OperatorError(f"the webhook at {urlsplit(url).hostname} did not take it ({reason})")
