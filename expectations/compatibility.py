@@ -24,8 +24,8 @@ def breaking_changes(old: Object, new: Object) -> list[str]:
 
 def _changes(old: Node, new: Node, path: str) -> Iterator[str]:
     where = path or "message"
-    if lost := _types(old) - _types(new):
-        yield f"{where}: {' and '.join(sorted(lost))} no longer allowed"
+    if types := _types(old) - _types(new):
+        yield f"{where}: {' and '.join(sorted(types))} no longer allowed"
     elif not {type(old), type(new)} & {Object, Array} and not _is_one_column(old, new):
         before, after = ddl(column_type(old)), ddl(column_type(new))
         yield f"{where}: {before} cannot become {after} without a rewrite of the lake"
@@ -74,15 +74,15 @@ def _limits(old: Node, new: Node, where: str) -> Iterator[str]:
     step, former = getattr(new, "multiple_of", None), getattr(old, "multiple_of", None)
     if step is not None and (former is None or former % step != 0):
         yield f"{where}: multipleOf {former or 'none'} became {step}"
-    if isinstance(old, Map) and isinstance(new, Map) and (lost := _free_types(old) - _free_types(new)):
-        yield f"{where}.*: {' and '.join(sorted(lost))} no longer allowed"
+    if isinstance(old, Map) and isinstance(new, Map) and (types := _free_types(old) - _free_types(new)):
+        yield f"{where}.*: {' and '.join(sorted(types))} no longer allowed"
 
 
 def _values(old: tuple[object, ...], new: tuple[object, ...], where: str) -> Iterator[str]:
     if new:
-        lost = [str(value) for value in old if value not in new] if old else ["any other value"]
-        if lost:
-            yield f"{where}: {', '.join(lost)} no longer allowed"
+        values = [str(value) for value in old if value not in new] if old else ["any other value"]
+        if values:
+            yield f"{where}: {', '.join(values)} no longer allowed"
 
 
 def _free_types(node: Map) -> set[str]:

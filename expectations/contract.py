@@ -73,8 +73,8 @@ class Contract:
         if not former:
             return field.name
         before = self.of_type(version.event_type)[max(former)]
-        known = [name for name in (field.name, *field.aliases) if name in before.payload.names]
-        return self.column(before, before.payload.field(known[0])) if known else field.name
+        names = [name for name in (field.name, *field.aliases) if name in before.payload.names]
+        return self.column(before, before.payload.field(names[0])) if names else field.name
 
     def with_version(self, version: EventVersion) -> "Contract":
         """The contract with one more version. Raises ContractError where its fields do not fit those there are."""
@@ -117,10 +117,10 @@ def committed_contract() -> Contract:
 
 def version_of(file_name: str, payload: Object) -> EventVersion:
     """What a schema is of, by its file's name. Raises ContractError for a name of another form."""
-    named = FILE_NAME.fullmatch(file_name)
-    if named is None or named[1] == "envelope":
+    match = FILE_NAME.fullmatch(file_name)
+    if match is None or match[1] == "envelope":
         raise ContractError(f"{file_name} is not named <event_type>.v<version>.json")
-    return EventVersion(named[1], int(named[2]), payload)
+    return EventVersion(match[1], int(match[2]), payload)
 
 
 def read(path: Path) -> Object:

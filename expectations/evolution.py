@@ -11,14 +11,14 @@ from expectations.schema_parsing import loads
 def extended(contract: Contract, files: Mapping[str, bytes]) -> tuple[Contract, list[str]]:
     """The contract with the schemas of `files` (name -> text), and one line for each that was refused."""
     refused: list[str] = []
-    found: list[EventVersion] = []
+    versions: list[EventVersion] = []
     for name, text in files.items():
         try:
             version_of(name, Object(()))  # a name that is none is told before what its text is
-            found.append(version_of(name, loads(text, name)))
+            versions.append(version_of(name, loads(text, name)))
         except ContractError as error:
             refused.append(str(error))
-    for version in sorted(found, key=lambda one: one[:2]):
+    for version in sorted(versions, key=lambda one: one[:2]):
         try:
             contract = _next(contract, version)
         except ContractError as error:

@@ -164,10 +164,10 @@ def _outcome(expectation: "Expectation", passed: Any, details: Any, rows: int, m
 
 
 def _observed(kwargs: dict[str, Any], detail: dict[str, Any], column: str | None, max_examples: int) -> str | None:
-    wanted, seen = kwargs.get("columns"), detail.get("observed_value")
-    if wanted is not None and seen is not None:
-        wrong = [f"lacks {name}" for name in wanted if name not in seen]
-        wrong += [f"has {name}" for name in seen if name not in wanted]
+    columns, seen = kwargs.get("columns"), detail.get("observed_value")
+    if columns is not None and seen is not None:
+        wrong = [f"lacks {name}" for name in columns if name not in seen]
+        wrong += [f"has {name}" for name in seen if name not in columns]
         return ", ".join(wrong) or "in another order"
     if seen is not None:
         return f"{seen:,}"
@@ -192,6 +192,6 @@ def _error(result: Any) -> str | None:
 
 def _named(outcome: Outcome) -> str:
     count = None if outcome.unexpected is None else f"{outcome.unexpected:,} of {outcome.rows:,}"
-    said = "; ".join(part for part in (count, outcome.observed) if part)
+    details = "; ".join(part for part in (count, outcome.observed) if part)
     where = "" if outcome.column is None else f" {outcome.column}"
-    return f"{outcome.expectation}{where}" + (f" ({said})" if said else "")
+    return f"{outcome.expectation}{where}" + (f" ({details})" if details else "")

@@ -23,8 +23,8 @@ WORDS = r'"\s*+:\s*+(?:[^\s"]|"(?:[^"0-9]*+[0-9]){0,6}+[^"0-9]*+")'  # six digit
 @functools.cache
 def direct() -> Mapping[str, str]:
     """Field name -> kind of value (email, phone, ip, name, ...); the kind decides how equal values are made equal."""
-    found: Mapping[str, str] = _listed()["direct"]
-    return found
+    kinds: Mapping[str, str] = _listed()["direct"]
+    return kinds
 
 
 def kind_of(name: str) -> str | None:
@@ -52,15 +52,15 @@ def may_name_someone(text: Column, contract: Contract) -> Column:
 
 def may_name_in_words(text: Column) -> Column:
     """Whether a plain text may hold an e-mail address, a phone number or a card number; never false where it does."""
-    found = text.contains("@") | text.contains("%40") | text.contains("+") | text.rlike(r"(?:\d\D{0,3}){7}")
-    return F.coalesce(found, F.lit(False))
+    hint = text.contains("@") | text.contains("%40") | text.contains("+") | text.rlike(r"(?:\d\D{0,3}){7}")
+    return F.coalesce(hint, F.lit(False))
 
 
 def _unknown(contract: Contract) -> str:
     """A pattern found in every JSON object with a name that is not known to be harmless, with many digits in words, or
     with something behind its end."""
-    known = names(contract.envelope).union(*[names(one.payload) for one in contract.versions])
-    harmless = [name for name in known if kind_of(name) is None]
+    contract_names = names(contract.envelope).union(*[names(one.payload) for one in contract.versions])
+    harmless = [name for name in contract_names if kind_of(name) is None]
     endings = {name: CODE if is_coded(name) else WORDS for name in harmless}
     behind_the_end = r"(?<=[}\]])\s*+(?:[^,}\]\s]|,\s*+[^\"{\[\s])"
     return rf'[{{,}}\]](?:(?<=[{{,])\s*+"(?!{any_of(endings)})|{behind_the_end})'

@@ -31,10 +31,10 @@ def is_plain(contract: Contract, text: Column, version: Column) -> Column:
 
     All patterns are possessive: Java's matcher takes them in one pass, without a stack that grows with the text.
     """
-    found = F.when(F.lit(False), F.lit(False))
+    matches = F.when(F.lit(False), F.lit(False))
     for place, one in enumerate(contract.versions):
-        found = found.when(version == place, text.rlike(pattern_of(contract.message(one))))
-    return F.coalesce(found, F.lit(False))
+        matches = matches.when(version == place, text.rlike(pattern_of(contract.message(one))))
+    return F.coalesce(matches, F.lit(False))
 
 
 @functools.cache

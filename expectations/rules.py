@@ -29,8 +29,8 @@ def rules_of(contract: Contract, event: Column, version: Column) -> Rule:
     its place among the contract's; null where it is of none."""
     # What a payload must be its version says.
     envelope = [rule for field in contract.envelope.fields for rule in rules_of_field(field, event[field.name])]
-    known = [_value_or_id(contract.envelope.field(name), event[name]) for name in contract.envelope.any_of]
-    nobody = functools.reduce(Column.__and__, [one.isNull() for one in known])
+    values = [_value_or_id(contract.envelope.field(name), event[name]) for name in contract.envelope.any_of]
+    nobody = functools.reduce(Column.__and__, [one.isNull() for one in values])
     unknown = ~event["event_type"].isin(list(contract.event_types))
     of_no_version = version.isNull() & event["event_type"].isNotNull() & event["schema_version"].isNotNull()
     envelope.append(_rule([(nobody, f"{', '.join(contract.envelope.any_of)}: both missing")]))
@@ -102,8 +102,8 @@ def _rule(cases: Sequence[tuple[Column, str]]) -> Rule:
 
 
 def _all(rules: Iterable[Rule]) -> Rule:
-    found = list(rules)
-    return Rule(_any([rule.is_broken for rule in found]), tuple(why for rule in found for why in rule.reasons))
+    reasons = list(rules)
+    return Rule(_any([rule.is_broken for rule in reasons]), tuple(why for rule in reasons for why in rule.reasons))
 
 
 def _any(conditions: Sequence[Column]) -> Column:
@@ -113,8 +113,8 @@ def _any(conditions: Sequence[Column]) -> Column:
 
 def rules_of_field(field: Field, column: Column, path: str = "") -> Iterator[Rule]:
     """What one field must be, from its column; `path`: of what it is a field of."""
-    given = column if field.is_required else _value_or_id(field, column)
-    yield from _rules(f"{path}.{field.name}".lstrip("."), field.node, given, field.is_required)
+    value = column if field.is_required else _value_or_id(field, column)
+    yield from _rules(f"{path}.{field.name}".lstrip("."), field.node, value, field.is_required)
 
 
 def _rules(path: str, node: Node, column: Column, is_required: bool = False) -> Iterator[Rule]:
@@ -225,7 +225,7 @@ def _limits_of_number(node: Number, column: Column) -> Iterator[tuple[Column, st
 
 def as_java(pattern: str) -> str:
     """A pattern of ECMA-262 for Java's matcher, whose $ is also before a line break at the end."""
-    return re.sub(r"\\.|\[(?:\\.|[^\]\\])*\]|\$", lambda found: r"\z" if found[0] == "$" else found[0], pattern)
+    return re.sub(r"\\.|\[(?:\\.|[^\]\\])*\]|\$", lambda match: r"\z" if match[0] == "$" else match[0], pattern)
 
 
 def lines(reasons: Iterable[Column]) -> Column:

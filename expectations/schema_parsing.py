@@ -94,17 +94,17 @@ def _types(schema: Mapping[str, Any], at: _Place) -> tuple[list[str], bool]:
     """The types besides null, and whether null is one; an enum without a type has that of its values."""
     values = schema.get("enum", [])
     if "type" in schema:
-        given = [schema["type"]] if isinstance(schema["type"], str) else list(schema["type"])
-        allows_null = "null" in given and (None in values or not values)
+        types = [schema["type"]] if isinstance(schema["type"], str) else list(schema["type"])
+        allows_null = "null" in types and (None in values or not values)
     elif values:
-        given, allows_null = sorted({_type_of(value, at) for value in values}), None in values
-        if set(given) - {"null"} == {"integer", "number"}:
-            given = ["number"]
+        types, allows_null = sorted({_type_of(value, at) for value in values}), None in values
+        if set(types) - {"null"} == {"integer", "number"}:
+            types = ["number"]
     elif {"properties", "required", "anyOf"} & set(schema):
-        given, allows_null = ["object"], False
+        types, allows_null = ["object"], False
     else:
         raise at.error("type", "missing; a column needs one")
-    return [type_ for type_ in given if type_ != "null"], allows_null
+    return [type_ for type_ in types if type_ != "null"], allows_null
 
 
 def _type_of(value: Any, at: _Place) -> str:
@@ -166,10 +166,10 @@ def _object(schema: Mapping[str, Any], at: _Place) -> Object | Map:
         raise at.error("additionalProperties", "beside properties only true or false is supported")
     required = schema.get("required", [])
     fields = tuple(_field(name, inner, name in required, at.below(name)) for name, inner in (properties or {}).items())
-    known = {field.name for field in fields}
+    names = {field.name for field in fields}
     any_of = tuple(_any_of(schema.get("anyOf", []), at))
     for keyword, asked in (("required", required), ("anyOf", any_of)):
-        if unknown := sorted(set(asked) - known):
+        if unknown := sorted(set(asked) - names):
             raise at.error(keyword, f"{', '.join(unknown)} is no field of properties")
     return Object(fields, any_of, not others)
 

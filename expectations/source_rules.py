@@ -34,12 +34,12 @@ def with_reasons(contract: SourceContract) -> Callable[[DataFrame], DataFrame]:
 
 
 def _reasons(contract: SourceContract) -> list[Column]:
-    found = []
+    reasons = []
     for field in contract.fields:
         column = F.col(field.name)
-        found += [why for rule in rules_of_field(field, column) for why in rule.reasons]
-        found.append(F.when(column.rlike(CONTROL), F.lit(f"{field.name}: control characters, or not UTF-8")))
-    return [*found, F.when(_is_padded(F.col(contract.key)), F.lit(f"{contract.key}: blank, or blanks around it"))]
+        reasons += [why for rule in rules_of_field(field, column) for why in rule.reasons]
+        reasons.append(F.when(column.rlike(CONTROL), F.lit(f"{field.name}: control characters, or not UTF-8")))
+    return [*reasons, F.when(_is_padded(F.col(contract.key)), F.lit(f"{contract.key}: blank, or blanks around it"))]
 
 
 def _is_padded(key: Column) -> Column:

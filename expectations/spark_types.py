@@ -49,10 +49,10 @@ def merged(named: Iterable[tuple[str, T.DataType, str]]) -> dict[str, T.DataType
 
     Raises ContractError where there is no such type.
     """
-    found: dict[str, T.DataType] = {}
+    types: dict[str, T.DataType] = {}
     for name, type_, where in named:
-        found[name] = _wide_enough(found.get(name, type_), type_, where)
-    return found
+        types[name] = _wide_enough(types.get(name, type_), type_, where)
+    return types
 
 
 def ddl(type_: T.DataType) -> str:

@@ -32,7 +32,7 @@ class Literal(str):
     """A JSON number as it was written."""
 
 
-class _Found(NamedTuple):
+class _Notes(NamedTuple):
     """What a walk through a message collects."""
 
     wrong: list[str]
@@ -47,9 +47,9 @@ def recheck(message: bytes, contract: Contract) -> Rechecked:
         return Rechecked(None, [NOT_JSON], {})
     if not isinstance(whole, dict):
         return Rechecked(None, [NOT_AN_OBJECT], {})
-    found = _Found([], {})
-    kept = _object(found, "", "", _form(whole, contract), whole)
-    return Rechecked(_json(kept), list(dict.fromkeys(found.wrong)), found.extra)
+    notes = _Notes([], {})
+    kept = _object(notes, "", "", _form(whole, contract), whole)
+    return Rechecked(_json(kept), list(dict.fromkeys(notes.wrong)), notes.extra)
 
 
 def _form(message: Mapping[str, Any], contract: Contract) -> Object:
@@ -65,66 +65,66 @@ def _form(message: Mapping[str, Any], contract: Contract) -> Object:
 # What a function returns is what is kept of the value; _NOTHING where that is of a wrong type.
 
 
-def _object(found: _Found, path: str, place: str, node: Object, value: Mapping[str, Any]) -> dict[str, Any]:
-    kept, known = {}, {field.name: field for field in node.fields}
+def _object(notes: _Notes, path: str, place: str, node: Object, value: Mapping[str, Any]) -> dict[str, Any]:
+    kept, fields = {}, {field.name: field for field in node.fields}
     for name, inner in value.items():
-        field = known.get(name)
+        field = fields.get(name)
         if field is None:
-            _unknown(found, path, _below(place, name), node, inner)
+            _unknown(notes, path, _below(place, name), node, inner)
         elif inner is not None or not field.may_be_null:
-            made = _value(found, _below(path, name), _below(place, name), field.node, inner)
-            if made is not _NOTHING:
-                kept[name] = made
+            checked = _value(notes, _below(path, name), _below(place, name), field.node, inner)
+            if checked is not _NOTHING:
+                kept[name] = checked
     return kept
 
 
-def _unknown(found: _Found, path: str, place: str, node: Object, value: Any) -> None:
+def _unknown(notes: _Notes, path: str, place: str, node: Object, value: Any) -> None:
     if node.is_closed:
-        found.wrong.append(f"{path}: has a field that is none of {', '.join(node.names)}")
+        notes.wrong.append(f"{path}: has a field that is none of {', '.join(node.names)}")
     whole = _unicode(value)
-    found.extra[_unicode(place)] = whole if type(whole) is str or whole is None else _json(whole)
+    notes.extra[_unicode(place)] = whole if type(whole) is str or whole is None else _json(whole)
 
 
-def _value(found: _Found, path: str, place: str, node: Node, value: Any) -> Any:
+def _value(notes: _Notes, path: str, place: str, node: Node, value: Any) -> Any:
     match node, value:
         case Number(is_whole=True), Literal():
-            return _whole_number(found, path, value)
+            return _whole_number(notes, path, value)
         case (Number(), Literal()) | (Boolean(), bool()):
             return value
         case Text(), str() if not isinstance(value, Literal):
             return _unicode(value)
         case Array(), list():
-            return _array(found, path, place, node, value)
+            return _array(notes, path, place, node, value)
         case Map(), dict():
-            return _map(found, path, node, value)
+            return _map(notes, path, node, value)
         case Object(), dict():
-            return _object(found, path, place, node, value)
-    found.wrong.append(f"{path}: {_type(value)} where {_expected(node)} is expected")
+            return _object(notes, path, place, node, value)
+    notes.wrong.append(f"{path}: {_type(value)} where {_expected(node)} is expected")
     return _NOTHING
 
 
-def _whole_number(found: _Found, path: str, value: Literal) -> Any:
+def _whole_number(notes: _Notes, path: str, value: Literal) -> Any:
     number = _whole(value)
     if number is not None:
         return Literal(number)
     is_large = abs(_exact(value)) >= 2**63
-    found.wrong.append(f"{path}: {'too large for an integer' if is_large else 'number where integer is expected'}")
+    notes.wrong.append(f"{path}: {'too large for an integer' if is_large else 'number where integer is expected'}")
     return _NOTHING
 
 
-def _array(found: _Found, path: str, place: str, node: Array, values: list[Any]) -> list[Any]:
-    made = [
-        None if value is None and node.may_be_null else _value(found, f"{path}[]", f"{place}[{at}]", node.items, value)
+def _array(notes: _Notes, path: str, place: str, node: Array, values: list[Any]) -> list[Any]:
+    items = [
+        None if value is None and node.may_be_null else _value(notes, f"{path}[]", f"{place}[{at}]", node.items, value)
         for at, value in enumerate(values)
     ]
-    return [value for value in made if value is not _NOTHING]
+    return [value for value in items if value is not _NOTHING]
 
 
-def _map(found: _Found, path: str, node: Map, values: Mapping[str, Any]) -> dict[str, Any]:
+def _map(notes: _Notes, path: str, node: Map, values: Mapping[str, Any]) -> dict[str, Any]:
     allowed = {*node.types, *(("integer",) if "number" in node.types else ())}
     for value in values.values():
         if node.types and _type(value) not in allowed:
-            found.wrong.append(f"{path}.*: {_type(value)} where {' or '.join(node.types)} is expected")
+            notes.wrong.append(f"{path}.*: {_type(value)} where {' or '.join(node.types)} is expected")
     return _unicode(values)
 
 

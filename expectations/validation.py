@@ -90,9 +90,9 @@ def _parsed(contract: Contract, text: Column) -> Column:
 
 def _rechecked(contract: Contract) -> Callable[[Column], Column]:
     def look(messages: pa.Array) -> pa.Array:
-        found = [None if one is None else recheck(one, contract)._asdict() for one in messages.to_pylist()]
+        rechecks = [None if one is None else recheck(one, contract)._asdict() for one in messages.to_pylist()]
         return pa.array(
-            [None if one is None else {**one, "extra": list(one["extra"].items())} for one in found], ARROW_RECHECKED
+            [None if one is None else {**one, "extra": list(one["extra"].items())} for one in rechecks], ARROW_RECHECKED
         )
 
     return F.arrow_udf(look, RECHECKED)  # type: ignore[call-overload]
@@ -121,8 +121,8 @@ def _in_columns(contract: Contract, event: Column) -> Column:
             if parsed_type(fields[name]) != type_:
                 typed = f"try_cast({typed} AS {ddl(type_)})"
             cases.append(f"WHEN _version IN ({', '.join(map(str, places))}) THEN {typed}")
-        found = F.expr(f"CASE {' '.join(cases)} END")
-        columns.append((id_or_null(found) if column in ids else found).alias(column))
+        value = F.expr(f"CASE {' '.join(cases)} END")
+        columns.append((id_or_null(value) if column in ids else value).alias(column))
     envelope = [
         (id_or_null(event[field.name]) if _is_id(field.node) else event[field.name]).alias(field.name)
         for field in contract.envelope.fields

@@ -102,13 +102,13 @@ def submit(job: Job, arguments: Sequence[str] | None = None) -> None:
         parser.add_argument("--continuous", action="store_true", help="stay and wait for more")
     for name in job.flags:
         parser.add_argument(f"--{name.replace('_', '-')}", **FLAGS[name])
-    given = vars(parser.parse_args(arguments))
+    values = vars(parser.parse_args(arguments))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    tables = tuple(filter(None, given.pop("tables", "").split(",")))
-    env, as_of = given.pop("env"), given.pop("as_of")
+    tables = tuple(filter(None, values.pop("tables", "").split(",")))
+    env, as_of = values.pop("env"), values.pop("as_of")
     try:
         at = moment(as_of) if as_of else datetime.now(UTC)
-        job.run(load(env), Options(at, tables=tables, **given))
+        job.run(load(env), Options(at, tables=tables, **values))
     except (OperatorError, GateFailed) as error:
         sys.exit(f"error: {error}")
 

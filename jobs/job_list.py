@@ -41,9 +41,9 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(_declaring()))
 
 
-def ordered(found: Iterable[Job]) -> dict[str, Job]:
+def ordered(declared: Iterable[Job]) -> dict[str, Job]:
     """The jobs by name, writers before readers, else by name. Raises CycleError where two wait for each other."""
-    by_name = {job.name: job for job in sorted(found, key=lambda job: job.name)}
+    by_name = {job.name: job for job in sorted(declared, key=lambda job: job.name)}
     writers: dict[str, set[str]] = {}
     for job in by_name.values():
         for table in job.writes:

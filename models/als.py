@@ -46,11 +46,11 @@ def fit(ratings: DataFrame, params: AlsParams) -> AlsModel:
     `ratings`.
     """
     _check_weights(ratings)
-    known = ratings.join(_rated_by(ratings, params.min_people), on="item_id", how="left_semi")
-    people = _numbered(known, "person_id").persist()
-    items = _numbered(known, "item_id").persist()
+    learnable = ratings.join(_rated_by(ratings, params.min_people), on="item_id", how="left_semi")
+    people = _numbered(learnable, "person_id").persist()
+    items = _numbered(learnable, "item_id").persist()
     numbered = (
-        known.join(people, on="person_id", how="inner")
+        learnable.join(people, on="person_id", how="inner")
         .join(items, on="item_id", how="inner")
         .select("person_id_index", "item_id_index", F.col("weight").cast("float").alias("weight"))
         .persist()
@@ -77,11 +77,11 @@ def top_n(
     A person without factors gets no row. With `seen` (person_id, item_id) only items new to the person; with
     `items` (item_id) only those. Ties by item id. Every item is scored.
     """
-    known = model.person_factors.join(people.select("person_id"), on="person_id", how="left_semi")
+    factors = model.person_factors.join(people.select("person_id"), on="person_id", how="left_semi")
     candidates = model.item_factors
     if items is not None:
         candidates = candidates.join(items.select("item_id"), on="item_id", how="left_semi")
-    return ranking.top_n(known, candidates, n, seen)
+    return ranking.top_n(factors, candidates, n, seen)
 
 
 def people_of(model: AlsModel) -> DataFrame:

@@ -39,13 +39,13 @@ def top_n(
     """
     at_least_one(n)
     places = popularity.places_among(model.popularity, items)
-    asked = people.select("person_id")
-    rows = asked.join(_own(model, asked, places, n, seen), on="person_id", how="left")
+    with_places = people.select("person_id")
+    rows = with_places.join(_own(model, with_places, places, n, seen), on="person_id", how="left")
     own_places = F.coalesce(F.expr("transform(own, item -> item.place)"), F.array().cast("array<int>"))
     if seen is None:
         rows = rows.withColumn("taken", own_places)
     else:
-        taken = popularity.taken_places(places, asked, seen)
+        taken = popularity.taken_places(places, with_places, seen)
         rows = rows.join(taken, on="person_id", how="left").withColumn(
             "taken", F.array_union(own_places, F.coalesce("taken", F.array().cast("array<int>")))
         )

@@ -40,9 +40,9 @@ def evaluate_all(
     """`evaluate` of each (recommended, truth), by name, in one pass over all of them."""
     if k < 1 or catalogue_size < 1:
         raise MetricsError(f"k is {k} and the catalogue has {catalogue_size} items: both must be at least 1")
-    shown = _named({name: ours.select("person_id", "rank", "item_id") for name, (ours, _) in lists.items()})
-    wanted = _named({name: truth.select("person_id", "item_id") for name, (_, truth) in lists.items()})
-    judged = _by_person(shown, wanted, k).persist()
+    recommended = _named({name: ours.select("person_id", "rank", "item_id") for name, (ours, _) in lists.items()})
+    truths = _named({name: truth.select("person_id", "item_id") for name, (_, truth) in lists.items()})
+    judged = _by_person(recommended, truths, k).persist()
     try:
         figures = {row["of"]: row.asDict() for row in judged.groupBy("of").agg(*_faults(), *_means(k)).collect()}
         items = judged.select("of", F.explode("shown").alias("item_id")).groupBy("of")
@@ -66,12 +66,12 @@ def _by_person(recommended: DataFrame, truth: DataFrame, k: int) -> DataFrame:
 
     Each side is shuffled once. Counting lists, gaps and hits in a grouping each took three times as long.
     """
-    wanted = truth.groupBy("of", "person_id").agg(F.count("*").alias("lines"), F.collect_set("item_id").alias("wanted"))
+    truths = truth.groupBy("of", "person_id").agg(F.count("*").alias("lines"), F.collect_set("item_id").alias("wanted"))
     ranked = F.array_sort(F.collect_list(F.struct("rank", "item_id")))
     lists = recommended.groupBy("of", "person_id").agg(ranked.alias("list"))
     hit = F.transform("shown", lambda item, place: F.when(F.array_contains("wanted", item), place + 1))
     return (
-        wanted.join(lists, on=["of", "person_id"], how="left")
+        truths.join(lists, on=["of", "person_id"], how="left")
         .withColumn("list", F.coalesce("list", F.array()))
         .withColumn("shown", F.slice(F.col("list")["item_id"], 1, k))
         .withColumn("hits", F.array_compact(hit))
@@ -109,15 +109,15 @@ def _sum(values: Column) -> Column:
     return F.aggregate(values, F.lit(0.0), lambda total, value: total + value)
 
 
-def _sound(name: str, found: dict[str, float]) -> dict[str, float]:
+def _sound(name: str, figures: dict[str, float]) -> dict[str, float]:
     """The figures of one list without its faults. Raises MetricsError on any."""
     of = f"{name}: " if name else ""
-    if not found:
+    if not figures:
         raise MetricsError(f"{of}the truth is empty: there is nobody to judge by")
-    if found["doubled_truths"]:
-        raise MetricsError(f"{of}the truth of {found['doubled_truths']} people holds an item twice or a null item")
-    if found["doubled_lists"]:
-        raise MetricsError(f"{of}{found['doubled_lists']} people are recommended an item twice or a null item")
-    if found["gapped_lists"]:
-        raise MetricsError(f"{of}the ranks of {found['gapped_lists']} people are not 1, 2, 3 ...")
-    return {figure: value for figure, value in found.items() if figure != "of" and figure not in FAULTS}
+    if figures["doubled_truths"]:
+        raise MetricsError(f"{of}the truth of {figures['doubled_truths']} people holds an item twice or a null item")
+    if figures["doubled_lists"]:
+        raise MetricsError(f"{of}{figures['doubled_lists']} people are recommended an item twice or a null item")
+    if figures["gapped_lists"]:
+        raise MetricsError(f"{of}the ranks of {figures['gapped_lists']} people are not 1, 2, 3 ...")
+    return {figure: value for figure, value in figures.items() if figure != "of" and figure not in FAULTS}

@@ -36,7 +36,7 @@ def described(
     phrases = [
         [(_phrase(name, entry[name]), entry[name]) for name in _telling(entry, correlation)] for entry in deviations
     ]
-    names = _unique_names([[words for words, _ in found] for found in phrases])
+    names = _unique_names([[words for words, _ in of_persona] for of_persona in phrases])
     return tuple(
         Persona(
             segment_id=f"persona-{i + 1}",
@@ -51,8 +51,8 @@ def described(
 
 
 def _sentence(phrases: Sequence[tuple[str, float]]) -> str:
-    told = [f"{words} ({deviation:+.1f} sd)" for words, deviation in phrases[:5]]
-    return ", ".join(told) or "close to the average in everything"
+    parts = [f"{words} ({deviation:+.1f} sd)" for words, deviation in phrases[:5]]
+    return ", ".join(parts) or "close to the average in everything"
 
 
 def _telling(entry: dict[str, float], correlation: Sequence[Sequence[float]]) -> list[str]:

@@ -45,16 +45,16 @@ def learn(features: DataFrame, columns: Sequence[str], winsor: float, variance: 
     """
     caps = _caps(features, columns, winsor)
     moments = [f(_log(name, cap)) for name, cap in caps.items() for f in (F.avg, F.stddev_samp)]
-    found = list(features.agg(*moments).first() or ())
-    kept = {
+    statistics = list(features.agg(*moments).first() or ())
+    varying = {
         name: (cap, mean, scale)
-        for (name, cap), mean, scale in zip(caps.items(), found[::2], found[1::2], strict=True)
+        for (name, cap), mean, scale in zip(caps.items(), statistics[::2], statistics[1::2], strict=True)
         if scale is not None and scale > 1e-9
     }
-    if not kept:
+    if not varying:
         raise SpaceError("no feature varies between people: there is nothing to group by")
-    names = tuple(kept)
-    cap, mean, scale = (tuple(float(value[i]) for value in kept.values()) for i in range(3))
+    names = tuple(varying)
+    cap, mean, scale = (tuple(float(value[i]) for value in varying.values()) for i in range(3))
     flat = Space(names, cap, mean, scale, axes=(), correlation=())
     vectors = features.select(array_to_vector(standardised(flat)).alias("x"))
     matrix = Correlation.corr(vectors, "x").collect()[0][0].toArray()
@@ -72,8 +72,8 @@ def standardised(space: Space) -> Column:
 
 def turned(space: Space, features: DataFrame) -> DataFrame:
     """Rows (person_id, components array<double>), one per row of `features`."""
-    asked = features.select("person_id", standardised(space).alias("x"))
-    return asked.mapInArrow(_turner(space.axes), "person_id string, components array<double>")
+    standard = features.select("person_id", standardised(space).alias("x"))
+    return standard.mapInArrow(_turner(space.axes), "person_id string, components array<double>")
 
 
 def _caps(features: DataFrame, columns: Sequence[str], winsor: float) -> dict[str, float]:
@@ -83,14 +83,14 @@ def _caps(features: DataFrame, columns: Sequence[str], winsor: float) -> dict[st
         for name in columns
     ]
     caps = [F.percentile(value[name], F.lit(winsor)) for name in columns]
-    rows, *found = features.agg(F.count("*"), *usable, *caps).first() or (0,)
+    rows, *numbers = features.agg(F.count("*"), *usable, *caps).first() or (0,)
     if rows == 0:
         raise SpaceError("no rows: there is nobody to group")
-    counts = found[: len(columns)]
+    counts = numbers[: len(columns)]
     bad = [f"{name} in {rows - count} rows" for name, count in zip(columns, counts, strict=True) if count < rows]
     if bad:
         raise SpaceError(f"null, NaN, infinite or negative values: {', '.join(bad)}; of {rows} rows")
-    return dict(zip(columns, found[len(columns) :], strict=True))
+    return dict(zip(columns, numbers[len(columns) :], strict=True))
 
 
 def _log(name: str, cap: float) -> Column:
@@ -106,9 +106,9 @@ def _axes(correlation: np.ndarray, variance: float) -> tuple[tuple[float, ...], 
     values, vectors = np.clip(values[order], 0, None), vectors[:, order].T
     explained = np.cumsum(values) / values.sum()
     count = int(np.searchsorted(explained, variance - 1e-12)) + 1
-    chosen = vectors[: min(count, len(values))]
-    signs = np.sign(chosen[np.arange(len(chosen)), np.abs(chosen).argmax(axis=1)])
-    return tuple(tuple(float(weight) for weight in axis) for axis in chosen * signs[:, None])
+    leading = vectors[: min(count, len(values))]
+    signs = np.sign(leading[np.arange(len(leading)), np.abs(leading).argmax(axis=1)])
+    return tuple(tuple(float(weight) for weight in axis) for axis in leading * signs[:, None])
 
 
 def _turner(

@@ -32,12 +32,12 @@ class PersonasError(ModelError):
 
 @dataclass(frozen=True)
 class Trial:
-    """One k tried. `found` can be under k where people coincide. `silhouette` is -1 to 1, with the squared
+    """One k tried. `clusters` can be under k where people coincide. `silhouette` is -1 to 1, with the squared
     Euclidean distance that KMeans uses; `smallest_share` is that of the smallest cluster.
     """
 
     k: int
-    found: int
+    clusters: int
     silhouette: float
     smallest_share: float
 
@@ -68,12 +68,12 @@ def fit(features: DataFrame, params: PersonasParams) -> PersonasModel:
             raise PersonasError(f'order_by is "{params.order_by}", which is the same for everybody')
         tried = _all_tried(persona_space.turned(space, small), params)
         trials = tuple(trial for trial, _ in tried)
-        chosen = _chosen(trials, params.min_share)
-        centres = next(centres for trial, centres in tried if trial == chosen)
+        best = _chosen(trials, params.min_share)
+        centres = next(centres for trial, centres in tried if trial == best)
         order, personas = _told_apart(small, space, centres, params.order_by)
     finally:
         small.unpersist()
-    return PersonasModel(chosen.found, space, tuple(centres[i] for i in order), personas, trials)
+    return PersonasModel(best.clusters, space, tuple(centres[i] for i in order), personas, trials)
 
 
 def assign(model: PersonasModel, features: DataFrame) -> DataFrame:
@@ -134,11 +134,11 @@ def _tried(points: DataFrame, k: int, params: PersonasParams) -> tuple[Trial, Ce
 
 
 def _chosen(trials: Sequence[Trial], min_share: float) -> Trial:
-    fit_for_use = [trial for trial in trials if trial.found == trial.k and trial.smallest_share >= min_share]
+    fit_for_use = [trial for trial in trials if trial.clusters == trial.k and trial.smallest_share >= min_share]
     if not fit_for_use:
-        seen = ", ".join(f"k={trial.k}: {trial.smallest_share:.1%}" for trial in trials)
+        shares = ", ".join(f"k={trial.k}: {trial.smallest_share:.1%}" for trial in trials)
         raise PersonasError(
-            f"no k leaves every cluster at least {min_share:.1%} of the people (smallest cluster at {seen}): "
+            f"no k leaves every cluster at least {min_share:.1%} of the people (smallest cluster at {shares}): "
             "lower min_share or k_min, or look for outliers in the features"
         )
     return max(fit_for_use, key=lambda trial: (trial.silhouette, -trial.k))
@@ -157,9 +157,9 @@ def _told_apart(
         .agg(F.count("*").alias("people"), *(F.avg(F.col("x")[i]) for i in range(len(space.columns))))
         .collect()
     )
-    found = {int(row[0]): (row[1], dict(zip(space.columns, row[2:], strict=True))) for row in rows}
-    order = sorted(found, key=lambda i: (-found[i][1][order_by], i))
-    personas = described([found[i][1] for i in order], [found[i][0] for i in order], space.correlation)
+    of_cluster = {int(row[0]): (row[1], dict(zip(space.columns, row[2:], strict=True))) for row in rows}
+    order = sorted(of_cluster, key=lambda i: (-of_cluster[i][1][order_by], i))
+    personas = described([of_cluster[i][1] for i in order], [of_cluster[i][0] for i in order], space.correlation)
     return order, personas
 
 

@@ -53,14 +53,14 @@ def top_n(
     """
     at_least_one(n)
     places = places_among(model, items)
-    asked = people.select("person_id")
+    with_places = people.select("person_id")
     if seen is None:
-        asked = asked.withColumn("places", F.sequence(F.lit(1), F.lit(n)))
+        with_places = with_places.withColumn("places", F.sequence(F.lit(1), F.lit(n)))
     else:
-        taken = taken_places(places, asked, seen)
-        asked = asked.join(taken, on="person_id", how="left").withColumn("places", free_places("taken", n))
+        taken = taken_places(places, with_places, seen)
+        with_places = with_places.join(taken, on="person_id", how="left").withColumn("places", free_places("taken", n))
     return (
-        asked.select("person_id", F.posexplode("places").alias("before", "place"))
+        with_places.select("person_id", F.posexplode("places").alias("before", "place"))
         .join(places, on="place", how="inner")
         .withColumn("rank", F.col("before") + 1)
         .withColumn("score", F.col("lines").cast("double"))

@@ -42,13 +42,13 @@ def top_n(person_factors: DataFrame, item_factors: DataFrame, n: int, seen: Data
     """
     at_least_one(n)
     matrix = item_matrix(item_factors)
-    asked = person_factors.select("person_id", "factors")
+    people = person_factors.select("person_id", "factors")
     if seen is None:
-        asked = asked.withColumn("seen", F.array().cast("array<int>"))
+        people = people.withColumn("seen", F.array().cast("array<int>"))
     else:
-        asked = asked.join(_seen_places(seen, matrix, asked), on="person_id", how="left")
-    handle = asked.sparkSession.sparkContext.broadcast(matrix)
-    return asked.select("person_id", "factors", "seen").mapInArrow(_ranker(handle, n), _SCHEMA)
+        people = people.join(_seen_places(seen, matrix, people), on="person_id", how="left")
+    handle = people.sparkSession.sparkContext.broadcast(matrix)
+    return people.select("person_id", "factors", "seen").mapInArrow(_ranker(handle, n), _SCHEMA)
 
 
 def item_matrix(item_factors: DataFrame) -> ItemMatrix:
@@ -67,14 +67,14 @@ def item_matrix(item_factors: DataFrame) -> ItemMatrix:
     return ItemMatrix(table["item_id"].combine_chunks(), flat.reshape(table.num_rows, -1))
 
 
-def _seen_places(seen: DataFrame, matrix: ItemMatrix, asked: DataFrame) -> DataFrame:
+def _seen_places(seen: DataFrame, matrix: ItemMatrix, people: DataFrame) -> DataFrame:
     """One row per person: `seen`, the rows of the matrix to leave out."""
     places = seen.sparkSession.createDataFrame(
         pa.table({"item_id": matrix.ids, "place": pa.array(range(len(matrix.ids)), pa.int32())})
     )
     return (
         seen.select("person_id", "item_id")
-        .join(asked.select("person_id"), on="person_id", how="left_semi")
+        .join(people.select("person_id"), on="person_id", how="left_semi")
         .join(F.broadcast(places), on="item_id", how="inner")
         .groupBy("person_id")
         .agg(F.collect_set("place").alias("seen"))

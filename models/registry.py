@@ -125,9 +125,9 @@ def register(run: Run, name: str, manifest: Mapping[str, Any]) -> Version:
         client.log_artifacts(run.run_id, str(Path(folder, "model")), "model")
         if not client.search_registered_models(filter_string=f"name='{name}'"):
             client.create_registered_model(name)
-        made = client.create_model_version(name, f"runs:/{run.run_id}/model", run.run_id)
-    set_alias(run.registry, name, CANDIDATE, str(made.version))
-    return _described(run.registry, name, str(made.version), run.run_id)
+        created = client.create_model_version(name, f"runs:/{run.run_id}/model", run.run_id)
+    set_alias(run.registry, name, CANDIDATE, str(created.version))
+    return _described(run.registry, name, str(created.version), run.run_id)
 
 
 def resolve(registry: Registry, name: str, alias: str) -> Version | None:
@@ -138,13 +138,13 @@ def resolve(registry: Registry, name: str, alias: str) -> Version | None:
     from mlflow.exceptions import MlflowException
 
     try:
-        found = _client(registry.tracking_uri).get_model_version_by_alias(name, alias)
+        version = _client(registry.tracking_uri).get_model_version_by_alias(name, alias)
     except MlflowException as error:
         # A missing alias is INVALID_PARAMETER_VALUE on SQLite and RESOURCE_DOES_NOT_EXIST on some servers.
         if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             return None
         raise RegistryError(_refusal(registry, error)) from error
-    return _described(registry, name, str(found.version), found.run_id)
+    return _described(registry, name, str(version.version), version.run_id)
 
 
 def manifest(registry: Registry, version: Version) -> dict[str, Any]:
@@ -152,13 +152,13 @@ def manifest(registry: Registry, version: Version) -> dict[str, Any]:
     from mlflow.artifacts import download_artifacts
 
     with _said_plainly(registry), tempfile.TemporaryDirectory() as folder:
-        kept = download_artifacts(
+        path = download_artifacts(
             run_id=version.run_id,
             artifact_path="model/data/manifest.json",
             dst_path=folder,
             tracking_uri=registry.tracking_uri,
         )
-        return dict(json.loads(Path(kept).read_text(encoding="utf-8")))
+        return dict(json.loads(Path(path).read_text(encoding="utf-8")))
 
 
 def set_alias(registry: Registry, name: str, alias: str, version: str) -> None:
@@ -194,9 +194,9 @@ def _client(tracking_uri: str) -> Any:
 
 def _experiment(registry: Registry) -> str:
     client = _client(registry.tracking_uri)
-    found = client.get_experiment_by_name(registry.experiment)
-    if found is not None:
-        return str(found.experiment_id)
+    experiment = client.get_experiment_by_name(registry.experiment)
+    if experiment is not None:
+        return str(experiment.experiment_id)
     return str(client.create_experiment(registry.experiment, artifact_location=registry.artifacts_uri))
 
 

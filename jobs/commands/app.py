@@ -72,10 +72,10 @@ def up(env: Env = "local") -> None:
     """Start the local Kafka broker and Redis, unless the settings point elsewhere. Safe to repeat."""
     from jobs.local import services
 
-    chosen = settings.load(env)
-    for line in services.up(chosen):
+    conf = settings.load(env)
+    for line in services.up(conf):
         console.print(line)
-    services.ensure_topic(chosen)
+    services.ensure_topic(conf)
 
 
 @app.command()
@@ -93,21 +93,21 @@ def status(env: Env = "local", as_json: Json = False) -> None:
     from jobs.ledger.message_counts import message_counts
     from jobs.local import services
 
-    chosen = settings.load(env)
-    found, messages = services.status(chosen), message_counts(chosen)
+    conf = settings.load(env)
+    statuses, messages = services.status(conf), message_counts(conf)
     if as_json:
-        told = {"services": [asdict(service) for service in found], "messages": messages and asdict(messages)}
-        typer.echo(json.dumps(told))
+        report = {"services": [asdict(service) for service in statuses], "messages": messages and asdict(messages)}
+        typer.echo(json.dumps(report))
     else:
         table = Table("service", "address", "started here", "pid", "answers")
-        for one in found:
+        for one in statuses:
             table.add_row(one.service, one.address, str(one.managed), str(one.pid or ""), str(one.answers))
         console.print(table)
         if messages is not None:
             counts = Table(*[name for name, _ in messages.lines()], title="messages", box=box.SIMPLE)
             counts.add_row(*[count for _, count in messages.lines()])
             console.print(counts)
-    if not all(service.answers for service in found):
+    if not all(service.answers for service in statuses):
         raise typer.Exit(1)
 
 
@@ -134,12 +134,12 @@ def simulate(
 
     factor = producer.parse_speed(speed)
     begin = moment(start) if start else None
-    chosen = settings.load(env)
-    services.up(chosen)
-    services.ensure_topic(chosen)
+    conf = settings.load(env)
+    services.up(conf)
+    services.ensure_topic(conf)
     with Progress(console=console) as progress:
-        sent = producer.simulate(chosen, journey.messages(households, chosen.local.seed), factor, begin, progress)
-    console.print(f"{sent.sent:,} messages in {sent.seconds:.0f} s")
+        outcome = producer.simulate(conf, journey.messages(households, conf.local.seed), factor, begin, progress)
+    console.print(f"{outcome.sent:,} messages in {outcome.seconds:.0f} s")
 
 
 @app.command()
@@ -152,14 +152,14 @@ def recommend(
     """Read what a page would show this person, from Redis alone."""
     from jobs.serve.recommended import recommended
 
-    found = recommended(settings.load(env).redis, person, segment)
+    answer = recommended(settings.load(env).redis, person, segment)
     if as_json:
-        typer.echo(json.dumps(asdict(found)))
+        typer.echo(json.dumps(asdict(answer)))
         return
     table = Table(
-        "slot", "item", "name", "price paid before", "reason", title=f"{found.whose}, version {found.version}"
+        "slot", "item", "name", "price paid before", "reason", title=f"{answer.whose}, version {answer.version}"
     )
-    for item in found.items:
+    for item in answer.items:
         price = "" if item.price is None else f"{item.price:.2f}"
         table.add_row(item.slot, item.item_id, item.name or "", price, item.reason)
     console.print(table)
@@ -205,10 +205,10 @@ def check(
     from expectations.compatibility import breaking_changes
     from expectations.contract import read
 
-    found = breaking_changes(read(old), read(new))
-    for line in found or ["backward compatible"]:
+    changes = breaking_changes(read(old), read(new))
+    for line in changes or ["backward compatible"]:
         typer.echo(line)
-    if found:
+    if changes:
         raise typer.Exit(1)
 
 
@@ -225,6 +225,6 @@ def airflow(env: Env = "local") -> None:
     """Start Airflow on this laptop, in the foreground, with this project's DAGs."""
     from jobs.local import demo, scheduler, services
 
-    chosen = settings.load(env)
-    services.up(chosen)
-    scheduler.start(chosen, demo.AS_OF if demo.is_demo(chosen) else None)
+    conf = settings.load(env)
+    services.up(conf)
+    scheduler.start(conf, demo.AS_OF if demo.is_demo(conf) else None)

@@ -19,7 +19,7 @@ console = Console()
 @app.command()
 def new() -> None:
     """Print a new secret, for an environment variable that privacy.token_secrets or privacy.payload_keys names."""
-    typer.echo(keys.made())
+    typer.echo(keys.new_secret())
 
 
 @app.command()
@@ -38,11 +38,11 @@ def rotate(
     from jobs.privacy.rotate import rotate
 
     with console.status("rewriting rows with older tokens"):
-        found = rotate(open_lake("keys", settings.load(env)), dry_run)
+        counts = rotate(open_lake("keys", settings.load(env)), dry_run)
     if as_json:
-        typer.echo(json.dumps(found))
+        typer.echo(json.dumps(counts))
         return
     table = Table("table", "rows to rewrite" if dry_run else "rows rewritten", box=box.SIMPLE)
-    for name, rows in found.items():
+    for name, rows in counts.items():
         table.add_row(name, f"{rows:,}")
     console.print(table)

@@ -31,20 +31,20 @@ def maintain(
     from jobs.lake.session import open_lake
     from jobs.maintenance import upkeep
 
-    chosen = settings.load(env)
+    conf = settings.load(env)
     if not allow_short:
-        upkeep.require_safe(chosen)
-    lake = open_lake("ops.maintain", chosen)
+        upkeep.require_safe(conf)
+    lake = open_lake("ops.maintain", conf)
     # Delta prints what it deletes, where --json prints.
     system = lake.spark._jvm.java.lang.System  # type: ignore[union-attr]
     system.setOut(system.err)
     work = upkeep.due if dry_run else upkeep.keep
-    names = upkeep.chosen(lake, table or ())
-    done = [asdict(work(lake, name, upkeep.plan(chosen.maintenance, name))) for name in names]
+    names = upkeep.tables_to_maintain(lake, table or ())
+    reports = [asdict(work(lake, name, upkeep.plan(conf.maintenance, name))) for name in names]
     if as_json:
-        typer.echo(json.dumps(done))
+        typer.echo(json.dumps(reports))
         return
-    shown = Table(*[name.replace("_", " ") for name in done[0]], box=box.SIMPLE)
-    for one in done:
-        shown.add_row(*[f"{value:,}" if type(value) is int else str(value) for value in one.values()])
-    console.print(shown)
+    listing = Table(*[name.replace("_", " ") for name in reports[0]], box=box.SIMPLE)
+    for one in reports:
+        listing.add_row(*[f"{value:,}" if type(value) is int else str(value) for value in one.values()])
+    console.print(listing)

@@ -48,9 +48,9 @@ def alerts(
     from jobs.lake import tables
 
     first = _day(since)
-    found = tables.read(_lake(env), "ops.alerts")
-    found = found if first is None else found.where(found["day"] >= first)
-    rows = found.orderBy(found["day"].desc(), "alert_id").limit(most).collect()
+    alerts = tables.read(_lake(env), "ops.alerts")
+    alerts = alerts if first is None else alerts.where(alerts["day"] >= first)
+    rows = alerts.orderBy(alerts["day"].desc(), "alert_id").limit(most).collect()
     if as_json:
         typer.echo(json.dumps([row.asDict() for row in rows], default=str))
         return

@@ -41,7 +41,7 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """Count the messages by event type and reason; one with two reasons counts for both."""
-    rows = review.counted(review.chosen(_lake(env), _choice(reason, event_type, since, until, state)))
+    rows = review.counts_by_reason(review.messages_of(_lake(env), _choice(reason, event_type, since, until, state)))
     if as_json:
         _print_json(rows)
         return
@@ -64,7 +64,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show messages whole, with every reason and where they stand in Kafka; the earliest first."""
-    rows = review.shown(review.chosen(_lake(env), _choice(reason, event_type, since, until, state)), most)
+    rows = review.listing(review.messages_of(_lake(env), _choice(reason, event_type, since, until, state)), most)
     if as_json:
         _print_json(rows)
         return
@@ -93,7 +93,7 @@ def discard(
     choice = _choice(reason, event_type, since, until, "open")
     lake = _lake(env)
     if dry_run:
-        console.print(f"{review.chosen(lake, choice).count():,} messages would be discarded")
+        console.print(f"{review.messages_of(lake, choice).count():,} messages would be discarded")
     else:
         console.print(f"{review.discard(lake, choice):,} messages discarded")
 
@@ -118,14 +118,14 @@ def replay(
     from jobs.quarantine.replay import replay
 
     with console.status("judging the messages again"):
-        found = replay(_lake(env), _choice(reason, event_type, since, until, "open"), dry_run)
+        outcome = replay(_lake(env), _choice(reason, event_type, since, until, "open"), dry_run)
     if as_json:
-        typer.echo(json.dumps(dataclasses.asdict(found)))
+        typer.echo(json.dumps(dataclasses.asdict(outcome)))
         return
     would = "would land" if dry_run else "landed"
     console.print(
-        f"{found.kept:,} {would}, {found.duplicate:,} are duplicates of others, {found.quarantined:,} are still broken,"
-        f" {found.refused:,} are refused by consent"
+        f"{outcome.kept:,} {would}, {outcome.duplicate:,} are duplicates of others,"
+        f" {outcome.quarantined:,} are still broken, {outcome.refused:,} are refused by consent"
     )
 
 

@@ -32,9 +32,9 @@ def rebuild(
     if ending:
         rebuildable = [job.name for job in job_list.all_jobs().values() if job.rebuild is not None]
         raise OperatorError(f"{', '.join(ending)} has no checkpoint; the streams are: {', '.join(rebuildable)}")
-    chosen = settings.load(env)
+    conf = settings.load(env)
     for stream in streams:
-        with writer_lock(chosen.lake.root, stream.name):
+        with writer_lock(conf.lake.root, stream.name):
             assert stream.rebuild is not None
-            stream.rebuild(open_lake("streams", chosen))
+            stream.rebuild(open_lake("streams", conf))
         log.info("%s: rebuilt; its next run goes on from what the tables hold", stream.name)

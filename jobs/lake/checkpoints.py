@@ -97,8 +97,8 @@ def _lost(stream: str) -> OperatorError:
 
 def begin(lake: Lake, stream: str, **start: Any) -> Checkpoint:
     """One more checkpoint, which is the stream's from now on."""
-    known = all_of(lake, stream)
-    number = known[-1].number + 1 if known else 0
+    checkpoints = all_of(lake, stream)
+    number = checkpoints[-1].number + 1 if checkpoints else 0
     return note(lake, Checkpoint(stream, number, places.checkpoint(lake.root, stream, number)), **start)
 
 
@@ -110,8 +110,8 @@ def note(lake: Lake, checkpoint: Checkpoint, **start: Any) -> Checkpoint:
 
 def committed(lake: Lake, checkpoint: Checkpoint) -> dict[str, Any] | None:
     """Where its last batch that was done ended, as its only source says; None where none was done yet."""
-    done = [int(name) for name in files.names(lake, f"{checkpoint.path}/commits") if name.isdecimal()]
-    return _planned(lake, checkpoint, max(done)) if done else None
+    batches = [int(name) for name in files.names(lake, f"{checkpoint.path}/commits") if name.isdecimal()]
+    return _planned(lake, checkpoint, max(batches)) if batches else None
 
 
 def has_begun(lake: Lake, checkpoint: Checkpoint) -> bool:
@@ -122,8 +122,8 @@ def has_begun(lake: Lake, checkpoint: Checkpoint) -> bool:
 def _planned(lake: Lake, checkpoint: Checkpoint, batch: int) -> dict[str, Any]:
     # Spark's log of offsets: a version, its own metadata, then a line for each source.
     lines = files.read_text(lake, f"{checkpoint.path}/offsets/{batch}").splitlines()
-    found: dict[str, Any] = json.loads(lines[2])
-    return found
+    position: dict[str, Any] = json.loads(lines[2])
+    return position
 
 
 def _read(lake: Lake, stream: str, number: int) -> Checkpoint:

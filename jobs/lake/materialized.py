@@ -22,11 +22,11 @@ def materialized(frame: DataFrame) -> Iterator[DataFrame]:
     it, each task brought the whole plan along, and Delta made it anew, of the table as it was then, after each write
     to a table that it was made of. An executor that is lost takes its part with it: again_without_lost_blocks.
     """
-    done = frame.localCheckpoint(storageLevel=StorageLevel.DISK_ONLY)
+    copy = frame.localCheckpoint(storageLevel=StorageLevel.DISK_ONLY)
     try:
-        yield done
+        yield copy
     finally:
-        done._jdf.logicalPlan().rdd().unpersist(False)
+        copy._jdf.logicalPlan().rdd().unpersist(False)
 
 
 def again_without_lost_blocks(work: Callable[[], None], tries: int = 3) -> None:

@@ -74,10 +74,10 @@ def accounts_of(counted: Iterable[Row], claimed: Iterable[Row], lost: Iterable[R
 
 
 def misstated(claimed: Sequence[Row], counted: Iterable[Row]) -> Iterator[Difference]:
-    found = {(*range_of(row), row["batch"]): row for row in counted if not row["unread"]}
+    by_range = {(*range_of(row), row["batch"]): row for row in counted if not row["unread"]}
     for claim in claimed:
         at = range_of(claim)
-        row = found.get((*at, claim["batch"]))
+        row = by_range.get((*at, claim["batch"]))
         holds = {what: 0 if row is None else row[what] for what in HELD_IN}
         for what, table in HELD_IN.items():
             if holds[what] != claim[what]:
@@ -87,7 +87,7 @@ def misstated(claimed: Sequence[Row], counted: Iterable[Row]) -> Iterator[Differ
             sums = f"{claim['duplicate']:,} duplicate and {claim['refused']:,} refused"
             yield Difference(*at, f"ops.ledger says {sums}, {left:,} are in no table")
     ranges = {(*range_of(claim), claim["batch"]) for claim in claimed}
-    for row in [row for at, row in found.items() if at not in ranges]:
+    for row in [row for at, row in by_range.items() if at not in ranges]:
         rows = ", ".join(f"{row[what]:,} of {table}" for what, table in HELD_IN.items() if row[what])
         yield Difference(*range_of(row), f"in no row of ops.ledger: {rows}")
 

@@ -29,5 +29,5 @@ def build(project: Path, target: Path) -> Path:
 
 if __name__ == "__main__":
     root = Path(__file__).resolve().parents[2]
-    made = build(root, root / "dist" / "app.zip")
-    sys.stdout.write(f"{made.relative_to(root)}: {made.stat().st_size:,} bytes\n")
+    app_zip = build(root, root / "dist" / "app.zip")
+    sys.stdout.write(f"{app_zip.relative_to(root)}: {app_zip.stat().st_size:,} bytes\n")

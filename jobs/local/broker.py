@@ -75,14 +75,14 @@ def _format(java: Path, daemon: Daemon, data: Path, settings: Settings) -> None:
     properties = _rendered(daemon.folder / "format.properties", fresh, settings)
     # Kafka's form of a UUID. The prefix keeps it from starting with a dash, which would read as an option.
     cluster = "L" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:21] + "A"
-    done = subprocess.run(
+    result = subprocess.run(
         [str(java), "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", *_logging("error"),
          "-cp", _class_path(), "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)],
         capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60,
     )  # fmt: skip
-    if done.returncode:
-        said = " / ".join((done.stderr or done.stdout).strip().splitlines()[-3:])[-400:]
-        raise OperatorError(f"the broker's folder {data} cannot be formatted: {said}")
+    if result.returncode:
+        reason = " / ".join((result.stderr or result.stdout).strip().splitlines()[-3:])[-400:]
+        raise OperatorError(f"the broker's folder {data} cannot be formatted: {reason}")
     os.replace(fresh, data)
     properties.unlink()
 

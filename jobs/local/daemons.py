@@ -108,9 +108,9 @@ def last_words(daemon: Daemon, lines: int = 4) -> str:
         text = daemon.log.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return "it logged nothing"
-    said = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("\tat ")]
-    loud = [line for line in said if any(sign in line for sign in ("ERROR", "Exception", "FATAL", " # "))]
-    return " / ".join((loud or said)[-lines:])[-500:] or "it logged nothing"
+    text_lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("\tat ")]
+    loud = [line for line in text_lines if any(sign in line for sign in ("ERROR", "Exception", "FATAL", " # "))]
+    return " / ".join((loud or text_lines)[-lines:])[-500:] or "it logged nothing"
 
 
 def set_aside(folder: Path) -> Path:

@@ -73,16 +73,16 @@ def run(settings: Settings, households: int | None) -> dict[str, Any]:
         stage(name, functools.partial(job_named(name).run, settings, options))
     stage("gate gold", lambda: _gate(settings, of_rooms("gold")))
     stage("publish.recommendations", lambda: job_named("publish.recommendations").run(settings, options))
-    found = stage("count", lambda: counted(settings))
-    found["stages"] = stages
-    found["seconds"] = round(time.monotonic() - began, 1)
-    found["peak_mib"] = max(one["peak_mib"] for one in stages)
-    check(found, messages)
+    figures = stage("count", lambda: counted(settings))
+    figures["stages"] = stages
+    figures["seconds"] = round(time.monotonic() - began, 1)
+    figures["peak_mib"] = max(one["peak_mib"] for one in stages)
+    check(figures, messages)
     target = settings.project / "build" / "demo.json"
     target.parent.mkdir(exist_ok=True)
-    target.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    report.show(found, target, console)
-    return found
+    target.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    report.show(figures, target, console)
+    return figures
 
 
 def of_rooms(*rooms: str) -> tuple[str, ...]:
@@ -119,7 +119,7 @@ def is_demo(settings: Settings) -> bool:
     return (settings.home / MARKER).is_file()
 
 
-def check(found: dict[str, Any], messages: list[Message]) -> None:
+def check(figures: dict[str, Any], messages: list[Message]) -> None:
     """Raises OperatorError when the lake does not hold exactly what was sent."""
     sown = planted(messages)
     duplicates = sown.pop("duplicate")
@@ -129,12 +129,12 @@ def check(found: dict[str, Any], messages: list[Message]) -> None:
         "silver.events": len(messages) - sum(sown.values()) - duplicates,
     }
     wrong = [
-        f"{name} holds {found['tables'][name]:,} rows, expected {rows:,}"
+        f"{name} holds {figures['tables'][name]:,} rows, expected {rows:,}"
         for name, rows in expected.items()
-        if found["tables"][name] != rows
+        if figures["tables"][name] != rows
     ]
-    if found["duplicates"] != duplicates:
-        wrong.append(f"{found['duplicates']} duplicates counted, {duplicates} were sent")
+    if figures["duplicates"] != duplicates:
+        wrong.append(f"{figures['duplicates']} duplicates counted, {duplicates} were sent")
     if wrong:
         raise OperatorError("demo: " + "; ".join(wrong) + "; start over with: make clean demo")
 
@@ -155,12 +155,12 @@ def _gate(settings: Settings, names: tuple[str, ...]) -> None:
 
 def _start_over_if_other(settings: Settings, households: int | None) -> None:
     marker = settings.home / MARKER
-    wanted = {"households": households}
-    if marker.is_file() and json.loads(marker.read_text(encoding="utf-8")) != wanted:
+    request = {"households": households}
+    if marker.is_file() and json.loads(marker.read_text(encoding="utf-8")) != request:
         console.print("The lake holds a demo of another number of households; starting over.")
         services.down(settings)
         for name in LOCAL_STATE:
             path = settings.home / name
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     settings.home.mkdir(parents=True, exist_ok=True)
-    marker.write_text(json.dumps(wanted), encoding="utf-8")
+    marker.write_text(json.dumps(request), encoding="utf-8")

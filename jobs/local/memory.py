@@ -26,7 +26,7 @@ def watched(settings: Settings) -> Iterator[Peak]:
     peak, over = Peak(), threading.Event()
 
     def watch() -> None:
-        pids = [found.pid for found in services.status(settings) if found.pid]
+        pids = [service.pid for service in services.status(settings) if service.pid]
         while True:
             peak.mib = max(peak.mib, _resident(pids) >> 20)
             if over.wait(EVERY_SECONDS):

@@ -212,8 +212,8 @@ def _refuse_ended(parts: dict[str, subprocess.Popen[bytes]], settings: Settings)
 
 def _last_words(log: Path) -> str:
     text = log.read_text(encoding="utf-8", errors="replace")
-    said = [line.strip() for line in text.splitlines() if line.strip()]
-    return " / ".join(said[-3:])[-500:] or "nothing"
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return " / ".join(lines[-3:])[-500:] or "nothing"
 
 
 def _stop(parts: Mapping[str, subprocess.Popen[bytes]]) -> None:
@@ -239,11 +239,11 @@ def _stop(parts: Mapping[str, subprocess.Popen[bytes]]) -> None:
 
 
 def _of_sessions(sessions: set[int]) -> list[psutil.Process]:
-    found = []
+    processes = []
     for process in psutil.process_iter():
         try:
             if os.getsid(process.pid) in sessions:
-                found.append(process)
+                processes.append(process)
         except (ProcessLookupError, PermissionError):
             continue
-    return found
+    return processes

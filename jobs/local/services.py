@@ -121,8 +121,8 @@ def ensure_topic(settings: Settings) -> bool:
     seconds = float(settings.kafka.connect_seconds)
     admin = broker.client(bootstrap, seconds)
     try:
-        known = admin.list_topics(timeout=seconds).topics
-        if topic in known:
+        topics = admin.list_topics(timeout=seconds).topics
+        if topic in topics:
             return False
         created = admin.create_topics(
             [NewTopic(topic, num_partitions=settings.kafka.partitions, replication_factor=-1)],

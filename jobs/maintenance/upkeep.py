@@ -101,7 +101,7 @@ def require_safe(settings: Settings) -> None:
                 )
 
 
-def chosen(lake: Lake, names: Sequence[str] = ()) -> list[str]:
+def tables_to_maintain(lake: Lake, names: Sequence[str] = ()) -> list[str]:
     """The tables named; without names, all that are built and not excluded.
 
     Raises OperatorError for a named table that is not built or excluded, for a name in the settings that is no

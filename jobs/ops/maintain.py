@@ -9,7 +9,7 @@ from jobs.maintenance import upkeep
 
 
 def main(lake: Lake, options: Options) -> None:
-    for name in upkeep.chosen(lake, options.tables):
+    for name in upkeep.tables_to_maintain(lake, options.tables):
         upkeep.keep(lake, name, upkeep.plan(lake.settings.maintenance, name))
 
 

@@ -25,11 +25,11 @@ def as_decisions(people: DataFrame, statements: DataFrame) -> DataFrame:
     client that is in force; null: none. `statements`: rows of silver.consents of one purpose, seen from one moment.
     """
     words = F.array_compact(F.array(*IDS))
-    asked = people.select(*IDS, F.explode(F.array_distinct(words)).alias("id"))
-    told = statements.select(
+    ids = people.select(*IDS, F.explode(F.array_distinct(words)).alias("id"))
+    said_of_id = statements.select(
         F.explode(F.array_distinct(words)).alias("id"), "is_granted", "said_by", "valid_from", "recorded_at"
     )
-    of_person = asked.join(told, on="id", how="inner")
+    of_person = ids.join(said_of_id, on="id", how="inner")
     by_person = F.col("said_by") == "person"
     undone = F.when(by_person, _is_undone_by_person()).otherwise(_is_undone_for_client())
     in_force = ~F.col("is_granted") & ~F.coalesce(undone, F.lit(False))

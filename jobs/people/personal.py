@@ -26,14 +26,14 @@ def personal(lake: Lake, table: str, purpose: str, as_of: datetime) -> DataFrame
         raise OperatorError(f"no purpose {purpose}; the purposes are: {', '.join(PURPOSES)}")
     rows = tables.read(lake, table)
     if "person_id" in rows.columns:
-        named = rows.withColumns({"user_id": F.col("person_id"), "anonymous_id": F.lit(None).cast("string")})
+        of_people = rows.withColumns({"user_id": F.col("person_id"), "anonymous_id": F.lit(None).cast("string")})
     else:
-        named = rows.withColumn("person_id", person_id())
-    named = named.where("person_id IS NOT NULL")
-    known = tables.read(lake, RECORD).where((F.col("purpose") == purpose) & (F.col("valid_from") <= F.lit(as_of)))
-    decisions = as_decisions(named.select(*IDS).distinct(), known)
+        of_people = rows.withColumn("person_id", person_id())
+    of_people = of_people.where("person_id IS NOT NULL")
+    record = tables.read(lake, RECORD).where((F.col("purpose") == purpose) & (F.col("valid_from") <= F.lit(as_of)))
+    decisions = as_decisions(of_people.select(*IDS).distinct(), record)
     is_same = [F.col(name).eqNullSafe(F.col(f"_{name}")) for name in IDS]
     others = decisions.where(is_denied()) if getattr(lake.settings.consent, purpose) else decisions.where(~is_denied())
     others = others.select(*[F.col(name).alias(f"_{name}") for name in IDS])
     how = "left_anti" if getattr(lake.settings.consent, purpose) else "left_semi"
-    return named.join(others, on=is_same, how=how).drop(*IDENTIFIERS)
+    return of_people.join(others, on=is_same, how=how).drop(*IDENTIFIERS)

@@ -27,12 +27,12 @@ def as_safe(contract: Contract, protection: Protection) -> Callable[[DataFrame],
         names_someone = F.col("value").isNotNull() & (is_long | may_name_someone(text, contract))
         names_someone |= F.coalesce(key.contains("@") | key.contains("%40") | key.contains("+"), F.lit(False))
         names_someone |= F.coalesce(~F.is_valid_utf8(key), F.lit(False))
-        told = messages.withColumn("_is_named", names_someone)
-        made = _made_safe(protection)(
+        marked = messages.withColumn("_is_named", names_someone)
+        safe = _made_safe(protection)(
             *[F.when(F.col("_is_named"), F.col(name)) for name in ("key", "value", "size_bytes")]
         )
-        kept = told.withColumn("_safe", made).withColumn("sealed_by", F.col("_safe")["sealed_by"])
-        return kept.withColumns(_either(F.col("_is_named"), F.col("_safe"))).drop("_is_named", "_safe")
+        protected = marked.withColumn("_safe", safe).withColumn("sealed_by", F.col("_safe")["sealed_by"])
+        return protected.withColumns(_either(F.col("_is_named"), F.col("_safe"))).drop("_is_named", "_safe")
 
     return transform
 
@@ -40,13 +40,13 @@ def as_safe(contract: Contract, protection: Protection) -> Callable[[DataFrame],
 def as_opened(protection: Protection) -> Callable[[DataFrame], DataFrame]:
     """Sealed messages as they were received; `sealed_by` goes. Raises OperatorError where a key is missing."""
 
-    def transform(kept: DataFrame) -> DataFrame:
+    def transform(sealed: DataFrame) -> DataFrame:
         is_sealed = F.col("sealed_by").isNotNull()
-        found = _opened(protection)(
+        opened = _opened(protection)(
             F.when(is_sealed, F.col("key")), F.when(is_sealed, F.col("value")), F.col("sealed_by")
         )
-        read = kept.withColumn("_opened", found)
-        return read.withColumns(_either(is_sealed, F.col("_opened"))).drop("_opened", "sealed_by")
+        unsealed = sealed.withColumn("_opened", opened)
+        return unsealed.withColumns(_either(is_sealed, F.col("_opened"))).drop("_opened", "sealed_by")
 
     return transform
 
@@ -74,9 +74,9 @@ def with_sealed(name: str, protection: Protection) -> Callable[[DataFrame], Data
     return lambda rows: rows.withColumn(name, by_arrow(shut, "binary")(F.col(name)))
 
 
-def by_arrow(made: Callable[..., pa.Array], type_: str) -> Callable[..., Column]:
+def by_arrow(of_arrays: Callable[..., pa.Array], type_: str) -> Callable[..., Column]:
     """A function of columns, worked out by one of Arrow arrays."""
-    return F.arrow_udf(made, type_)  # type: ignore[call-overload]
+    return F.arrow_udf(of_arrays, type_)  # type: ignore[call-overload]
 
 
 def _either(is_changed: Column, changed: Column) -> dict[str, Column]:
@@ -132,8 +132,8 @@ def _nameless(name: str, protection: Protection) -> Column:
     text, nameless = F.col(name), by_arrow(made, "string")
     if kind_of(name) is not None:
         return nameless(text)
-    told = may_name_in_words(text)
-    return F.when(told, nameless(F.when(told, text))).otherwise(text)
+    may_name = may_name_in_words(text)
+    return F.when(may_name, nameless(F.when(may_name, text))).otherwise(text)
 
 
 ARROW_OPENED = pa.struct({"key": pa.binary(), "value": pa.binary()})

@@ -23,7 +23,7 @@ def scrubbed(text: str, region: str) -> str:
     text = EMAIL.sub("[email]", text)
     if sum(map(str.isdigit, text)) < FEWEST_DIGITS:
         return text
-    text = CARD.sub(lambda found: "[card]" if _is_card(found[0]) else found[0], text)
+    text = CARD.sub(lambda part: "[card]" if _is_card(part[0]) else part[0], text)
     text = DIALLED.sub("[phone]", text)
     for match in reversed(list(phonenumbers.PhoneNumberMatcher(text, region, max_tries=1_000))):
         text = f"{text[: match.start]}[phone]{text[match.end :]}"
@@ -37,7 +37,7 @@ def coded(text: str, secrets: Secrets, region: str) -> str:
     """
 
     def replaced(kind: str, pattern: re.Pattern[str], text: str) -> str:
-        return pattern.sub(lambda found: f"<{token(kind, found[0].replace('%40', '@'), secrets, region)}>", text)
+        return pattern.sub(lambda match: f"<{token(kind, match[0].replace('%40', '@'), secrets, region)}>", text)
 
     return replaced("phone", DIALLED, replaced("email", EMAIL, text))
 

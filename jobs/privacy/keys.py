@@ -32,22 +32,22 @@ class Secrets:
 
 def secrets_of(settings: PrivacySettings) -> Secrets:
     """Raises OperatorError, naming the variable, when a secret is missing, short or not base64."""
-    known = {**_kept(settings.secrets_file), **os.environ}
-    return Secrets(_decoded(settings.token_secrets, known), _decoded(settings.payload_keys, known))
+    values = {**_kept(settings.secrets_file), **os.environ}
+    return Secrets(_decoded(settings.token_secrets, values), _decoded(settings.payload_keys, values))
 
 
 def keep(settings: PrivacySettings) -> None:
     """Makes the secrets that neither the environment nor the file has, and adds them to the file."""
     file = Path(settings.secrets_file)
-    wanted = [*settings.token_secrets, *settings.payload_keys]
-    missing = [name for name in wanted if name not in {**_kept(settings.secrets_file), **os.environ}]
+    names = [*settings.token_secrets, *settings.payload_keys]
+    missing = [name for name in names if name not in {**_kept(settings.secrets_file), **os.environ}]
     if missing:
         file.parent.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a") as lines:
-            lines.writelines(f"{name}={made()}\n" for name in missing)
+            lines.writelines(f"{name}={new_secret()}\n" for name in missing)
 
 
-def made() -> str:
+def new_secret() -> str:
     """A new secret, as the environment variable wants it."""
     return base64.b64encode(secrets.token_bytes(BYTES)).decode()
 
@@ -59,20 +59,20 @@ def _kept(file: str) -> Mapping[str, str]:
     return dict(line.split("=", 1) for line in lines if "=" in line)
 
 
-def _decoded(names: Sequence[str], known: Mapping[str, str]) -> tuple[bytes, ...]:
+def _decoded(names: Sequence[str], values: Mapping[str, str]) -> tuple[bytes, ...]:
     if not names:
         raise OperatorError("no secret is named: fill privacy.token_secrets and privacy.payload_keys")
-    return tuple(_one(name, known.get(name, "")) for name in names)
+    return tuple(_one(name, values.get(name, "")) for name in names)
 
 
 def _one(name: str, text: str) -> bytes:
-    wanted = f"{BYTES} bytes in base64, such as `openssl rand -base64 {BYTES}` makes"
+    expected = f"{BYTES} bytes in base64, such as `openssl rand -base64 {BYTES}` makes"
     if not text:
-        raise OperatorError(f"the secret {name} is not set; nothing is landed without it. It is {wanted}")
+        raise OperatorError(f"the secret {name} is not set; nothing is landed without it. It is {expected}")
     try:
         secret = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise OperatorError(f"the secret {name} is not base64; it is {wanted}") from None
+        raise OperatorError(f"the secret {name} is not base64; it is {expected}") from None
     if len(secret) != BYTES:
-        raise OperatorError(f"the secret {name} has {len(secret)} bytes; it is {wanted}")
+        raise OperatorError(f"the secret {name} has {len(secret)} bytes; it is {expected}")
     return secret

@@ -63,13 +63,13 @@ _DECODER = json.JSONDecoder(object_pairs_hook=Fields, parse_int=Number, parse_fl
 
 def _object(fields: Fields, protection: Protection, kind: str | None) -> Fields:
     """`kind`: of the field that the object is the value of, and so of all that stands in it."""
-    made = Fields()
+    safe = Fields()
     for name, value in fields:
         of_field = kind or kind_of(name)
-        made.append((coded(name, protection.secrets, protection.region), _value(name, value, protection, of_field)))
+        safe.append((coded(name, protection.secrets, protection.region), _value(name, value, protection, of_field)))
         if of_field == "ip" and isinstance(value, str) and (coarse := network(value)) is not None:
-            made.append((NETWORK, coarse))
-    return made
+            safe.append((NETWORK, coarse))
+    return safe
 
 
 def _value(name: str, value: Any, protection: Protection, kind: str | None) -> Any:

@@ -33,7 +33,7 @@ def rotate(lake: Lake, dry_run: bool = False) -> dict[str, int]:
     first. Raises OperatorError while a job that writes a table runs, or a secret is missing.
     """
     secrets = secrets_of(lake.settings.privacy)
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     with ExitStack() as locks:
         for job in sorted({table.job for table in TABLES.values()}):
             locks.enter_context(writer_lock(lake.root, job))
@@ -42,11 +42,11 @@ def rotate(lake: Lake, dry_run: bool = False) -> dict[str, int]:
                 rows = tables.read(lake, name)
                 part = rows if where is None else rows.where(where)
                 old = part.where(has_older_token(part, secrets.token_version)).count()
-                found[name] = found.get(name, 0) + old
+                counts[name] = counts.get(name, 0) + old
                 if old and not dry_run:
                     tables.overwrite(lake, name, part.transform(with_newest_tokens(secrets)), where)
                     log.info("%s%s: %s rows", name, f" where {where}" if where else "", f"{old:,}")
-    return found
+    return counts
 
 
 def has_older_token(rows: DataFrame, newest: int) -> Column:
@@ -59,15 +59,15 @@ def with_newest_tokens(secrets: Secrets) -> Callable[[DataFrame], DataFrame]:
     """Replaces every older token in the columns that can hold one; all else stays as it is."""
 
     def transform(rows: DataFrame) -> DataFrame:
-        made = rows
+        rewritten = rows
         for column in _wordy(rows):
             text = _as_text(column)
             holds = _holds_older(text, secrets.token_version)
             changed = f"_{column.name}"
-            made = made.withColumn(changed, _rotated(secrets)(F.when(holds, text)))
+            rewritten = rewritten.withColumn(changed, _rotated(secrets)(F.when(holds, text)))
             whole = F.when(F.col(changed).isNull(), F.col(column.name)).otherwise(_as_was(F.col(changed), column))
-            made = made.withColumn(column.name, whole).drop(changed)
-        return made
+            rewritten = rewritten.withColumn(column.name, whole).drop(changed)
+        return rewritten
 
     return transform
 
@@ -81,7 +81,7 @@ def _holds_older(text: Column, newest: int) -> Column:
 def _rotated(secrets: Secrets) -> Callable[..., Column]:
     def made(texts: pa.Array) -> pa.Array:
         newest = [
-            None if text is None else TOKEN.sub(lambda found: rotated(found[0], secrets), text)
+            None if text is None else TOKEN.sub(lambda match: rotated(match[0], secrets), text)
             for text in texts.to_pylist()
         ]
         return pa.array(newest, pa.string())

@@ -37,11 +37,11 @@ def token(kind: str, value: str, secrets: Secrets, region: str) -> str:
 
 def rotated(old: str, secrets: Secrets) -> str:
     """The newest token of the identifier that `old` stands for. Raises ValueError where `old` is no token."""
-    found = TOKEN.fullmatch(old)
-    if found is None:
+    match = TOKEN.fullmatch(old)
+    if match is None:
         raise ValueError(f"not a token: {len(old)} characters")
-    digest = base64.urlsafe_b64decode(found["digest"] + "=")
-    return _written(found["kind"], _chained(digest, secrets.tokens[int(found["version"]) :]), secrets.token_version)
+    digest = base64.urlsafe_b64decode(match["digest"] + "=")
+    return _written(match["kind"], _chained(digest, secrets.tokens[int(match["version"]) :]), secrets.token_version)
 
 
 def normalised(kind: str, value: str, region: str) -> str:

@@ -23,7 +23,7 @@ from jobs.landing.outcomes import KEPT_IN
 from jobs.landing.reading import Reader, as_kept, reader_of
 from jobs.landing.uniqueness import COORDINATES
 from jobs.privacy.columns import as_opened
-from jobs.quarantine.review import TABLE, Choice, chosen
+from jobs.quarantine.review import TABLE, Choice, messages_of
 
 # A message that lands keeps what it was quarantined as.
 CHANGED: dict[str, str | Column] = {
@@ -52,7 +52,7 @@ def replay(lake: Lake, choice: Choice, dry_run: bool = False) -> Replayed:
         tables.create(lake, KEPT_IN)
         reader = reader_of(lake.settings)
         contract = reader.contract()
-        open_ones = chosen(lake, dataclasses.replace(choice, state="open"))
+        open_ones = messages_of(lake, dataclasses.replace(choice, state="open"))
         # Materialized in between, as bronze.events is: Spark takes minutes over the plan of both steps in one.
         with (
             materialized(as_messages(open_ones)) as messages,

@@ -37,32 +37,32 @@ class Choice:
     @property
     def condition(self) -> Column:
         """True for the messages meant, false for others; never null."""
-        wanted = F.lit(True)
+        condition = F.lit(True)
         if self.reason:
-            wanted &= F.exists("reasons", lambda reason: F.contains(reason, F.lit(self.reason)))
+            condition &= F.exists("reasons", lambda reason: F.contains(reason, F.lit(self.reason)))
         if self.event_type:
-            wanted &= F.col("event_type").eqNullSafe(self.event_type)
+            condition &= F.col("event_type").eqNullSafe(self.event_type)
         if self.since is not None:
-            wanted &= F.col("received_at") >= F.lit(self.since)
+            condition &= F.col("received_at") >= F.lit(self.since)
         if self.until is not None:
-            wanted &= F.col("received_at") < F.lit(self.until)
+            condition &= F.col("received_at") < F.lit(self.until)
         if self.state:
-            wanted &= F.col("state") == self.state
-        return wanted
+            condition &= F.col("state") == self.state
+        return condition
 
 
-def chosen(lake: Lake, choice: Choice) -> DataFrame:
+def messages_of(lake: Lake, choice: Choice) -> DataFrame:
     """Raises OperatorError when the table is not built."""
     return tables.read(lake, TABLE).where(choice.condition)
 
 
-def counted(messages: DataFrame) -> list[Row]:
+def counts_by_reason(messages: DataFrame) -> list[Row]:
     """One row per state, event type and reason, most messages first. A message with two reasons counts for both.
 
     `event_type` is null where none could be read. `first_at` and `last_at`: the first and the last arrival, UTC text.
     """
-    told = messages.select("state", "event_type", "received_at", F.explode("reasons").alias("reason"))
-    grouped = told.groupBy("state", "event_type", "reason").agg(
+    by_reason = messages.select("state", "event_type", "received_at", F.explode("reasons").alias("reason"))
+    grouped = by_reason.groupBy("state", "event_type", "reason").agg(
         F.count("*").alias("messages"),
         _utc(F.min("received_at")).alias("first_at"),
         _utc(F.max("received_at")).alias("last_at"),
@@ -75,7 +75,7 @@ def _utc(moment: Column) -> Column:
     return F.date_format(moment, "yyyy-MM-dd'T'HH:mm:ss'Z'")
 
 
-def shown(messages: DataFrame, most: int) -> list[Row]:
+def listing(messages: DataFrame, most: int) -> list[Row]:
     """The first `most` messages by arrival: coordinates, received_at as UTC text, state, event_type, reasons and the
     payload as text, where it is not encrypted."""
     text = F.try_validate_utf8(F.col("value").cast("string"))

@@ -46,15 +46,15 @@ def require_lasting(client: Redis, settings: RedisSettings) -> None:
     policy = str(memory.get("maxmemory_policy", "noeviction"))
     if not policy.startswith("allkeys"):
         return
-    told = (
+    warning = (
         f"Redis at {shown(settings)} may evict any key (maxmemory-policy {policy}), also the pointer that pages follow"
         " and who denied personalisation"
     )
     if not settings.allow_eviction:
         raise OperatorError(
-            f"{told}: set it to noeviction or volatile-ttl, or take it as it is with redis.allow_eviction = true"
+            f"{warning}: set it to noeviction or volatile-ttl, or take it as it is with redis.allow_eviction = true"
         )
-    log.warning("%s", told)
+    log.warning("%s", warning)
 
 
 def seconds_to_live(settings: RedisSettings) -> int:

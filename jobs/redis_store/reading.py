@@ -46,14 +46,14 @@ def page(client: Redis, keys: Keys, person_id: str, segment_id: str) -> Page | N
 
 
 def current_version(client: Redis, keys: Keys) -> str | None:
-    found: Any = client.get(keys.current)
-    return None if found is None else str(found)
+    version: Any = client.get(keys.current)
+    return None if version is None else str(version)
 
 
 def manifest(client: Redis, keys: Keys, version: str) -> dict[str, Any]:
     """What was published as that version; empty where it has expired."""
-    found: Any = client.get(keys.of_version(version, "manifest"))
-    return dict(json.loads(found)) if found else {}
+    text: Any = client.get(keys.of_version(version, "manifest"))
+    return dict(json.loads(text)) if text else {}
 
 
 def is_suppressed(client: Redis, keys: Keys, person_id: str) -> bool:

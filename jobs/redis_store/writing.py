@@ -54,8 +54,8 @@ def write(lists: DataFrame, version: str, settings: RedisSettings) -> tuple[int,
                     pipeline.execute()
             yield pd.DataFrame({"keys": [len(frame)], "bytes": [int(frame["value"].str.len().sum())]})
 
-    written = lists.mapInPandas(put, "keys long, bytes long").agg(F.sum("keys"), F.sum("bytes")).collect()[0]
-    return int(written[0] or 0), int(written[1] or 0)
+    totals = lists.mapInPandas(put, "keys long, bytes long").agg(F.sum("keys"), F.sum("bytes")).collect()[0]
+    return int(totals[0] or 0), int(totals[1] or 0)
 
 
 def write_items(client: Redis, settings: RedisSettings, version: str, labels: dict[str, str]) -> None:
@@ -86,8 +86,8 @@ def withhold(client: Redis, settings: RedisSettings, version: str) -> int:
     """Deletes the version's lists of persons who are suppressed. Returns how many there were."""
     keys, gone, cursor = Keys(settings.prefix), 0, -1
     while cursor != 0:
-        found: Any = client.sscan(keys.suppressed, max(cursor, 0), count=settings.batch)
-        cursor, people = found
+        answer: Any = client.sscan(keys.suppressed, max(cursor, 0), count=settings.batch)
+        cursor, people = answer
         lists = [keys.of_version(version, f"person:{person}") for person in people]
         gone += int(client.unlink(*lists)) if lists else 0
     return gone

@@ -42,13 +42,13 @@ def with_decoded_value(messages: DataFrame, lookup: Lookup) -> DataFrame:
     is_framed = (F.substring(value, 1, 1) == F.lit(b"\x00")) & (F.octet_length(value) >= FRAME)
     schema_id = F.when(is_framed, F.conv(F.hex(F.substring(value, 2, 4)), 16, 10).cast("bigint"))
     met = messages.where(is_framed).groupBy(schema_id.alias("id")).count().orderBy(F.desc("count")).limit(MOST_IDS)
-    known = {row["id"]: lookup(row["id"]) for row in met.collect()}
-    if not known:
+    registered = {row["id"]: lookup(row["id"]) for row in met.collect()}
+    if not registered:
         return messages.withColumn("decode_error", F.lit(None).cast("string"))
     in_avro = {
-        id_: one.text for id_, one in known.items() if one and one.form == "AVRO" and avro_body.is_record(one.text)
+        id_: one.text for id_, one in registered.items() if one and one.form == "AVRO" and avro_body.is_record(one.text)
     }
-    in_json = [id_ for id_, one in known.items() if one and one.form == "JSON"]
+    in_json = [id_ for id_, one in registered.items() if one and one.form == "JSON"]
     number, body = F.col("_schema_id"), F.expr(f"substring(value, {FRAME + 1})")
     marked = messages.withColumn("_schema_id", schema_id)
     decoded = marked.withColumn("_plain", F.when(number.isin(in_json), body))
@@ -57,11 +57,11 @@ def with_decoded_value(messages: DataFrame, lookup: Lookup) -> DataFrame:
         schema = T.StructType([*marked.schema, T.StructField("_plain", T.BinaryType())])
         through = marked.where(is_avro).mapInArrow(_decoder(in_avro), schema)
         decoded = decoded.where(~is_avro).unionByName(through)
-    unreadable = [id_ for id_, one in known.items() if one and id_ not in in_avro and id_ not in in_json]
+    unreadable = [id_ for id_, one in registered.items() if one and id_ not in in_avro and id_ not in in_json]
     what = (
         F.when(number.isin(list(in_avro)), "the body does not decode")
         .when(number.isin(unreadable), "neither JSON nor a record in Avro that can be read")
-        .when(number.isin(list(known)), "not known to the registry")
+        .when(number.isin(list(registered)), "not known to the registry")
         .otherwise(f"among more than {MOST_IDS:,} ids in one batch")
     )
     why = F.concat(F.lit("schema id "), number.cast("string"), F.lit(": "), what)

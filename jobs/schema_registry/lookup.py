@@ -32,14 +32,14 @@ def lookup(settings: SchemaRegistrySettings) -> Lookup | None:
 
 def _kept(find: Lookup) -> Lookup:
     """An id's schema never changes; one that is not known may be so later."""
-    known: dict[int, Registered] = {}
+    registered: dict[int, Registered] = {}
 
-    def found(schema_id: int) -> Registered | None:
-        if schema_id not in known and (schema := find(schema_id)) is not None:
-            known[schema_id] = schema
-        return known.get(schema_id)
+    def remembered(schema_id: int) -> Registered | None:
+        if schema_id not in registered and (schema := find(schema_id)) is not None:
+            registered[schema_id] = schema
+        return registered.get(schema_id)
 
-    return found
+    return remembered
 
 
 def _in_folder(folder: Path) -> Lookup:
@@ -61,7 +61,7 @@ def _in_folder(folder: Path) -> Lookup:
 
 def _on_server(url: str) -> Lookup:
     client = SchemaRegistryClient({"url": url, "timeout": SECONDS})
-    shown = urlsplit(url)._replace(netloc=urlsplit(url).netloc.rpartition("@")[2]).geturl()
+    address = urlsplit(url)._replace(netloc=urlsplit(url).netloc.rpartition("@")[2]).geturl()
 
     def find(schema_id: int) -> Registered | None:
         try:
@@ -69,13 +69,13 @@ def _on_server(url: str) -> Lookup:
         except SchemaRegistryError as error:
             if error.error_code == NO_SUCH_SCHEMA:
                 return None
-            said = f"HTTP {error.http_status_code}"
+            reason = f"HTTP {error.http_status_code}"
         except (httpx2.HTTPError, OSError) as error:
-            said = type(error).__name__
+            reason = type(error).__name__
         else:
             return Registered(schema.schema_type or "AVRO", schema.schema_str or "")
         raise OperatorError(
-            f"the schema registry at {shown} does not say what schema {schema_id} is ({said}): see that it is up,"
+            f"the schema registry at {address} does not say what schema {schema_id} is ({reason}): see that it is up,"
             " or mend the setting schema_registry.url; the same batch is tried again"
         )
 

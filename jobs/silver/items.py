@@ -16,7 +16,7 @@ TABLE = "silver.items"
 
 def as_items(catalog: DataFrame, interactions: DataFrame) -> DataFrame:
     """The catalogue's products, and a bare row for each item of `interactions` that it lacks."""
-    known = catalog.select(
+    listed = catalog.select(
         F.col("product_id").alias("item_id"),
         name().alias("name"),
         "department",
@@ -26,17 +26,17 @@ def as_items(catalog: DataFrame, interactions: DataFrame) -> DataFrame:
         "package_size",
         "manufacturer_id",
     )
-    unknown = interactions.select("item_id").distinct().join(known, "item_id", "left_anti")
+    unknown = interactions.select("item_id").distinct().join(listed, "item_id", "left_anti")
     bare = unknown.withColumn("name", F.concat(F.lit("Item "), "item_id"))
-    return known.unionByName(bare, allowMissingColumns=True)
+    return listed.unionByName(bare, allowMissingColumns=True)
 
 
 def name() -> Column:
     """`Ice - Crushed/Cubed, 22 lb`: type (or category, or department), then size; an own brand is named."""
     kind = F.coalesce("product_type", "product_category", "department")
     own = F.when(F.col("brand") == "Private", F.lit(" (own brand)"))
-    named = F.concat_ws(", ", F.initcap(kind), F.lower("package_size"))
-    return F.when(named == "", F.concat(F.lit("Item "), "product_id")).otherwise(F.concat_ws("", named, own))
+    full_name = F.concat_ws(", ", F.initcap(kind), F.lower("package_size"))
+    return F.when(full_name == "", F.concat(F.lit("Item "), "product_id")).otherwise(F.concat_ws("", full_name, own))
 
 
 def main(lake: Lake, _: Options) -> None:

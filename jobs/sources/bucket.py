@@ -27,17 +27,17 @@ def listed(source: Source) -> dict[str, str]:
     Raises OperatorError when there is none or the bucket cannot be read.
     """
     bucket, prefix = _parts(source)
-    found: dict[str, str] = {}
+    etags: dict[str, str] = {}
     with _faults(source):
         for page in _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             for one in page.get("Contents", []):
                 below = one["Key"].removeprefix(prefix)
                 # The prefix crm is the folder crm/, not crm_old/.
                 if (not below or not prefix or below.startswith("/")) and one["Size"] and is_shown(below):
-                    found[f"s3://{bucket}/{one['Key']}"] = one["ETag"]
-    if not found:
+                    etags[f"s3://{bucket}/{one['Key']}"] = one["ETag"]
+    if not etags:
         raise OperatorError(f"cannot read {source.where} (setting {source.setting}): no object is there")
-    return found
+    return etags
 
 
 @contextmanager
@@ -47,7 +47,7 @@ def staged(names: Sequence[str], source: Source, folder: Path) -> Iterator[list[
     folder.mkdir(parents=True, mode=0o700)
     try:
         bucket, _ = _parts(source)
-        said, paths = time.monotonic(), []
+        logged_at, paths = time.monotonic(), []
         with _faults(source):
             client = _client()
             for number, name in enumerate(names):
@@ -57,8 +57,8 @@ def staged(names: Sequence[str], source: Source, folder: Path) -> Iterator[list[
                 path.parent.mkdir()
                 client.download_file(bucket, key, str(path))
                 paths.append(str(path))
-                if time.monotonic() - said > 3:
-                    said = time.monotonic()
+                if time.monotonic() - logged_at > 3:
+                    logged_at = time.monotonic()
                     log.info("%s: %d of %d objects", source.where, number + 1, len(names))
         yield paths
     finally:

@@ -21,21 +21,21 @@ def listed(spark: SparkSession, source: Source) -> dict[str, str]:
 
     Hidden ones (`_` or `.` first) are left out. Raises OperatorError when there is none.
     """
-    found: dict[str, str] = {}
+    states: dict[str, str] = {}
     with read_faults(source):
         path = spark._jvm.org.apache.hadoop.fs.Path(source.where)  # type: ignore[union-attr]
         system = path.getFileSystem(spark._jsc.hadoopConfiguration())
         if system.exists(path):
             top = system.getFileStatus(path).getPath().toString()
-            left = system.listFiles(path, True)
-            while left.hasNext():
-                status = left.next()
+            statuses = system.listFiles(path, True)
+            while statuses.hasNext():
+                status = statuses.next()
                 name = status.getPath().toString()
                 if is_shown(name.removeprefix(top)):
-                    found[name] = f"{status.getLen()} {status.getModificationTime()}"
-    if not found:
+                    states[name] = f"{status.getLen()} {status.getModificationTime()}"
+    if not states:
         raise OperatorError(f"cannot read {source.where} (setting {source.setting}): no file is there")
-    return found
+    return states
 
 
 def is_shown(below: str) -> bool:
@@ -84,9 +84,9 @@ def _csv(spark: SparkSession, paths: list[str], source: Source, contract: Source
 def _json(spark: SparkSession, paths: list[str], source: Source, contract: SourceContract) -> DataFrame:
     keys = F.json_object_keys("value")
     present = [F.coalesce(F.max(F.array_contains(keys, name)), F.lit(False)).alias(name) for name in contract.names]
-    found = spark.read.text(paths).agg(*present).first()
+    has_name = spark.read.text(paths).agg(*present).first()
     # Without inference a name that no line has would be a column of nulls, and everyone would lose that field.
-    schema = [f"`{name}` string" for name in contract.names if found is not None and found[name]]
+    schema = [f"`{name}` string" for name in contract.names if has_name is not None and has_name[name]]
     return spark.read.json(
         paths, schema=", ".join([*schema, f"{UNREADABLE} string"]), columnNameOfCorruptRecord=UNREADABLE
     )

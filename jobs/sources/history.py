@@ -92,6 +92,6 @@ def as_changes(
     differs = is_new & ~F.col("old").eqNullSafe(F.col("new"))
     closing = F.struct(F.col("key").alias("closes"), F.col("old").alias("state"))
     opening = F.struct(F.lit(None).cast("string").alias("closes"), F.col("new").alias("state"))
-    found = F.array(F.when(is_old & (differs | has_ended), closing), F.when(differs, opening))
-    changes = both.select(F.explode(F.array_compact(found)).alias("change"))
+    both_changes = F.array(F.when(is_old & (differs | has_ended), closing), F.when(differs, opening))
+    changes = both.select(F.explode(F.array_compact(both_changes)).alias("change"))
     return changes.select("change.closes", "change.state.*")

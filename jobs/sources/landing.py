@@ -57,8 +57,8 @@ def land(lake: Lake, name: str, as_of: datetime) -> None:
             rejected = as_rejected(judged, source, contract, landing, len(protection.secrets.payloads))
             tables.overwrite(lake, QUARANTINE, rejected, mine)
             _require_enough(source, counts, past.known_rows(), settings.sources.max_shrink)
-            done = ", ".join(["0", *[str(one.number) for one in past.pending()]])
-            tables.overwrite(lake, table, as_landed(judged, landing), f"landing NOT IN ({done})")
+            pending = ", ".join(["0", *[str(one.number) for one in past.pending()]])
+            tables.overwrite(lake, table, as_landed(judged, landing), f"landing NOT IN ({pending})")
         finally:
             judged.unpersist()
         landings.record(
@@ -126,16 +126,16 @@ def received(lake: Lake, source: Source, contract: SourceContract, past: Past) -
         since = past.watermark(source) if source.is_incremental else None
         yield Received(database.read(spark, source, contract, settings.sources, since))
         return
-    found = bucket.listed(source) if source.is_bucket else files.listed(spark, source)
+    present = bucket.listed(source) if source.is_bucket else files.listed(spark, source)
     before = {} if past.is_lost else landings.landed_files(lake, source)
-    new = {name: state for name, state in found.items() if before.get(name) != state}
-    chosen = new if source.is_incremental else found
-    if not new and (source.is_incremental or len(before) == len(found)):
+    new = {name: state for name, state in present.items() if before.get(name) != state}
+    to_read = new if source.is_incremental else present
+    if not new and (source.is_incremental or len(before) == len(present)):
         yield None
         return
-    kind, names = files.kind_of(sorted(chosen), source), sorted(chosen)
+    kind, names = files.kind_of(sorted(to_read), source), sorted(to_read)
     if not source.is_bucket:
-        yield Received(files.read(spark, names, kind, source, contract), chosen)
+        yield Received(files.read(spark, names, kind, source, contract), to_read)
         return
     if not spark.sparkContext.master.startswith("local"):  # type: ignore[union-attr]
         raise OperatorError(
@@ -143,31 +143,33 @@ def received(lake: Lake, source: Source, contract: SourceContract, past: Past) -
             " on a cluster write s3a:// and bring its JARs"
         )
     with bucket.staged(names, source, settings.home / "staging" / source.name) as paths:
-        yield Received(files.read(spark, paths, kind, source, contract), chosen)
+        yield Received(files.read(spark, paths, kind, source, contract), to_read)
 
 
 def _counts(judged: DataFrame) -> Row:
-    counted = judged.agg(
+    counts = judged.agg(
         F.count("*").alias("rows"),
         F.count_if(F.size("reasons") == 0).alias("good"),
         F.max(CHANGED).alias("watermark"),
     ).first()
-    assert counted is not None
-    return counted
+    assert counts is not None
+    return counts
 
 
-def _require_enough(source: Source, counts: Row, known: int | None, max_shrink: float) -> None:
+def _require_enough(source: Source, counts: Row, known_rows: int | None, max_shrink: float) -> None:
     if source.is_incremental:
         return
     good, bad = counts["good"], counts["rows"] - counts["good"]
-    seen = f"bronze.{source.name}: {source.origin} has {good:,} good rows"
+    observation = f"bronze.{source.name}: {source.origin} has {good:,} good rows"
     rejected = f" ({bad:,} bad ones lie in {QUARANTINE})" if bad else ""
     if good == 0:
-        raise OperatorError(f"{seen}{rejected}; an empty source is never landed: mend it (setting {source.setting})")
-    if known is not None and good < known * (1 - max_shrink):
         raise OperatorError(
-            f"{seen}{rejected}, {known:,} were known, and sources.max_shrink is {max_shrink:g}; if that is right,"
-            f" allow it once: LAKEHOUSE_SOURCES__MAX_SHRINK=1 lakehouse run bronze.{source.name}"
+            f"{observation}{rejected}; an empty source is never landed: mend it (setting {source.setting})"
+        )
+    if known_rows is not None and good < known_rows * (1 - max_shrink):
+        raise OperatorError(
+            f"{observation}{rejected}, {known_rows:,} were known, and sources.max_shrink is {max_shrink:g};"
+            f" if that is right, allow it once: LAKEHOUSE_SOURCES__MAX_SHRINK=1 lakehouse run bronze.{source.name}"
         )
 
 

@@ -58,14 +58,14 @@ class Past:
 
     def known_rows(self) -> int | None:
         """How many rows the source has as far as is known: silver's, or a full landing's since. None: unknown."""
-        counted = [*[row for row in self.bronze if row["mode"] == "full"], *self.silver]
-        return max(counted, key=lambda row: row["landing"])["rows"] if counted else None
+        exact = [*[row for row in self.bronze if row["mode"] == "full"], *self.silver]
+        return max(exact, key=lambda row: row["landing"])["rows"] if exact else None
 
     def watermark(self, source: Source) -> str | None:
         """Where an incremental read of the same table by the same column goes on. None: from the beginning."""
         same = (source.origin, source.changed)
-        found = [row["watermark"] for row in self.bronze if (row["origin"], row["changed_column"]) == same]
-        return next((mark for mark in reversed(found) if mark is not None), None)
+        watermarks = [row["watermark"] for row in self.bronze if (row["origin"], row["changed_column"]) == same]
+        return next((mark for mark in reversed(watermarks) if mark is not None), None)
 
 
 def past(lake: Lake, name: str) -> Past:

@@ -45,8 +45,8 @@ def as_received(frame: DataFrame, source: Source, contract: SourceContract, plac
     missing = [name for name in contract.required if name not in frame.columns]
     if missing:
         raise OperatorError(f"{source.setting}: {source.origin} lacks the columns {', '.join(missing)}")
-    given = [name for name in contract.names if name in frame.columns]
-    for name in given:
+    present = [name for name in contract.names if name in frame.columns]
+    for name in present:
         kind = frame.schema[name].dataType
         if not (_names_a_row(kind) if name == contract.key else _is_plain(kind)):
             raise OperatorError(
@@ -56,7 +56,7 @@ def as_received(frame: DataFrame, source: Source, contract: SourceContract, plac
     unreadable = F.col(UNREADABLE) if UNREADABLE in frame.columns else F.lit(None).cast("string")
     changed = F.col(CHANGED) if CHANGED in frame.columns else F.lit(None).cast("string")
     return frame.select(
-        *[(F.col(name) if name in given else F.lit(None)).cast("string").alias(name) for name in contract.names],
+        *[(F.col(name) if name in present else F.lit(None)).cast("string").alias(name) for name in contract.names],
         unreadable.alias(UNREADABLE),
         place.alias(PLACE),
         changed.alias(CHANGED),
@@ -92,14 +92,14 @@ def _names_a_row(kind: T.DataType) -> bool:
 def _why(error: PySparkException | Py4JJavaError) -> str:
     cause: Any = error.java_exception if isinstance(error, Py4JJavaError) else getattr(error, "_origin", None)
     gateway = SparkSession.getActiveSession().sparkContext._gateway  # type: ignore[union-attr]
-    last, told = "", ""
+    last, condition = "", ""
     while cause is not None:
         if is_instance_of(gateway, cause, "java.sql.SQLException"):
             state = str(cause.getSQLState())
             return f"{SQL_STATES.get(state[:2], 'the database failed')} (SQLSTATE {state})"
-        if not told and is_instance_of(gateway, cause, "org.apache.spark.SparkThrowable") and cause.getCondition():
+        if not condition and is_instance_of(gateway, cause, "org.apache.spark.SparkThrowable") and cause.getCondition():
             path = cause.getMessageParameters().get("path")
-            told = f"{cause.getCondition()}" + (f", {str(path).strip('`').rsplit('/', 1)[-1]}" if path else "")
+            condition = f"{cause.getCondition()}" + (f", {str(path).strip('`').rsplit('/', 1)[-1]}" if path else "")
         last = str(cause.getClass().getSimpleName())
         cause = cause.getCause()
-    return f"{told} ({last})" if told else last or type(error).__name__
+    return f"{condition} ({last})" if condition else last or type(error).__name__

@@ -44,13 +44,13 @@ class Source:
 
 def source_of(name: str, settings: Settings) -> Source:
     """Raises OperatorError for settings that do not go together, or that hold a login."""
-    given = settings.sources.model_dump()
+    values = settings.sources.model_dump()
     source = Source(
         name,
-        given[name],
-        given[f"{name}_table"],
-        given[f"{name}_mode"] == "incremental",
-        given[f"{name}_changed"],
+        values[name],
+        values[f"{name}_table"],
+        values[f"{name}_mode"] == "incremental",
+        values[f"{name}_changed"],
     )
     if not source.is_database:
         return source

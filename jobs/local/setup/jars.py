@@ -32,9 +32,9 @@ class Ivy:
 
     def command(self, configurations: list[str], staging: Path) -> list[str]:
         """The command that puts each configuration's JARs into a folder of its name below `staging`."""
-        chosen = ["-settings", str(self.settings)] if self.settings else []
+        settings = ["-settings", str(self.settings)] if self.settings else []
         pattern = f"{staging}/[conf]/[artifact]-[revision].[ext]"
-        return [str(self.java), "-jar", str(self.jar), *chosen, "-ivy", str(self.module),
+        return [str(self.java), "-jar", str(self.jar), *settings, "-ivy", str(self.module),
                 "-cache", str(self.cache), "-confs", *configurations, "-retrieve", pattern]  # fmt: skip
 
 
@@ -64,21 +64,21 @@ def install(
     Ivy's cache too, and fetched once more. `run` takes a command and a log file and returns the exit code.
     Raises Refused when a JAR cannot be fetched, stays damaged, or is not listed.
     """
-    wanted = pinned(listing)
-    missing = {conf: unfit(folder, wanted.get(conf, {})) for conf, folder in targets.items()}
+    pins = pinned(listing)
+    missing = {conf: unfit(folder, pins.get(conf, {})) for conf, folder in targets.items()}
     needed = [conf for conf, names in missing.items() if names]
     if needed:
         shutil.rmtree(staging, ignore_errors=True)
         try:
             with only_one(ivy.cache.parent / "lakehouse.lock"):
-                _fetch(ivy, {conf: wanted[conf] for conf in needed}, staging, run)
+                _fetch(ivy, {conf: pins[conf] for conf in needed}, staging, run)
             for conf in needed:
                 for name in missing[conf]:
                     place(staging / conf / name, targets[conf] / name)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
     for conf, folder in targets.items():
-        _forget_former(folder, set(wanted.get(conf, {})))
+        _forget_former(folder, set(pins.get(conf, {})))
     return sum(len(names) for names in missing.values())
 
 
@@ -115,11 +115,11 @@ def only_one(lock: Path, when_waiting: Callable[[], None] = lambda: None) -> Ite
         yield
 
 
-def _fetch(ivy: Ivy, wanted: dict[str, dict[str, str]], staging: Path, run: Callable[[list[str], Path], int]) -> None:
+def _fetch(ivy: Ivy, pins: dict[str, dict[str, str]], staging: Path, run: Callable[[list[str], Path], int]) -> None:
     for again in (True, False):
         staging.mkdir(parents=True, exist_ok=True)
         ivy.log.unlink(missing_ok=True)
-        code = run(ivy.command(list(wanted), staging), ivy.log)
+        code = run(ivy.command(list(pins), staging), ivy.log)
         if code and not again:
             raise Refused(
                 f"could not fetch the JARs ({_reason(ivy.log)}): check the network, then set up again;"
@@ -127,21 +127,21 @@ def _fetch(ivy: Ivy, wanted: dict[str, dict[str, str]], staging: Path, run: Call
             )
         strangers = [
             f"{conf}/{file.name}"
-            for conf, files in wanted.items()
+            for conf, files in pins.items()
             for file in (staging / conf).glob("*")
             if file.name not in files
         ]
         if strangers:
             names = ", ".join(strangers)
             raise Refused(f"fetched {names}, which conf/jars.sha256 does not list: check conf/ivy.xml")
-        damaged = [(conf, name) for conf, files in wanted.items() for name in unfit(staging / conf, files)]
+        damaged = [(conf, name) for conf, files in pins.items() for name in unfit(staging / conf, files)]
         if not damaged:
             return
         for conf, name in damaged:
             (staging / conf / name).unlink(missing_ok=True)
             for cached in ivy.cache.rglob(name):
                 # What it lacks because Ivy stopped early is right in the cache, which other clones share.
-                if sha256(cached) != wanted[conf][name]:
+                if sha256(cached) != pins[conf][name]:
                     cached.unlink()
     names = ", ".join(f"{conf}/{name}" for conf, name in damaged)
     raise Refused(

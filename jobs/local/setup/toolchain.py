@@ -122,8 +122,8 @@ def _is_ours(venv: Path) -> bool:
     if f" {venv}\n" not in _read(venv / "pyvenv.cfg") or not python.exists():
         return False
     # Without pip when it was killed half-made.
-    asked = "import pip, sys; print(*sys.version_info[:2])"
-    answer = subprocess.run([python, "-c", asked], capture_output=True, text=True).stdout
+    question = "import pip, sys; print(*sys.version_info[:2])"
+    answer = subprocess.run([python, "-c", question], capture_output=True, text=True).stdout
     return answer.split() == [str(part) for part in sys.version_info[:2]]
 
 
@@ -185,9 +185,9 @@ def _jar_folders(project: Path) -> dict[str, Path]:
 
 def _is_whole(project: Path) -> bool:
     """Whether what the stamp stands for is still there: the command, and every JAR by its SHA-256 (0.2 s)."""
-    wanted = jars.pinned(project / "conf" / "jars.sha256")
+    pins = jars.pinned(project / "conf" / "jars.sha256")
     return (project / ".venv" / "bin" / "lakehouse").exists() and not any(
-        jars.unfit(folder, wanted[conf]) for conf, folder in _jar_folders(project).items()
+        jars.unfit(folder, pins[conf]) for conf, folder in _jar_folders(project).items()
     )
 
 

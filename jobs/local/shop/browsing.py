@@ -68,13 +68,13 @@ class Step(NamedTuple):
 
 def shelf(lines: pd.DataFrame, products: pd.DataFrame) -> Shelf:
     """From every line of the year, never of a subset: popularity counts lines before the window only."""
-    shown = products.loc[~products["department"].isin(NOT_ON_PAGES), "product_id"]
-    sold = lines[lines["product_id"].isin(shown) & (lines["quantity"] > 0) & (lines["sales_value"] >= 0.01)]
+    listed = products.loc[~products["department"].isin(NOT_ON_PAGES), "product_id"]
+    sold = lines[lines["product_id"].isin(listed) & (lines["quantity"] > 0) & (lines["sales_value"] >= 0.01)]
     unit = (sold["sales_value"] / sold["quantity"]).groupby(sold["product_id"]).median().round(2)
     before = sold.loc[sold["transaction_timestamp"] < WINDOW_START, "product_id"].value_counts(sort=False)
     # Ties by product id, so that the order does not hang on pandas' hashing.
-    counted = before.rename("n").reset_index()
-    top = counted.sort_values(["n", "product_id"], ascending=[False, True])[:POPULAR_ITEMS]
+    counts = before.rename("n").reset_index()
+    top = counts.sort_values(["n", "product_id"], ascending=[False, True])[:POPULAR_ITEMS]
     weight = top["n"].to_numpy(dtype=np.float64)
     return Shelf(
         prices=dict(zip(unit.index.tolist(), unit.tolist(), strict=True)),
@@ -100,15 +100,15 @@ def _baskets(window: pd.DataFrame) -> dict[int, list[Basket]]:
     """The baskets of each household, by time, with (item, quantity) in the source's order."""
     moments = window["transaction_timestamp"].to_numpy().astype("datetime64[ms]").astype(np.int64)
     names = ("household_id", "basket_id", "product_id", "quantity")
-    found: dict[int, list[Basket]] = defaultdict(list)
+    by_household: dict[int, list[Basket]] = defaultdict(list)
     for at_ms, person, basket_id, item, quantity in zip(
         moments.tolist(), *(window[name].tolist() for name in names), strict=True
     ):
-        baskets = found[person]
+        baskets = by_household[person]
         if not baskets or baskets[-1].basket_id != basket_id:
             baskets.append(Basket(basket_id, at_ms, []))
         baskets[-1].lines.append((item, quantity))
-    return found
+    return by_household
 
 
 def _household(
@@ -148,11 +148,11 @@ def _visitor(rng: Generator, person: int, number: int, member: bool, reached: Co
 
 def _shopping(rng: Generator, lines: list[tuple[int, int]], bought: set[int], shelf: Shelf) -> list[Step]:
     """Some of what the basket will hold, looked at and mostly put in the cart; a glance at something else."""
-    shown = [(item, quantity) for item, quantity in lines if item in shelf.prices and 1 <= quantity <= 100]
-    wanted = min(len(shown), 1 + int(rng.poisson(1.0)))
+    on_pages = [(item, quantity) for item, quantity in lines if item in shelf.prices and 1 <= quantity <= 100]
+    count = min(len(on_pages), 1 + int(rng.poisson(1.0)))
     steps = []
-    for position in sorted(rng.choice(len(shown), wanted, replace=False).tolist()) if shown else []:
-        item, quantity = shown[position]
+    for position in sorted(rng.choice(len(on_pages), count, replace=False).tolist()) if on_pages else []:
+        item, quantity = on_pages[position]
         steps.append(_view(rng, item, shelf))
         if rng.random() < ADDED_AFTER_VIEW:
             steps.append(_cart("add_to_cart", item, quantity, shelf))
@@ -172,9 +172,9 @@ def _window_shopping(rng: Generator, bought: set[int], shelf: Shelf) -> list[Ste
     return steps
 
 
-def _others(rng: Generator, wanted: int, bought: set[int], shelf: Shelf) -> list[int]:
-    drawn = shelf.popular[np.searchsorted(shelf.share, rng.random(wanted * 4), side="right")].tolist()
-    return [item for item in dict.fromkeys(drawn) if item not in bought][:wanted]
+def _others(rng: Generator, count: int, bought: set[int], shelf: Shelf) -> list[int]:
+    drawn = shelf.popular[np.searchsorted(shelf.share, rng.random(count * 4), side="right")].tolist()
+    return [item for item in dict.fromkeys(drawn) if item not in bought][:count]
 
 
 def _view(rng: Generator, item: int, shelf: Shelf) -> Step:
@@ -197,8 +197,8 @@ def _with_identify(rng: Generator, steps: list[Step]) -> list[Step]:
 def _with_consent(rng: Generator, steps: list[Step]) -> list[Step]:
     """The banner's answer, given once a household, as soon as it is known who answers."""
     purposes = {purpose: bool(rng.random() < share) for purpose, share in AGREES.items()}
-    known = 1 + next((i for i, step in enumerate(steps) if step.event_type == "identify"), -1)
-    return [*steps[:known], Step("consent", {"purposes": purposes, "source": "banner"}), *steps[known:]]
+    place = 1 + next((i for i, step in enumerate(steps) if step.event_type == "identify"), -1)
+    return [*steps[:place], Step("consent", {"purposes": purposes, "source": "banner"}), *steps[place:]]
 
 
 def _session(rng: Generator, session: str, visitor: Visitor, steps: list[Step], ends_ms: int) -> Iterator[Message]:
@@ -207,15 +207,15 @@ def _session(rng: Generator, session: str, visitor: Visitor, steps: list[Step], 
     times = ends_ms - np.cumsum(pauses)[::-1]
     if len(steps) and times[0] < WINDOW_START_MS:
         times = np.linspace(WINDOW_START_MS, ends_ms, len(steps) + 1)[:-1].astype(np.int64)
-    known = all(step.event_type != "identify" for step in steps)
+    is_known = all(step.event_type != "identify" for step in steps)
     for number, (step, at_ms) in enumerate(zip(steps, times.tolist(), strict=True)):
-        known = known or step.event_type == "identify"
-        event = _event(f"derived-{session}-{number}", session, step, visitor, known, at_ms)
-        key = visitor.person if known else visitor.anonymous_id
+        is_known = is_known or step.event_type == "identify"
+        event = _event(f"derived-{session}-{number}", session, step, visitor, is_known, at_ms)
+        key = visitor.person if is_known else visitor.anonymous_id
         yield Message(key.encode(), encoded(event), at_ms, step.event_type)
 
 
-def _event(event_id: str, session: str, step: Step, who: Visitor, known: bool, at_ms: int) -> dict[str, Any]:
+def _event(event_id: str, session: str, step: Step, who: Visitor, is_known: bool, at_ms: int) -> dict[str, Any]:
     payload = step.payload
     if step.event_type == "identify":
         payload = {"anonymous_id": who.anonymous_id, "device_id": who.device_id}
@@ -227,7 +227,7 @@ def _event(event_id: str, session: str, step: Step, who: Visitor, known: bool, a
         "event_type": step.event_type,
         "schema_version": 1,
         "occurred_at": occurred_at(at_ms),
-        **({"user_id": who.person} if known else {}),
+        **({"user_id": who.person} if is_known else {}),
         "anonymous_id": who.anonymous_id,
         "device_id": who.device_id,
         "session_id": session,

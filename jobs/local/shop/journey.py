@@ -55,7 +55,7 @@ def messages(households: int | None = None, seed: int = SEED) -> list[Message]:
     Raises OperatorError when there are not that many households.
     """
     source = read()
-    people = chosen(source, households)
+    people = households_of(source, households)
     lines = source.lines if households is None else source.lines[source.lines["household_id"].isin(people)]
     redemptions = source.redemptions[source.redemptions["household_id"].isin(people)]
     shelf = browsing.shelf(source.lines, source.products)
@@ -77,9 +77,9 @@ def write_sources(catalog: Path, crm: Path, households: int | None = None) -> No
     demographics. A file appears whole or not at all, and one that already holds the same bytes is left alone.
     """
     source = read()
-    known = source.demographics["household_id"].isin(chosen(source, households))
+    has_row = source.demographics["household_id"].isin(households_of(source, households))
     _write_whole(catalog, _csv(source.products))
-    _write_whole(crm, _csv(_with_contacts(source.demographics[known])))
+    _write_whole(crm, _csv(_with_contacts(source.demographics[has_row])))
 
 
 def read() -> Source:
@@ -93,7 +93,7 @@ def read() -> Source:
     )
 
 
-def chosen(source: Source, households: int | None) -> list[int]:
+def households_of(source: Source, households: int | None) -> list[int]:
     """The household ids of a run: all that bought, or N of them spread evenly.
 
     With the H ids in numeric order, those at positions (i * H) // N for i = 0 .. N - 1.

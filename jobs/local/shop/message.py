@@ -42,5 +42,5 @@ def counts(messages: Iterable[Message]) -> dict[str, int]:
 
 def planted(messages: Iterable[Message]) -> dict[str, int]:
     """Messages planted by `breakage`, by kind; every kind is a key, 0 when there is none."""
-    found = counts(messages)
-    return {kind: found.get(kind, 0) for kind in PLANTED_KINDS}
+    by_kind = counts(messages)
+    return {kind: by_kind.get(kind, 0) for kind in PLANTED_KINDS}

@@ -56,9 +56,9 @@ def send(settings: Settings, messages: Sequence[Message], progress: Progress | N
         outbox.close()
     except KeyboardInterrupt:
         outbox.close()
-        done = already + outbox.delivered()
+        acknowledged = already + outbox.delivered()
         raise KeyboardInterrupt(
-            f"{done} of {len(messages)} messages are in topic {name}; the same command sends the rest"
+            f"{acknowledged} of {len(messages)} messages are in topic {name}; the same command sends the rest"
         ) from None
     if progress and task is not None:
         progress.update(task, completed=len(messages))
@@ -121,8 +121,8 @@ def _held(settings: Settings, messages: Sequence[Message], plan: list[list[int]]
     extents = topic.extents(settings, len(plan))
     for partition, (positions, (first, end)) in enumerate(zip(plan, extents, strict=True)):
         if end > len(positions):
-            seen = f"{end} messages where {len(positions)} are planned"
-            raise _something_else(settings, seen, partition)
+            observation = f"{end} messages where {len(positions)} are planned"
+            raise _something_else(settings, observation, partition)
         if end == first:
             continue
         # The last one stands for all before it: another run, seed or number of households differs there.
@@ -153,8 +153,8 @@ def _first_at(messages: Sequence[Message], start: datetime | None) -> int:
     return first
 
 
-def _something_else(settings: Settings, seen: str, partition: int) -> OperatorError:
+def _something_else(settings: Settings, observation: str, partition: int) -> OperatorError:
     return OperatorError(
         f"topic {settings.kafka.topic} holds something else than this run would send: partition "
-        f"{partition} has {seen}; set kafka.topic to a new name, or empty this topic"
+        f"{partition} has {observation}; set kafka.topic to a new name, or empty this topic"
     )

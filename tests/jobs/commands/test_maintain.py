@@ -56,6 +56,6 @@ def test_the_command_keeps_every_table_but_the_excluded(lake: Lake, monkeypatch:
 
 def test_a_table_not_built_and_an_empty_lake_say_what_to_build(lake: Lake) -> None:
     with pytest.raises(OperatorError, match="table gold.ratings is not built yet"):
-        upkeep.chosen(lake, ["gold.ratings"])
+        upkeep.tables_to_maintain(lake, ["gold.ratings"])
     with pytest.raises(OperatorError, match="no table to keep is built yet"):
-        upkeep.chosen(lake)
+        upkeep.tables_to_maintain(lake)

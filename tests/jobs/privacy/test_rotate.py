@@ -35,7 +35,7 @@ MESSAGES: list[Any] = [
 def here(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Lake:
     """The empty lake, with one secret of each kind."""
     for name in ("TOKENS_1", "TOKENS_2", "PAYLOADS_1"):
-        monkeypatch.setenv(name, keys.made())
+        monkeypatch.setenv(name, keys.new_secret())
     return changed(lake, privacy={"token_secrets": ("TOKENS_1",), "payload_keys": ("PAYLOADS_1",)})
 
 

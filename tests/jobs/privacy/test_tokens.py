@@ -91,7 +91,7 @@ def wanting(file: str = "") -> PrivacySettings:
     [(None, "T_1 is not set"), ("", "T_1 is not set"), ("short", "T_1 is not base64"), ("c2hvcnQ=", "T_1 has 5 bytes")],
 )
 def test_no_start_without_good_secrets(value: str | None, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("P_1", keys.made())
+    monkeypatch.setenv("P_1", keys.new_secret())
     if value is not None:
         monkeypatch.setenv("T_1", value)
     with pytest.raises(OperatorError, match=says):

@@ -14,7 +14,7 @@ from jobs.commands.quarantine import _plain
 from jobs.errors import OperatorError
 from jobs.lake import tables
 from jobs.lake.lake import Lake
-from jobs.quarantine.review import Choice, chosen, counted, discard, shown
+from jobs.quarantine.review import Choice, counts_by_reason, discard, listing, messages_of
 from jobs.silver import events as silver_events
 from tests.conftest import SmallLake
 from tests.events import event, received
@@ -39,7 +39,7 @@ def filled(lake: Lake) -> Lake:
 
 def test_found_by_each_filter_shown_whole_and_discarded_once(filled: Lake) -> None:
     def offsets(**wanted: Any) -> list[int]:
-        return [row["offset"] for row in shown(chosen(filled, Choice(**wanted)), 10)]
+        return [row["offset"] for row in listing(messages_of(filled, Choice(**wanted)), 10)]
 
     assert offsets() == [0, 1, 3, 4, 5]
     assert offsets(reason="payload.price") == [3]
@@ -48,11 +48,13 @@ def test_found_by_each_filter_shown_whole_and_discarded_once(filled: Lake) -> No
     assert offsets(event_type="search") == [4]
     assert offsets(since=ARRIVED) == [0, 1, 3, 4, 5]
     assert offsets(until=ARRIVED) == []
-    found = shown(chosen(filled, Choice()), 3)
+    found = listing(messages_of(filled, Choice()), 3)
     assert [row["payload"] for row in found[:2]] == ["{", "0xFFFE"]
     assert json.loads(found[2]["payload"]) == MESSAGES[3]
     assert found[2]["reasons"] == ["payload.item_id: integer where string is expected", "payload.price: less than 0"]
-    counts = [(row["messages"], row["event_type"], row["reason"]) for row in counted(chosen(filled, Choice()))]
+    counts = [
+        (row["messages"], row["event_type"], row["reason"]) for row in counts_by_reason(messages_of(filled, Choice()))
+    ]
     assert counts == [
         (2, None, "message: not JSON"),
         (1, "[/nope]", "event_type: not a known type"),
