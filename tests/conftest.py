@@ -78,9 +78,9 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def settings(environment: dict[str, str]) -> Settings:
     """Settings of that installation, with its secrets; nothing is started yet."""
-    made = settings_under(environment)
-    keys.keep(made.privacy)
-    return made
+    settings = settings_under(environment)
+    keys.keep(settings.privacy)
+    return settings
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,8 @@ from jobs.lake.lake import Lake
 
 def changed(lake: Lake, /, **sections: dict[str, Any]) -> Lake:
     """The lake with other settings: `changed(lake, kafka={"topic": "x"})`."""
-    made = {name: getattr(lake.settings, name).model_copy(update=update) for name, update in sections.items()}
-    return Lake(lake.spark, lake.settings.model_copy(update=made))
+    new_sections = {name: getattr(lake.settings, name).model_copy(update=update) for name, update in sections.items()}
+    return Lake(lake.spark, lake.settings.model_copy(update=new_sections))
 
 
 def rooted(lake: Lake, root: str | Path) -> Lake:

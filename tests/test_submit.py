@@ -77,8 +77,8 @@ def test_a_cluster_publishes(small_lake: SmallLake, zipped: Path, tmp_path: Path
     version = client.get(Keys("rec").current)
     person = next(iter(client.scan_iter(f"{{rec}}:{version}:person:*")))
     client.delete(person)
-    done = submit(master, zipped, "publish/recommendations.py", small_lake, tmp_path)
-    assert done.returncode == 0, done.stderr[-3000:]
+    result = submit(master, zipped, "publish/recommendations.py", small_lake, tmp_path)
+    assert result.returncode == 0, result.stderr[-3000:]
     assert client.get(Keys("rec").current) == version
     assert client.exists(person)
 
@@ -90,9 +90,9 @@ def test_a_submitted_job_says_what_is_missing(small_lake: SmallLake, zipped: Pat
         {**small_lake.environment, "LAKEHOUSE_LAKE__ROOT": str(tmp_path / "none")},
         small_lake.as_of,
     )
-    done = submit("local[1]", zipped, "gold/ratings.py", lake, tmp_path)
-    assert done.returncode == 1
+    result = submit("local[1]", zipped, "gold/ratings.py", lake, tmp_path)
+    assert result.returncode == 1
     line = "error: table silver.interactions is not built yet; build it with: lakehouse run silver.interactions"
-    said = done.stdout + done.stderr  # spark-submit hands on what Python says to stderr by its own stdout
-    assert line in said.splitlines()
-    assert "Traceback" not in said
+    output = result.stdout + result.stderr  # spark-submit hands on what Python says to stderr by its own stdout
+    assert line in output.splitlines()
+    assert "Traceback" not in output

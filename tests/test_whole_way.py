@@ -82,9 +82,9 @@ def test_counts_by_table(small_lake: SmallLake, truth: shop_oracle.Expected, con
     "name", [name for name, table in TABLES.items() if name.startswith("gold.") and "person_id" in table.columns]
 )
 def test_gold_knows_those_alone_who_allow_it(small_lake: SmallLake, consenting: set[str], name: str) -> None:
-    found = {row["person_id"] for row in tables.read(small_lake.lake, name).select("person_id").distinct().collect()}
-    bought = found & shop_oracle.expected(HOUSEHOLDS).people
-    assert found and bought <= consenting
+    people = {row["person_id"] for row in tables.read(small_lake.lake, name).select("person_id").distinct().collect()}
+    bought = people & shop_oracle.expected(HOUSEHOLDS).people
+    assert people and bought <= consenting
 
 
 def test_features_are_what_people_did(small_lake: SmallLake, consenting: set[str]) -> None:
@@ -130,8 +130,12 @@ def test_events_are_unique_and_derived_ones_are_marked(small_lake: SmallLake) ->
 
 
 def test_whom_the_demo_names_stands_nowhere_in_the_lake(small_lake: SmallLake) -> None:
-    said = tables.read(small_lake.lake, "silver.events").where("event_type = 'identify'")
-    assert said.count() == said.where("payload.email LIKE 'email.v1.%' AND payload.phone LIKE 'phone.v1.%'").count() > 0
+    identified = tables.read(small_lake.lake, "silver.events").where("event_type = 'identify'")
+    assert (
+        identified.count()
+        == identified.where("payload.email LIKE 'email.v1.%' AND payload.phone LIKE 'phone.v1.%'").count()
+        > 0
+    )
     people = [contact(int(person)) for person in shop_oracle.expected(HOUSEHOLDS).people]
     named = [text for one in people for text in (one.email, one.phone, one.street)]
     marks = re.compile(b"|".join(re.escape(text.encode()) for text in named))
@@ -172,10 +176,10 @@ def test_redis_holds_everyone_who_bought_and_allows_it(
 
 def test_models_are_registered_with_what_they_were_made_of(small_lake: SmallLake) -> None:
     where = tracking.registry_of(small_lake.settings)
-    found = registry.resolve(where, "als", registry.CANDIDATE)
-    assert found and found.params["rank"] == "8"
-    assert found.tags["gate"] and found.tags["delta.gold.ratings"].isdigit() and found.tags["commit"]
-    assert 0 <= found.metrics["new"]["ndcg@10"] <= 1
+    candidate = registry.resolve(where, "als", registry.CANDIDATE)
+    assert candidate and candidate.params["rank"] == "8"
+    assert candidate.tags["gate"] and candidate.tags["delta.gold.ratings"].isdigit() and candidate.tags["commit"]
+    assert 0 <= candidate.metrics["new"]["ndcg@10"] <= 1
     assert registry.resolve(where, "personas", registry.CHAMPION)
 
 
@@ -195,12 +199,12 @@ def test_recommend_prints_names_prices_and_version(
     for name, value in small_lake.environment.items():
         monkeypatch.setenv(name, value)
     person = min(consenting)
-    said = CliRunner().invoke(app, ["recommend", person, "--json"])
-    assert said.exit_code == 0, said.output
-    found = json.loads(said.stdout)
-    assert found["whose"] == f"person:{person}" and "-als" in found["version"]
-    assert {item["slot"] for item in found["items"]} == {"again", "discover"}
-    again = [item for item in found["items"] if item["slot"] == "again"]
+    result = CliRunner().invoke(app, ["recommend", person, "--json"])
+    assert result.exit_code == 0, result.output
+    answer = json.loads(result.stdout)
+    assert answer["whose"] == f"person:{person}" and "-als" in answer["version"]
+    assert {item["slot"] for item in answer["items"]} == {"again", "discover"}
+    again = [item for item in answer["items"] if item["slot"] == "again"]
     assert all(item["name"] and item["price"] is not None and "bought" in item["reason"] for item in again)
     stranger = json.loads(CliRunner().invoke(app, ["recommend", "nobody", "--json"]).stdout)
     assert stranger["whose"] == "segment:everyone" and stranger["items"]
@@ -214,7 +218,7 @@ def test_every_job_reads_what_it_declares_and_nothing_else(small_lake: SmallLake
     for name, read in small_lake.read.items():
         job = job_named(name)
         declared = {*job.reads, *job.looks_back}
-        told = read if "tables" in job.flags else set()
-        wrong += [f"{name} reads {table} and does not say so" for table in read - declared - {*job.writes} - told]
+        allowed = read if "tables" in job.flags else set()
+        wrong += [f"{name} reads {table} and does not say so" for table in read - declared - {*job.writes} - allowed]
         wrong += [f"{name} does not read {table}" for table in ({*job.reads} & set(TABLES)) - read]
     assert len(small_lake.read) > 15 and not wrong, wrong

@@ -31,11 +31,11 @@ CASES: dict[str, Callable[[Lake], dict[str, Any]]] = {
 
 
 def main(words: list[str]) -> None:
-    chosen = words[0].split(",") if words and words[0] else list(CASES)
-    unknown = [name for name in chosen if name not in CASES]
+    cases = words[0].split(",") if words and words[0] else list(CASES)
+    unknown = [name for name in cases if name not in CASES]
     if unknown:
         sys.exit(f"error: no case {', '.join(unknown)}; the cases are: {', '.join(CASES)}")
-    if "export" in chosen:
+    if "export" in cases:
         export.require_yardstick(load("local").project)
     machine = {
         "cores": os.cpu_count(),
@@ -47,7 +47,7 @@ def main(words: list[str]) -> None:
         try:
             services.up(settings)
             lake = open_lake("bench", settings)
-            for name in chosen:
+            for name in cases:
                 print(f"{name} ...", flush=True)
                 result = {"name": name, **CASES[name](lake), "machine": machine}
                 _keep(settings.project / "build" / "bench.json", result)

@@ -75,8 +75,8 @@ def _sent_steadily(settings: Settings, running: list["subprocess.Popen[bytes]"])
     for _ in range(MINUTES):
         _send_for(settings, 60, first)
         first += PER_SECOND * 60
-        found = message_counts(settings)
-        lags.append(first - (found.received if found else 0))
+        counts = message_counts(settings)
+        lags.append(first - (counts.received if counts else 0))
         memory.append(sum(_mib(process.pid) for process in running))
         print(f"ingest_continuous: {first:,} sent, {lags[-1]:,} under way, {memory[-1]:,} MiB", flush=True)
     return lags, memory
@@ -99,11 +99,11 @@ def _send_for(settings: Settings, duration: float, first: int = 0) -> None:
 def _until_landed(settings: Settings, many: int, patience: float = 300) -> None:
     until = time.monotonic() + patience
     while time.monotonic() < until:
-        found = message_counts(settings)
-        if found is not None and found.received >= many:
+        counts = message_counts(settings)
+        if counts is not None and counts.received >= many:
             return
         time.sleep(1)
-    raise RuntimeError(f"of {many:,} messages {found.received if found else 0:,} were accounted for")
+    raise RuntimeError(f"of {many:,} messages {counts.received if counts else 0:,} were accounted for")
 
 
 def _mib(pid: int) -> int:

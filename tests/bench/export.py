@@ -21,9 +21,9 @@ def require_yardstick(project: Path) -> None:
     """Exits with one line when redis-benchmark is not there and cannot be installed."""
     if shutil.which("redis-benchmark") is None:
         print("installing redis-tools: redis-benchmark is the yardstick of export", end="", flush=True)
-        done = steps.can_apt_install() and steps.apt_install("redis-tools", project / ".jars" / "apt.log", project)
+        installed = steps.can_apt_install() and steps.apt_install("redis-tools", project / ".jars" / "apt.log", project)
         print(flush=True)
-        if not done:
+        if not installed:
             sys.exit("error: redis-benchmark is not on the PATH: sudo apt-get install redis-tools")
 
 

@@ -58,11 +58,11 @@ def case(lake: Lake) -> dict[str, Any]:
 def _known(spark: SparkSession, first: int, last: int) -> DataFrame:
     """Rows of silver.events as they would be after so many purchases; only what is asked of them is filled."""
     rows = spark.range(first, last, 1, 2).withColumn("event_id", F.concat(F.lit("known-"), F.col("id")))
-    told = {"event_hash": event_hash(F.col("event_id")), "offset": F.col("id")}
-    told |= {name: F.expr(text) for name, text in TOLD.items()}
+    columns = {"event_hash": event_hash(F.col("event_id")), "offset": F.col("id")}
+    columns |= {name: F.expr(text) for name, text in TOLD.items()}
     types = TABLES[events.TABLE].types.items()
-    rest = {name: F.lit(None).cast(type_) for name, type_ in types if name not in {*told, "event_id"}}
-    return rows.withColumns({**told, **rest})
+    rest = {name: F.lit(None).cast(type_) for name, type_ in types if name not in {*columns, "event_id"}}
+    return rows.withColumns({**columns, **rest})
 
 
 def _batch(spark: SparkSession, folder: str, turn: int) -> DataFrame:

@@ -74,17 +74,17 @@ def _age(folder: Path) -> None:
 
 
 def case(lake: Lake) -> dict[str, Any]:
-    found = list(days(lake, BATCHES, PER_DAY))
-    half = [day for day in found if day.batches <= BATCHES // 2]
-    rest = found[len(half) :]
+    each_day = list(days(lake, BATCHES, PER_DAY))
+    half = [day for day in each_day if day.batches <= BATCHES // 2]
+    rest = each_day[len(half) :]
     return result(
         max(day.data_files for day in rest),
         "data files at most",
         "data files without upkeep",
-        found[-1].written,
+        each_day[-1].written,
         BATCHES,
         data_files_at_most_first_half=max(day.data_files for day in half),
         log_files_at_most_first_half=max(day.log_files for day in half),
         log_files_at_most=max(day.log_files for day in rest),
-        upkeep_seconds=round(sum(day.upkeep_seconds for day in found) / len(found), 2),
+        upkeep_seconds=round(sum(day.upkeep_seconds for day in each_day) / len(each_day), 2),
     )

@@ -27,10 +27,12 @@ def installation(
         "LAKEHOUSE_LAKE__ROOT": own.root,
         "LAKEHOUSE_SPARK__DRIVER_MEMORY": "1g",
     }
-    made = Installation(own, {**environment, **variables, **SHORT_LIVED_JVM}, rooted(own, tmp_path / "calm"), Random(7))
-    made.send(200)
-    yield made
-    made.end()
+    installation = Installation(
+        own, {**environment, **variables, **SHORT_LIVED_JVM}, rooted(own, tmp_path / "calm"), Random(7)
+    )
+    installation.send(200)
+    yield installation
+    installation.end()
 
 
 def test_killed_and_still_right(installation: Installation) -> None:

@@ -64,11 +64,11 @@ def dags(airflow_settings: Settings) -> dict[str, Any]:
     """Every DAG as Airflow parsed it, once for all tests, as for a project in /lakehouse."""
     variables = {**scheduler.environment(airflow_settings), "AIRFLOW_VAR_LAKEHOUSE_PROJECT": "/lakehouse"}
     report = airflow_settings.home / "read.json"
-    done = subprocess.run(command(report, "read"), env=variables, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, (done.stdout + done.stderr)[-2000:]
-    found = json.loads(report.read_text(encoding="utf-8"))
-    assert found["import_errors"] == {}
-    parsed: dict[str, Any] = found["dags"]
+    result = subprocess.run(command(report, "read"), env=variables, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, (result.stdout + result.stderr)[-2000:]
+    dag_report = json.loads(report.read_text(encoding="utf-8"))
+    assert dag_report["import_errors"] == {}
+    parsed: dict[str, Any] = dag_report["dags"]
     return parsed
 
 

@@ -68,11 +68,11 @@ def test_they_start(begun: Begun) -> None:
 
 
 def test_these_dags_with_these_steps_in_this_order(dags: dict[str, Any]) -> None:
-    found = {
+    calls = {
         dag_id: (dag["schedule"], {name: step["after"] for name, step in dag["steps"].items()})
         for dag_id, dag in dags.items()
     }
-    assert found == EXPECTED
+    assert calls == EXPECTED
 
 
 def test_every_dag_is_its_own_file_and_every_file_a_dag(dags: dict[str, Any]) -> None:

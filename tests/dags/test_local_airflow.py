@@ -62,12 +62,12 @@ def started(airflow_settings: Settings, port: int) -> Iterator[subprocess.Popen[
 def read_until(process: subprocess.Popen[str], sign: str) -> str:
     """What it says, up to the line with `sign`; all of it when that line never comes."""
     assert process.stdout is not None
-    said = ""
+    text = ""
     for line in process.stdout:
-        said += line
+        text += line
         if sign in line:
             break
-    return said
+    return text
 
 
 def asked(port: int, path: str) -> Any:
@@ -90,8 +90,8 @@ def answers(family: list[psutil.Process], question: Callable[..., Any]) -> Itera
 def test_it_starts_says_where_to_look_and_when_a_part_dies_ends_with_everything(
     started: subprocess.Popen[str], port: int
 ) -> None:
-    said = read_until(started, "Ctrl-C stops it")
-    assert f"http://127.0.0.1:{port}" in said
+    output = read_until(started, "Ctrl-C stops it")
+    assert f"http://127.0.0.1:{port}" in output
     family = psutil.Process(started.pid).children(recursive=True)
     assert len(family) >= len(scheduler.PARTS)
     connections = [each for _, found in answers(family, psutil.Process.net_connections) for each in found]

@@ -26,7 +26,7 @@ def as_text(command: list[str]) -> str:
 
 
 def test_every_command_is_as_committed(dags: dict[str, Any]) -> None:
-    found = {
+    commands = {
         f"{dag_id}.{step}.txt": as_text(command)
         for dag_id, dag in dags.items()
         for step, command in dag["commands"].items()
@@ -34,6 +34,6 @@ def test_every_command_is_as_committed(dags: dict[str, Any]) -> None:
     if os.environ.get("RENDER"):
         for file in RENDERED.glob("*.txt"):
             file.unlink()
-        for name, text in found.items():
+        for name, text in commands.items():
             (RENDERED / name).write_text(text, encoding="utf-8")
-    assert found == {file.name: file.read_text(encoding="utf-8") for file in RENDERED.glob("*.txt")}
+    assert commands == {file.name: file.read_text(encoding="utf-8") for file in RENDERED.glob("*.txt")}

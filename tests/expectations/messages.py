@@ -91,10 +91,10 @@ def _number(node: Number) -> st.SearchStrategy[float]:
 
 
 def _object(fields: tuple[Field, ...], any_of: tuple[str, ...]) -> st.SearchStrategy[dict[str, Any]]:
-    made = {field.name: value(field.node) for field in fields}
-    with_null = {f.name: st.one_of(made[f.name], st.none()) if f.may_be_null else made[f.name] for f in fields}
-    always = {field.name: made[field.name] for field in fields if field.is_required}
-    needed = [{**always, name: made[name]} for name in any_of] or [always]
+    message = {field.name: value(field.node) for field in fields}
+    with_null = {f.name: st.one_of(message[f.name], st.none()) if f.may_be_null else message[f.name] for f in fields}
+    always = {field.name: message[field.name] for field in fields if field.is_required}
+    needed = [{**always, name: message[name]} for name in any_of] or [always]
     return st.one_of([st.fixed_dictionaries(one, optional=_without(with_null, one)) for one in needed])
 
 

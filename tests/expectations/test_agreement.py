@@ -36,12 +36,12 @@ def _refuse(constant: str) -> None:
     raise ValueError(constant)
 
 
-def _is_number(_: Any, found: Any) -> bool:
-    return type(found) in (int, float) and math.isfinite(found)
+def _is_number(_: Any, value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)
 
 
-def _is_integer(_: Any, found: Any) -> bool:
-    return _is_number(_, found) and found == int(found) and -(2**63) <= found < 2**63
+def _is_integer(_: Any, value: Any) -> bool:
+    return _is_number(_, value) and value == int(value) and -(2**63) <= value < 2**63
 
 
 DECODER = json.JSONDecoder(parse_constant=_refuse)

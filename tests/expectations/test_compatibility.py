@@ -42,8 +42,8 @@ def changed(change: Callable[[dict[str, Any]], object]) -> list[str]:
 
 
 def fields(schema: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = schema["properties"]
-    return found
+    properties: dict[str, Any] = schema["properties"]
+    return properties
 
 
 def renamed(schema: dict[str, Any]) -> None:
@@ -122,8 +122,8 @@ def test_the_command_says_why_and_fails(tmp_path: Path) -> None:
     fine = CliRunner().invoke(app, ["contract", "check", str(old), str(old)])
     assert (fine.exit_code, fine.output) == (0, "backward compatible\n")
     new.write_text(json.dumps({**OLD, "required": ["item_id", "agent", "stars"]}))
-    said = CliRunner().invoke(app, ["contract", "check", str(old), str(new)])
-    assert said.exit_code == 1 and "stars: now required" in said.output
+    result = CliRunner().invoke(app, ["contract", "check", str(old), str(new)])
+    assert result.exit_code == 1 and "stars: now required" in result.output
     new.write_text("{nope")
     unreadable = CliRunner().invoke(app, ["contract", "check", str(old), str(new)])
     assert unreadable.exit_code == 1 and unreadable.output.startswith(f"error: {new} is not a JSON Schema")

@@ -31,9 +31,9 @@ def test_the_pages_hold_rules_and_counts_and_nothing_of_the_data(
     assert WEIGHT in observed and MAIL in observed, "the gate's own record quotes them: the pages could"
 
     monkeypatch.setenv("LAKEHOUSE_LAKE__ROOT", lake.root)
-    said = CliRunner().invoke(app, ["quality", "docs", "--to", str(tmp_path / "docs")])
-    assert said.exit_code == 0, said.output
-    assert said.stdout == f"wrote {tmp_path}/docs/index.html\n"
+    result = CliRunner().invoke(app, ["quality", "docs", "--to", str(tmp_path / "docs")])
+    assert result.exit_code == 0, result.output
+    assert result.stdout == f"wrote {tmp_path}/docs/index.html\n"
     pages = {file: file.read_text(encoding="utf-8") for file in (tmp_path / "docs").rglob("*.html")}
     for name in ("gold.ratings", "gold.recommendations"):
         (page,) = [text for file, text in pages.items() if file.name == f"{name}.html"]

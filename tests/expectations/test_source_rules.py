@@ -25,7 +25,7 @@ def reasons(spark: SparkSession, *rows: tuple[str | None, ...]) -> list[list[str
 
 def test_every_reason_is_kept_and_good_rows_have_none(spark: SparkSession) -> None:
     unreadable = (None,) * len(RULES.names) + ("9,45-54,too,many",)
-    found = {
+    by_row = {
         ("900", "45-54", "35-49K", "Żółć, \"quoted\", 'single'"): [],
         ("9" * 128,): [],
         ("1", "x" * 200): [],
@@ -46,7 +46,7 @@ def test_every_reason_is_kept_and_good_rows_have_none(spark: SparkSession) -> No
         ],
         unreadable: ["row: unreadable"],
     }
-    assert reasons(spark, *found) == list(found.values())
+    assert reasons(spark, *by_row) == list(by_row.values())
 
 
 def test_of_rows_with_one_key_all_are_rejected_and_missing_keys_are_no_repetition(spark: SparkSession) -> None:

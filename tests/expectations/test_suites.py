@@ -30,15 +30,15 @@ def failing(spark: SparkSession, name: str, rows: list[dict[str, Any]]) -> dict[
 
 def named(name: str, expectation: str, part: str) -> tuple[str, str]:
     """The one expectation of the suite that has this type, and this column or this part in its rule."""
-    found = []
+    faults = []
     for candidate in suite_for(name).expectations:
         kwargs = candidate.configuration.kwargs
         where = str(kwargs.get("column") or kwargs.get("rule"))
         is_it = where == part or ("rule" in kwargs and part in where)
         if candidate.expectation_type == expectation and is_it:
-            found.append((expectation, where))
-    assert len(found) == 1, f"{name}: {expectation} {part} names {found}"
-    return found[0]
+            faults.append((expectation, where))
+    assert len(faults) == 1, f"{name}: {expectation} {part} names {faults}"
+    return faults[0]
 
 
 def test_every_case_has_a_suite_and_every_suite_a_case() -> None:

@@ -207,8 +207,8 @@ def reasons(spark: SparkSession, messages: list[Any]) -> list[list[str]]:
 
 
 def test_what_the_contract_allows_has_no_reasons(spark: SparkSession) -> None:
-    found = reasons(spark, VALID)
-    assert [(message, why) for message, why in zip(VALID, found, strict=True) if why] == []
+    reasons_of_valid = reasons(spark, VALID)
+    assert [(message, why) for message, why in zip(VALID, reasons_of_valid, strict=True) if why] == []
 
 
 def test_every_broken_rule_is_named(spark: SparkSession) -> None:

@@ -39,10 +39,10 @@ def recommended(spark: SparkSession, **items: str) -> DataFrame:
 
 def lists(frame: DataFrame) -> dict[str, list[str]]:
     """Items in rank order by person."""
-    found: dict[str, list[str]] = {}
+    by_person: dict[str, list[str]] = {}
     for row in frame.orderBy("person_id", "rank").collect():
-        found.setdefault(row.person_id, []).append(row.item_id)
-    return found
+        by_person.setdefault(row.person_id, []).append(row.item_id)
+    return by_person
 
 
 def interaction(

@@ -29,9 +29,9 @@ def model(checkerboard: DataFrame) -> als.AlsModel:
 
 def test_fills_the_hole_of_a_checkerboard(spark: SparkSession, checkerboard: DataFrame, model: als.AlsModel) -> None:
     everybody = people(spark, *(f"p{p}" for p in range(20)))
-    found = als.top_n(model, everybody, 1, checkerboard.select("person_id", "item_id"))
-    assert lists(found) == {f"p{p}": [f"i{p:02d}"] for p in range(20)}
-    assert all(row.score > 0.5 for row in found.collect())
+    top = als.top_n(model, everybody, 1, checkerboard.select("person_id", "item_id"))
+    assert lists(top) == {f"p{p}": [f"i{p:02d}"] for p in range(20)}
+    assert all(row.score > 0.5 for row in top.collect())
 
 
 def test_same_ratings_in_another_order_give_the_same_factors(checkerboard: DataFrame, model: als.AlsModel) -> None:
@@ -46,9 +46,9 @@ def test_is_rebuilt_from_saved_tables(spark: SparkSession, model: als.AlsModel, 
     model.person_factors.write.parquet(str(tmp_path / "people"))
     model.item_factors.write.parquet(str(tmp_path / "items"))
     saved = (spark.read.parquet(str(tmp_path / name)) for name in ("people", "items"))
-    asked = people(spark, "p3", "p4")
-    assert als.top_n(als.AlsModel(*saved), asked, 5).orderBy("person_id", "rank").collect() == (
-        als.top_n(model, asked, 5).orderBy("person_id", "rank").collect()
+    readers = people(spark, "p3", "p4")
+    assert als.top_n(als.AlsModel(*saved), readers, 5).orderBy("person_id", "rank").collect() == (
+        als.top_n(model, readers, 5).orderBy("person_id", "rank").collect()
     )
 
 
@@ -72,19 +72,19 @@ def test_people_without_factors_get_no_row(spark: SparkSession, model: als.AlsMo
 
 
 def test_rare_items_get_no_factors(spark: SparkSession) -> None:
-    given = ratings(spark, ("a", "1", 1), ("b", "1", 1), ("b", "2", 1), ("c", "3", 9))
-    model = als.fit(given, AlsParams(rank=2, min_people=2))
+    rated = ratings(spark, ("a", "1", 1), ("b", "1", 1), ("b", "2", 1), ("c", "3", 9))
+    model = als.fit(rated, AlsParams(rank=2, min_people=2))
     assert [row.item_id for row in model.item_factors.collect()] == ["1"]
     assert sorted(row.person_id for row in model.person_factors.collect()) == ["a", "b"]
     with pytest.raises(als.AlsError, match="rated by 3 people or more"):
-        als.fit(given, AlsParams(rank=2, min_people=3))
+        als.fit(rated, AlsParams(rank=2, min_people=3))
 
 
 @pytest.mark.parametrize("weight", [None, 0.0, -1.0, math.nan, math.inf])
 def test_refuses_weights_it_cannot_learn_from(spark: SparkSession, weight: float | None) -> None:
-    given = spark.createDataFrame([("a", "1", weight, 1), ("a", "2", 1.0, 1)], RATINGS)
+    rated = spark.createDataFrame([("a", "1", weight, 1), ("a", "2", 1.0, 1)], RATINGS)
     with pytest.raises(als.AlsError, match="1 of 2 ratings"):
-        als.fit(given, SMALL)
+        als.fit(rated, SMALL)
 
 
 def test_refuses_an_empty_frame(spark: SparkSession) -> None:

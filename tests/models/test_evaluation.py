@@ -79,16 +79,16 @@ def year(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> DataF
 
 def test_known_figures_of_the_real_year(year: DataFrame) -> None:
     parts = evaluation.split(year, AS_OF)
-    given = parts.train.groupBy("person_id", "item_id").agg(F.count("*").alias("purchases")).persist()
+    bought = parts.train.groupBy("person_id", "item_id").agg(F.count("*").alias("purchases")).persist()
     found = evaluation.compare(
         {
-            "popularity": partial(popularity.top_n, popularity.fit(given)),
-            "frequency": partial(frequency.top_n, frequency.fit(given)),
+            "popularity": partial(popularity.top_n, popularity.fit(bought)),
+            "frequency": partial(frequency.top_n, frequency.fit(bought)),
         },
         parts,
         catalogue_size=92_331,
     )
-    given.unpersist()
+    bought.unpersist()
     figures = {
         (name, part): tuple(round(values[f"{metric}@10"], 4) for metric in ("recall", "ndcg", "map", "hit"))
         for name, both in found.items()

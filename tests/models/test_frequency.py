@@ -27,13 +27,13 @@ def model(spark: SparkSession) -> frequency.FrequencyModel:
 def test_own_items_by_baskets_ties_by_popularity_then_popular_ones(
     spark: SparkSession, model: frequency.FrequencyModel
 ) -> None:
-    found = frequency.top_n(model, people(spark, "ann", "bob", "cid"), 4)
-    assert lists(found) == {
+    top = frequency.top_n(model, people(spark, "ann", "bob", "cid"), 4)
+    assert lists(top) == {
         "ann": ["3", "2", "1", "4"],  # 1 and 2 tie on one basket, 2 sells more; 4 fills
         "bob": ["2", "1", "4", "3"],
         "cid": ["2", "1", "3", "4"],  # bought nothing: popularity
     }
-    ann = {r.item_id: (r.rank, r.score) for r in found.where("person_id = 'ann'").collect()}
+    ann = {r.item_id: (r.rank, r.score) for r in top.where("person_id = 'ann'").collect()}
     assert ann == {"3": (1, 4.0), "2": (2, 1.0), "1": (3, 1.0), "4": (4, 0.0)}
 
 
@@ -43,11 +43,11 @@ def test_own_items_are_cut_at_n(spark: SparkSession, model: frequency.FrequencyM
 
 def test_new_items_only(spark: SparkSession, model: frequency.FrequencyModel) -> None:
     seen = pairs(spark, ann="3 1", bob="1 2 4")
-    found = frequency.top_n(model, people(spark, "ann", "bob"), 3, seen)
-    assert lists(found) == {"ann": ["2", "4"], "bob": ["3"]}
+    top = frequency.top_n(model, people(spark, "ann", "bob"), 3, seen)
+    assert lists(top) == {"ann": ["2", "4"], "bob": ["3"]}
 
 
 def test_candidate_items_only(spark: SparkSession, model: frequency.FrequencyModel) -> None:
     items = spark.createDataFrame([("2",), ("4",)], "item_id string")
-    found = frequency.top_n(model, people(spark, "ann"), 3, None, items)
-    assert lists(found) == {"ann": ["2", "4"]}
+    top = frequency.top_n(model, people(spark, "ann"), 3, None, items)
+    assert lists(top) == {"ann": ["2", "4"]}

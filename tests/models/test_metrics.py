@@ -20,8 +20,8 @@ def judged(spark: SparkSession, got: dict[str, str], truth: dict[str, str], k: i
 
 
 def test_one_person_by_hand(spark: SparkSession) -> None:
-    found = judged(spark, {"ann": "1 2 3 4"}, {"ann": "1 3 9 8"})
-    assert found == pytest.approx(
+    figures = judged(spark, {"ann": "1 2 3 4"}, {"ann": "1 3 9 8"})
+    assert figures == pytest.approx(
         {
             "recall@3": 2 / 3,  # four in the truth, three places: divided by 3
             "ndcg@3": (discount(1) + discount(3)) / (discount(1) + discount(2) + discount(3)),
@@ -34,27 +34,27 @@ def test_one_person_by_hand(spark: SparkSession) -> None:
 
 
 def test_a_short_truth_divides_by_its_length(spark: SparkSession) -> None:
-    found = judged(spark, {"ann": "5 1 2"}, {"ann": "1"})
-    assert found["recall@3"] == 1.0
-    assert found["ndcg@3"] == pytest.approx(discount(2))
-    assert found["map@3"] == pytest.approx(1 / 2)
+    figures = judged(spark, {"ann": "5 1 2"}, {"ann": "1"})
+    assert figures["recall@3"] == 1.0
+    assert figures["ndcg@3"] == pytest.approx(discount(2))
+    assert figures["map@3"] == pytest.approx(1 / 2)
 
 
 def test_a_hit_behind_k_counts_nothing(spark: SparkSession) -> None:
-    found = judged(spark, {"ann": "5 6 7 1"}, {"ann": "1"})
-    assert (found["recall@3"], found["ndcg@3"], found["map@3"], found["hit@3"]) == (0, 0, 0, 0)
+    figures = judged(spark, {"ann": "5 6 7 1"}, {"ann": "1"})
+    assert (figures["recall@3"], figures["ndcg@3"], figures["map@3"], figures["hit@3"]) == (0, 0, 0, 0)
 
 
 def test_without_a_recommendation_counts_zero_without_a_truth_counts_not(spark: SparkSession) -> None:
-    found = judged(spark, {"ann": "1", "zoe": "1 2 9"}, {"ann": "1", "bob": "1"})
-    assert found["people"] == 2
-    assert found["recall@3"] == found["hit@3"] == 0.5
-    assert found["coverage"] == 0.1  # zoe's items do not count
+    figures = judged(spark, {"ann": "1", "zoe": "1 2 9"}, {"ann": "1", "bob": "1"})
+    assert figures["people"] == 2
+    assert figures["recall@3"] == figures["hit@3"] == 0.5
+    assert figures["coverage"] == 0.1  # zoe's items do not count
 
 
 def test_perfect_lists_score_one(spark: SparkSession) -> None:
-    found = judged(spark, {"ann": "2 1", "bob": "3"}, {"ann": "1 2", "bob": "3"})
-    assert {found[name] for name in ("recall@3", "ndcg@3", "map@3", "hit@3")} == {1.0}
+    figures = judged(spark, {"ann": "2 1", "bob": "3"}, {"ann": "1 2", "bob": "3"})
+    assert {figures[name] for name in ("recall@3", "ndcg@3", "map@3", "hit@3")} == {1.0}
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_agrees_with_a_plain_loop(spark: SparkSession) -> None:
             got[f"p{p}"] = [str(i) for i in rng.permutation(40)[: rng.integers(1, 15)]]
         if p % 5:
             truth[f"p{p}"] = [str(i) for i in rng.permutation(40)[: rng.integers(1, 20)]]
-    found = metrics.evaluate(
+    figures = metrics.evaluate(
         recommended(spark, **{p: " ".join(items) for p, items in got.items()}),
         pairs(spark, **{p: " ".join(items) for p, items in truth.items()}),
         catalogue_size=40,
@@ -112,4 +112,4 @@ def test_agrees_with_a_plain_loop(spark: SparkSession) -> None:
         most = min(10, len(wanted))
         sums += [hits / most, dcg / sum(discount(r) for r in range(1, most + 1)), precision / most, hits > 0]
     expected = dict(zip(("recall@10", "ndcg@10", "map@10", "hit@10"), sums / len(truth), strict=True))
-    assert found == pytest.approx({**expected, "coverage": len(shown) / 40, "people": len(truth)})
+    assert figures == pytest.approx({**expected, "coverage": len(shown) / 40, "people": len(truth)})

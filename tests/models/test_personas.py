@@ -39,11 +39,11 @@ def test_finds_the_kinds_and_numbers_them_by_spend(spark: SparkSession, model: p
         ("persona-2", 150),
         ("persona-3", 90),
     ]
-    found = {row.person_id: row for row in personas.assign(model, shoppers(spark)).collect()}
-    assert len(found) == 300
+    assigned = {row.person_id: row for row in personas.assign(model, shoppers(spark)).collect()}
+    assert len(assigned) == 300
     expected = {"kind0": "persona-1", "kind2": "persona-2", "kind1": "persona-3"}
-    assert {(person.split("-")[0], row.segment_id) for person, row in found.items()} == set(expected.items())
-    assert all(row.distance >= 0 for row in found.values())
+    assert {(person.split("-")[0], row.segment_id) for person, row in assigned.items()} == set(expected.items())
+    assert all(row.distance >= 0 for row in assigned.values())
 
 
 def test_names_say_what_sets_each_apart(model: personas.PersonasModel) -> None:
@@ -139,8 +139,8 @@ def test_two_alike_get_a_longer_name() -> None:
     two = {"spend": 1.9, "dept_meat": 1.1, "recency_days": -0.5}
     plain = {"spend": 0.0, "dept_meat": 0.1, "recency_days": 0.0}
     apart = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
-    found = persona_names.described([one, two, plain, plain], [1, 1, 1, 1], apart)
-    assert [persona.name for persona in found] == [
+    described = persona_names.described([one, two, plain, plain], [1, 1, 1, 1], apart)
+    assert [persona.name for persona in described] == [
         "high spend, much meat, high recency days",
         "high spend, much meat, low recency days",
         "average (1)",

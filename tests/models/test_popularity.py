@@ -26,10 +26,10 @@ def model(spark: SparkSession) -> popularity.PopularityModel:
 def test_most_lines_first_and_ties_by_product_id_as_numbers(
     spark: SparkSession, model: popularity.PopularityModel
 ) -> None:
-    found = popularity.top_n(model, people(spark, "ann", "zoe"), 10)
+    top = popularity.top_n(model, people(spark, "ann", "zoe"), 10)
     # 9 and 10 tie on three lines: 9 first, although "10" < "9" as text.
-    assert lists(found) == {"ann": ["30", "9", "10", "7"], "zoe": ["30", "9", "10", "7"]}
-    scores = {(r.item_id, r.score) for r in found.where("person_id = 'zoe'").collect()}
+    assert lists(top) == {"ann": ["30", "9", "10", "7"], "zoe": ["30", "9", "10", "7"]}
+    scores = {(r.item_id, r.score) for r in top.where("person_id = 'zoe'").collect()}
     assert scores == {("30", 5.0), ("9", 3.0), ("10", 3.0), ("7", 1.0)}
 
 
@@ -49,15 +49,15 @@ def test_most_lines_first_and_ties_by_product_id_as_numbers(
 def test_seen_items_make_room(
     spark: SparkSession, model: popularity.PopularityModel, seen: str, n: int, expected: list[str]
 ) -> None:
-    found = popularity.top_n(model, people(spark, "ann"), n, pairs(spark, ann=seen, other="9"))
-    assert lists(found).get("ann", []) == expected
-    assert [r.rank for r in found.orderBy("rank").collect()] == list(range(1, len(expected) + 1))
+    top = popularity.top_n(model, people(spark, "ann"), n, pairs(spark, ann=seen, other="9"))
+    assert lists(top).get("ann", []) == expected
+    assert [r.rank for r in top.orderBy("rank").collect()] == list(range(1, len(expected) + 1))
 
 
 def test_only_candidate_items(spark: SparkSession, model: popularity.PopularityModel) -> None:
     items = spark.createDataFrame([("9",), ("7",), ("4",)], "item_id string")
-    found = popularity.top_n(model, people(spark, "ann"), 5, pairs(spark, ann="9"), items)
-    assert lists(found) == {"ann": ["7"]}
+    top = popularity.top_n(model, people(spark, "ann"), 5, pairs(spark, ann="9"), items)
+    assert lists(top) == {"ann": ["7"]}
 
 
 def test_no_items_asked_for(spark: SparkSession, model: popularity.PopularityModel) -> None:

@@ -37,8 +37,8 @@ def top(request: pytest.FixtureRequest, spark: SparkSession) -> Top:
 
 
 def test_columns_and_types(spark: SparkSession, top: Top) -> None:
-    found = top(people(spark, "p1"), 3)
-    assert [(f.name, f.dataType.simpleString()) for f in found.schema] == [
+    listed = top(people(spark, "p1"), 3)
+    assert [(f.name, f.dataType.simpleString()) for f in listed.schema] == [
         tuple(column.split()) if column.split()[1] != "long" else column for column in RECOMMENDED.split(", ")
     ]
 
@@ -58,22 +58,22 @@ def test_only_people_asked_for(spark: SparkSession, top: Top) -> None:
 
 
 def test_a_shorter_list_is_the_head_of_a_longer_one(spark: SparkSession, top: Top) -> None:
-    asked = people(spark, *PEOPLE)
-    long, short = top(asked, 9).where("rank <= 4"), top(asked, 4)
+    shoppers = people(spark, *PEOPLE)
+    long, short = top(shoppers, 9).where("rank <= 4"), top(shoppers, 4)
     pick = ["person_id", "rank", "item_id"]
     assert sorted(long.select(*pick).collect()) == sorted(short.select(*pick).collect())
 
 
 def test_seen_is_left_out_and_still_n_rows(spark: SparkSession, top: Top) -> None:
-    asked = people(spark, "p1", "p2")
-    before = top(asked, 5).where("person_id = 'p1'").select("person_id", "item_id")
-    rows = top(asked, 5, before).collect()
+    shoppers = people(spark, "p1", "p2")
+    before = top(shoppers, 5).where("person_id = 'p1'").select("person_id", "item_id")
+    rows = top(shoppers, 5, before).collect()
     taken = {r.item_id for r in before.collect()}
     assert len([r for r in rows if r.person_id == "p1"]) == 5
     assert not taken & {r.item_id for r in rows if r.person_id == "p1"}
     # Only p1 has seen them: p2's list stays.
     assert {r.item_id for r in rows if r.person_id == "p2"} == {
-        r.item_id for r in top(asked, 5).where("person_id = 'p2'").collect()
+        r.item_id for r in top(shoppers, 5).where("person_id = 'p2'").collect()
     }
 
 
@@ -83,8 +83,8 @@ def test_everything_seen_gives_no_row(spark: SparkSession, top: Top) -> None:
 
 def test_only_candidates(spark: SparkSession, top: Top) -> None:
     items = spark.createDataFrame([("2",), ("3",), ("not sold",)], "item_id string")
-    found = top(people(spark, "p1", "p2"), 5, None, items)
-    assert sorted((r.person_id, r.item_id) for r in found.collect()) == [
+    listed = top(people(spark, "p1", "p2"), 5, None, items)
+    assert sorted((r.person_id, r.item_id) for r in listed.collect()) == [
         ("p1", "2"),
         ("p1", "3"),
         ("p2", "2"),

@@ -26,25 +26,25 @@ def trained(here: Registry, name: str, **manifest: object) -> registry.Version:
 
 
 def test_a_version_holds_all_that_was_recorded(mlflow_here: Registry) -> None:
-    made = trained(mlflow_here, "als", item_factors={"table": "gold.als_items", "version": 3})
-    assert made.version == "1"
-    assert made.params == {"rank": "64", "reg": "0.1"}
-    assert made.metrics == METRICS
-    assert made.tags == {
+    version = trained(mlflow_here, "als", item_factors={"table": "gold.als_items", "version": 3})
+    assert version.version == "1"
+    assert version.params == {"rank": "64", "reg": "0.1"}
+    assert version.metrics == METRICS
+    assert version.tags == {
         "delta.gold.ratings": "7",
         "commit": "abc123",
         "data.since": "2017-01-01T00:00Z",
         "data.until": "2017-12-04T00:00Z",
     }
-    assert registry.resolve(mlflow_here, "als", CANDIDATE) == made
-    assert registry.manifest(mlflow_here, made) == {"item_factors": {"table": "gold.als_items", "version": 3}}
+    assert registry.resolve(mlflow_here, "als", CANDIDATE) == version
+    assert registry.manifest(mlflow_here, version) == {"item_factors": {"table": "gold.als_items", "version": 3}}
 
 
 def test_aliases_move(mlflow_here: Registry) -> None:
     first, second = trained(mlflow_here, "movers"), trained(mlflow_here, "movers")
     registry.set_alias(mlflow_here, "movers", CHAMPION, first.version)
-    found = {alias: registry.resolve(mlflow_here, "movers", alias) for alias in (CANDIDATE, CHAMPION)}
-    assert (found[CANDIDATE], found[CHAMPION]) == (second, first)
+    versions = {alias: registry.resolve(mlflow_here, "movers", alias) for alias in (CANDIDATE, CHAMPION)}
+    assert (versions[CANDIDATE], versions[CHAMPION]) == (second, first)
     registry.set_alias(mlflow_here, "movers", CHAMPION, second.version)
     assert registry.resolve(mlflow_here, "movers", CHAMPION) == second
 
@@ -56,11 +56,11 @@ def test_no_such_model_or_alias_is_none(mlflow_here: Registry) -> None:
 
 
 def test_reasons_are_kept_on_the_run(mlflow_here: Registry) -> None:
-    made = trained(mlflow_here, "judged")
-    registry.set_tags(mlflow_here, made, {"promotion": "refused: worse than champion"})
-    found = registry.resolve(mlflow_here, "judged", CANDIDATE)
-    assert found is not None
-    assert found.tags["promotion"] == "refused: worse than champion"
+    version = trained(mlflow_here, "judged")
+    registry.set_tags(mlflow_here, version, {"promotion": "refused: worse than champion"})
+    candidate = registry.resolve(mlflow_here, "judged", CANDIDATE)
+    assert candidate is not None
+    assert candidate.tags["promotion"] == "refused: worse than champion"
 
 
 def test_a_failed_training_is_failed_and_registers_nothing(mlflow_here: Registry) -> None:
@@ -96,10 +96,10 @@ def test_says_nothing_and_writes_nothing_elsewhere(
     mlflow_here: Registry, capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    made = trained(mlflow_here, "quiet")
-    registry.manifest(mlflow_here, made)
-    said = capfd.readouterr()
-    assert (said.out, said.err) == ("", "")
+    version = trained(mlflow_here, "quiet")
+    registry.manifest(mlflow_here, version)
+    output = capfd.readouterr()
+    assert (output.out, output.err) == ("", "")
     assert list(tmp_path.iterdir()) == []
 
 

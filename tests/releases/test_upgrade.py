@@ -69,7 +69,10 @@ def test_the_archive_is_small() -> None:
 def test_it_opens_is_mended_and_runs_on(old_lake: Lake) -> None:
     before = {name: as_released(old_lake, name) for name in REBUILT}
     of_lines = ("event_id", "item_id", "quantity", "amount", "discount", "occurred_at")
-    lines, said = rows(before[REBUILT[0]], *of_lines), rows(before[REBUILT[1]], "event_id", "purpose", "is_granted")
+    lines, statements = (
+        rows(before[REBUILT[0]], *of_lines),
+        rows(before[REBUILT[1]], "event_id", "purpose", "is_granted"),
+    )
     kept = as_released(old_lake, "silver.events").count()
 
     for name in REBUILT:  # what differs is refused, with the command that mends it
@@ -80,7 +83,7 @@ def test_it_opens_is_mended_and_runs_on(old_lake: Lake) -> None:
         assert rebuild is not None
         rebuild(old_lake)
     assert rows(tables.read(old_lake, REBUILT[0]), *of_lines) == lines
-    assert rows(tables.read(old_lake, REBUILT[1]), "event_id", "purpose", "is_granted") <= said
+    assert rows(tables.read(old_lake, REBUILT[1]), "event_id", "purpose", "is_granted") <= statements
 
     bootstrap = old_lake.settings.kafka.bootstrap
     make.send(bootstrap, [[json.dumps(event("purchase", event_id="since", user_id="7"))], []])

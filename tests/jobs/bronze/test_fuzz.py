@@ -66,14 +66,16 @@ def test_what_is_spoilt_is_accounted_for_and_names_nobody(spark: SparkSession) -
     contract = committed_contract()
     given_rows = received(spark, messages).drop("sealed_by", "decode_error")
     reader = Reader(committed_contract, None, PROTECTION)
-    made = as_judged(as_received(given_rows.withColumnRenamed("received_at", "timestamp"), reader, contract), contract)
-    rows = made.select("offset", "value", "sealed_by", "reasons", F.to_json("event").alias("event")).collect()
+    judged = as_judged(
+        as_received(given_rows.withColumnRenamed("received_at", "timestamp"), reader, contract), contract
+    )
+    rows = judged.select("offset", "value", "sealed_by", "reasons", F.to_json("event").alias("event")).collect()
     assert len(rows) == len(messages) > 4_000
     kept, wrong = 0, []
     for row in rows:
         wanted, value = safe(messages[row["offset"]], PROTECTION), bytes(row["value"])
-        said = value + (row["event"] or "").encode() + "".join(row["reasons"]).encode()
-        is_right = MARK not in said and PHONE not in said and (row["sealed_by"] is None or bool(row["reasons"]))
+        written = value + (row["event"] or "").encode() + "".join(row["reasons"]).encode()
+        is_right = MARK not in written and PHONE not in written and (row["sealed_by"] is None or bool(row["reasons"]))
         if wanted is not None:
             kept += 1
             is_right &= row["sealed_by"] is None and pairs(value) == pairs(wanted)

@@ -76,5 +76,5 @@ def test_no_poison_stops_the_streams_and_all_is_accounted_for(own: Lake) -> None
 @how_often(max_examples=2_000, deadline=None)
 @given(st.binary(max_size=64) | st.text(st.characters()).map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_nothing_makes_the_way_in_raise(message: bytes) -> None:
-    made = safe(message, Protection(Secrets((b"1" * 32,), (b"k" * 32,)), "US"))
-    assert made is None or made.startswith(b"{")
+    protected = safe(message, Protection(Secrets((b"1" * 32,), (b"k" * 32,)), "US"))
+    assert protected is None or protected.startswith(b"{")

@@ -26,10 +26,10 @@ def nowhere(small_lake: SmallLake, monkeypatch: pytest.MonkeyPatch) -> SmallLake
     return small_lake
 
 
-def is_one_line(said: Result, *parts: str) -> bool:
-    assert said.exit_code == 1, said.output
-    assert "Traceback" not in said.output
-    line = said.output.strip().splitlines()[-1]
+def is_one_line(result: Result, *parts: str) -> bool:
+    assert result.exit_code == 1, result.output
+    assert "Traceback" not in result.output
+    line = result.output.strip().splitlines()[-1]
     assert line.startswith("error: ")
     return all(part in line for part in parts)
 
@@ -81,11 +81,11 @@ def test_a_version_not_published_is_said(small_lake: SmallLake, monkeypatch: pyt
 def test_status_says_what_answers(small_lake: SmallLake, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in small_lake.environment.items():
         monkeypatch.setenv(name, value)
-    said = lakehouse("status", "--json")
-    assert said.exit_code == 0
-    told = json.loads(said.stdout)
-    assert all(service["answers"] for service in told["services"])
-    messages, quarantined = told["messages"], small_lake.report["tables"]["quarantine.events"]
+    result = lakehouse("status", "--json")
+    assert result.exit_code == 0
+    report = json.loads(result.stdout)
+    assert all(service["answers"] for service in report["services"])
+    messages, quarantined = report["messages"], small_lake.report["tables"]["quarantine.events"]
     assert messages["quarantined"] == messages["open"] == quarantined > 0
     assert (
         messages["received"] == messages["kept"] + messages["quarantined"] + messages["duplicate"] + messages["refused"]
@@ -97,13 +97,13 @@ def test_status_of_a_lake_elsewhere_asks_no_store(small_lake: SmallLake, monkeyp
     for name, value in small_lake.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("LAKEHOUSE_LAKE__ROOT", "s3a://nowhere/lake")
-    said = lakehouse("status", "--json")
-    assert said.exit_code == 0 and json.loads(said.stdout)["messages"] is None
+    result = lakehouse("status", "--json")
+    assert result.exit_code == 0 and json.loads(result.stdout)["messages"] is None
 
 
 def test_what_py4j_says_of_an_interrupt_is_not_shown() -> None:
     noise = "compile('logging.error(\"noise\")', '/x/py4j/java_gateway.py', 'exec')"
     start = "import logging; from jobs.commands.app import every_command; every_command()"
     code = f"{start}; exec({noise}); logging.error('ours')"
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert said.stdout == "" and "ours" in said.stderr and "noise" not in said.stderr
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout == "" and "ours" in result.stderr and "noise" not in result.stderr

@@ -28,8 +28,8 @@ def test_what_is_unsafe_or_unknown_is_refused_in_one_line(
 ) -> None:
     monkeypatch.setenv("LAKEHOUSE_LAKE__ROOT", lake.root)
     monkeypatch.setenv(f"LAKEHOUSE_MAINTENANCE__{variable}", value)
-    said = CliRunner().invoke(app, ["maintain", "--table", FALLBACKS])
-    assert said.exit_code == 1 and said.output.startswith(f"error: {line}") and said.output.count("\n") == 1
+    result = CliRunner().invoke(app, ["maintain", "--table", FALLBACKS])
+    assert result.exit_code == 1 and result.output.startswith(f"error: {line}") and result.output.count("\n") == 1
 
 
 def test_the_command_keeps_every_table_but_the_excluded(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,8 +49,8 @@ def test_the_command_keeps_every_table_but_the_excluded(lake: Lake, monkeypatch:
     assert {one["table"]: one["small"] for one in dry} == {FALLBACKS: 3, "ops.ledger": 0}
     assert FALLBACKS in said("--dry-run", "--table", FALLBACKS)
     assert operations(lake, FALLBACKS).count("OPTIMIZE") == 0
-    done = {one["table"]: one for one in json.loads(said("--json"))}
-    assert list(done) == [FALLBACKS, "ops.ledger"] and done[FALLBACKS]["removed"] == 3
+    reports = {one["table"]: one for one in json.loads(said("--json"))}
+    assert list(reports) == [FALLBACKS, "ops.ledger"] and reports[FALLBACKS]["removed"] == 3
     assert operations(lake, "ops.quality") == ["CREATE TABLE"]
 
 

@@ -61,8 +61,8 @@ def test_a_correction_is_no_purchase_and_stars_weigh(spark: SparkSession, settin
         *[(f"r{stars}", "rating", "p", f"{stars} stars", 1, None, None, None, stars) for stars in (1, 2, 3, 4, 5)],
     )
     rows = {row["item_id"]: row for row in as_ratings(frame, weights, AS_OF).collect()}
-    found = {item: (round(row["weight"], 3), row["purchases"]) for item, row in rows.items()}
-    assert found == {"bought": (1.0, 1), "3 stars": (0.2, 0), "4 stars": (0.4, 0), "5 stars": (0.6, 0)}
+    weights_and_purchases = {item: (round(row["weight"], 3), row["purchases"]) for item, row in rows.items()}
+    assert weights_and_purchases == {"bought": (1.0, 1), "3 stars": (0.2, 0), "4 stars": (0.4, 0), "5 stars": (0.6, 0)}
 
 
 def test_features_are_sums_over_baskets(spark: SparkSession) -> None:
@@ -137,10 +137,10 @@ def sold(ratings: DataFrame) -> Filler:
 
 
 def lists(frame: DataFrame) -> dict[tuple[str, str], list[tuple[str, str]]]:
-    found: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    by_person: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for row in frame.orderBy("person_id", "slot", "rank").collect():
-        found.setdefault((row["person_id"], row["slot"]), []).append((row["item_id"], row["model"]))
-    return found
+        by_person.setdefault((row["person_id"], row["slot"]), []).append((row["item_id"], row["model"]))
+    return by_person
 
 
 def test_each_slot_holds_what_it_says(spark: SparkSession, ratings: DataFrame) -> None:
@@ -151,19 +151,19 @@ def test_each_slot_holds_what_it_says(spark: SparkSession, ratings: DataFrame) -
     )
     trained = Filler(als.RECOMMENDER, AlsModel(person, item), "als7")
     frame = as_recommendations(ratings, sizes(2, 1), [bought(ratings)], [trained, sold(ratings)], "v")
-    found = lists(frame)
-    assert found["p", "again"] == [("milk", "frequency"), ("beer", "frequency")]
-    assert found["p", "discover"] == [("wine", "als7")]
-    assert found["q", "discover"] == [("beer", "als7")]
-    assert found["new", "discover"] == [("milk", "popularity")], "no factors: the most sold that is new to them"
+    by_person = lists(frame)
+    assert by_person["p", "again"] == [("milk", "frequency"), ("beer", "frequency")]
+    assert by_person["p", "discover"] == [("wine", "als7")]
+    assert by_person["q", "discover"] == [("beer", "als7")]
+    assert by_person["new", "discover"] == [("milk", "popularity")], "no factors: the most sold that is new to them"
     reasons = {row["slot"]: row["reason"] for row in frame.where("person_id = 'p' AND rank = 1").collect()}
     assert reasons == {"again": "bought 5 times", "discover": "similar shoppers"}
 
 
 def test_without_a_champion_everyone_discovers_what_is_popular(ratings: DataFrame) -> None:
-    found = lists(as_recommendations(ratings, sizes(1, 1), [bought(ratings)], [sold(ratings)], "v"))
-    assert found["p", "discover"] == [("wine", "popularity")]
-    assert found["q", "discover"] == [("beer", "popularity")]
+    by_person = lists(as_recommendations(ratings, sizes(1, 1), [bought(ratings)], [sold(ratings)], "v"))
+    assert by_person["p", "discover"] == [("wine", "popularity")]
+    assert by_person["q", "discover"] == [("beer", "popularity")]
 
 
 def test_fallbacks_rank_by_weight(spark: SparkSession, ratings: DataFrame) -> None:

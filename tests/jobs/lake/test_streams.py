@@ -14,15 +14,15 @@ BATCHES = 3
 def test_what_a_micro_batch_made_is_let_go_while_the_stream_goes_on(lake: Lake, tmp_path: Path) -> None:
     for n in range(BATCHES):
         lake.spark.range(n, n + 1, numPartitions=1).write.mode("append").parquet(str(tmp_path / "source"))
-    made: list[weakref.ref[object]] = []
+    references: list[weakref.ref[object]] = []
     let_go = []
 
     def keep_an_eye_on(rows: DataFrame, batch: int) -> None:
-        if made:
-            let_go.append(_gone(made[-1]))
+        if references:
+            let_go.append(_gone(references[-1]))
         frame = rows.distinct()
         assert frame.count() == 1
-        made.append(weakref.ref(frame._jdf))
+        references.append(weakref.ref(frame._jdf))
 
     source = lake.spark.readStream.schema("id long").option("maxFilesPerTrigger", 1).parquet(str(tmp_path / "source"))
     gc.disable()  # or chance may let it go
@@ -34,8 +34,8 @@ def test_what_a_micro_batch_made_is_let_go_while_the_stream_goes_on(lake: Lake, 
     assert let_go == [True] * (BATCHES - 1)
 
 
-def _gone(made: "weakref.ref[object]", patience: float = 10) -> bool:
+def _gone(reference: "weakref.ref[object]", patience: float = 10) -> bool:
     until = time.monotonic() + patience
-    while made() is not None and time.monotonic() < until:
+    while reference() is not None and time.monotonic() < until:
         time.sleep(0.05)
-    return made() is None
+    return reference() is None

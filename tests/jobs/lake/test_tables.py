@@ -33,16 +33,16 @@ def test_only_the_rows_named_are_replaced(lake: Lake) -> None:
     tables.overwrite(lake, "gold.item_factors", of("r1", "a"), "run_id = 'r1'")
     tables.overwrite(lake, "gold.item_factors", of("r2", "b"), "run_id = 'r2'")
     tables.overwrite(lake, "gold.item_factors", of("r1", "c"), "run_id = 'r1'")
-    found = {(row["run_id"], row["item_id"]) for row in tables.read(lake, "gold.item_factors").collect()}
-    assert found == {("r1", "c"), ("r2", "b")}
+    pairs = {(row["run_id"], row["item_id"]) for row in tables.read(lake, "gold.item_factors").collect()}
+    assert pairs == {("r1", "c"), ("r2", "b")}
 
 
 def test_the_same_batch_appends_once(lake: Lake) -> None:
     tables.create(lake, "gold.fallbacks")
     for query, batch in (("q", 0), ("q", 0), ("q", 1), ("other", 0)):
         tables.append_once(lake, "gold.fallbacks", rows(lake, f"{query}{batch}"), query, batch)
-    found = sorted(row["item_id"] for row in tables.read(lake, "gold.fallbacks").collect())
-    assert found == ["other0", "q0", "q1"]
+    items = sorted(row["item_id"] for row in tables.read(lake, "gold.fallbacks").collect())
+    assert items == ["other0", "q0", "q1"]
 
 
 def test_a_frame_that_lacks_a_column_is_refused(lake: Lake) -> None:
@@ -76,5 +76,5 @@ def test_the_log_keeps_no_values_of_people(lake: Lake) -> None:
     lake.spark.createDataFrame([tuple(row.values())], schema).createOrReplaceTempView("one")
     lake.spark.sql(f"INSERT INTO silver.events ({', '.join(row)}) SELECT {', '.join(row)} FROM one")
     log = Path(lake.root) / "silver" / "events" / "_delta_log"
-    said = "".join(file.read_text(encoding="utf-8") for file in log.glob("*.json"))
-    assert "41972" in said and "anna" not in said
+    commits = "".join(file.read_text(encoding="utf-8") for file in log.glob("*.json"))
+    assert "41972" in commits and "anna" not in commits

@@ -32,18 +32,20 @@ def record(spark: SparkSession, *rows: Any) -> DataFrame:
     return spark.createDataFrame(list(rows), TABLES["silver.consents"].ddl)
 
 
-def refused(spark: SparkSession, known: DataFrame, settings: Settings, messages: list[Any]) -> list[str]:
+def refused(spark: SparkSession, statements: DataFrame, settings: Settings, messages: list[Any]) -> list[str]:
     with materialized(as_judged(received(spark, messages), committed_contract())) as judged:
-        decisions = decisions_for(judged, known, settings.consent)
-        found = with_consent_refusal(judged, decisions, settings.consent).localCheckpoint()
-    assert found.where("is_refused IS NULL").isEmpty() and found.count() == len(messages)
-    return [row["event_id"] for row in found.where("is_refused").select("event.event_id").orderBy("event_id").collect()]
+        decisions = decisions_for(judged, statements, settings.consent)
+        marked = with_consent_refusal(judged, decisions, settings.consent).localCheckpoint()
+    assert marked.where("is_refused IS NULL").isEmpty() and marked.count() == len(messages)
+    return [
+        row["event_id"] for row in marked.where("is_refused").select("event.event_id").orderBy("event_id").collect()
+    ]
 
 
 def test_behaviour_is_refused_and_what_a_person_asks_for_is_not(spark: SparkSession, settings: Settings) -> None:
     messages = [event(kind, event_id=kind, consent={"analytics": False}) for kind in PAYLOADS]
-    known = record(spark)
-    assert refused(spark, known, settings, messages) == sorted(settings.consent.behaviour)
+    statements = record(spark)
+    assert refused(spark, statements, settings, messages) == sorted(settings.consent.behaviour)
     asked_for = {"consent", "identify", "profile_update", "purchase", "rating", "coupon_redeemed"}
     assert set(settings.consent.behaviour) == set(PAYLOADS) - asked_for
 
@@ -69,22 +71,24 @@ def test_the_record_and_the_event_decide(spark: SparkSession, settings: Settings
     copies = [{} if own is None else {"consent": {"analytics": own}} for _, _, own, _ in CASES]
     messages = [event(event_id=f"e{n}", user_id=f"u{n}", **copy) for n, copy in enumerate(copies)]
     changed = settings.model_copy(update={"consent": consent})
-    found = refused(spark, record(spark, *rows), changed, [*messages, "{", {**messages[2], "schema_version": "one"}])
+    event_ids = refused(
+        spark, record(spark, *rows), changed, [*messages, "{", {**messages[2], "schema_version": "one"}]
+    )
     unheard = {"silent", "another purpose"}
     expected = {why: is_refused or (why in unheard and not default) for why, _, _, is_refused in CASES}
-    assert {why: f"e{n}" in found for n, (why, _, _, _) in enumerate(CASES)} == expected
+    assert {why: f"e{n}" in event_ids for n, (why, _, _, _) in enumerate(CASES)} == expected
 
 
 def test_what_a_visitor_denied_binds_after_the_login_and_the_reverse(spark: SparkSession, settings: Settings) -> None:
     at = datetime(2017, 2, 1, tzinfo=UTC)
     denied = ("analytics", False, "person", at, at, None, None)
-    known = record(spark, ("v", None, "visitor", None, *denied), ("u", "user", None, None, *denied))
+    statements = record(spark, ("v", None, "visitor", None, *denied), ("u", "user", None, None, *denied))
     both = [
         event(event_id="visitor-logged-in", user_id="other", anonymous_id="visitor"),
         event(event_id="user-elsewhere", user_id="user", anonymous_id="new"),
         event(event_id="nobody-of-them", user_id="other", anonymous_id="new"),
     ]
-    assert refused(spark, known, settings, both) == ["user-elsewhere", "visitor-logged-in"]
+    assert refused(spark, statements, settings, both) == ["user-elsewhere", "visitor-logged-in"]
 
 
 def run(lake: Lake) -> None:

@@ -117,9 +117,9 @@ def test_what_retention_cut_is_said_and_passed_over_when_told_to(own: Lake) -> N
     land(own)
     send(own, *events("c", "d", "e", "f"))
     cut(own, 5)
-    told = r"3 messages of t-\w+-0 \(offsets 2 to 4\) are gone for good.*; to go on without them: .* --accept-loss"
+    message = r"3 messages of t-\w+-0 \(offsets 2 to 4\) are gone for good.*; to go on without them: .* --accept-loss"
     for _ in range(2):
-        with pytest.raises(OperatorError, match=told):
+        with pytest.raises(OperatorError, match=message):
             land(own)
     assert any("Kafka has removed" in str(one) for one in reconcile(own).differences)
     land(own, accept_loss=True)

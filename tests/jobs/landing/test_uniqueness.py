@@ -15,5 +15,5 @@ def test_two_ids_that_share_a_hash_are_two_ids(spark: SparkSession) -> None:
     arrived = [("a", 1), ("b", 1), ("a", 1), ("c", 1), ("d", 2)]
     ids = spark.createDataFrame([(*one, AT, "t", "i", 0, 10 + place) for place, one in enumerate(arrived)], IDS)
     kept = spark.createDataFrame([("x", 1, "t", "i", 0, 1), ("y", 2, "t", "i", 0, 2), ("b", 1, "t", "i", 0, 3)], KEPT)
-    found = {row["offset"]: row["outcome"] for row in as_taken(ids, kept).collect()}
-    assert found == {11: "duplicate", 12: "duplicate"}
+    outcomes = {row["offset"]: row["outcome"] for row in as_taken(ids, kept).collect()}
+    assert outcomes == {11: "duplicate", 12: "duplicate"}

@@ -126,9 +126,9 @@ def test_every_kind_of_difference_is_found(own: Lake) -> None:
         place = f"delta.`{own.root}/{damage.table.replace('.', '/')}`"
         sound = tables.version(own, damage.table)
         own.spark.sql(damage.sql.format(place))
-        found = reconcile(own).differences
+        differences = reconcile(own).differences
         of_topic = (own.settings.kafka.topic, topic.identity(own.settings), 0)
-        assert set(found) == {Difference(*of_topic, *difference) for difference in damage.differences}
+        assert set(differences) == {Difference(*of_topic, *difference) for difference in damage.differences}
         own.spark.sql(f"RESTORE TABLE {place} TO VERSION AS OF {sound}")
     assert reconcile(own).differences == []
 

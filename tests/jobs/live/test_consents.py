@@ -43,10 +43,10 @@ SECONDS = 60
 def own(lake: Lake, local_services: Settings) -> Iterator[Lake]:
     """The empty lake, with an empty topic and a prefix in Redis of its own."""
     name = f"live-{uuid.uuid4().hex[:12]}"
-    found = changed(lake, kafka={"topic": name, "partitions": 2}, redis={"prefix": name})
-    services.ensure_topic(found.settings)
-    yield found
-    client = connect(found.settings.redis)
+    own = changed(lake, kafka={"topic": name, "partitions": 2}, redis={"prefix": name})
+    services.ensure_topic(own.settings)
+    yield own
+    client = connect(own.settings.redis)
     for key in client.scan_iter(f"{Keys(name).tag}:*"):
         client.delete(key)
 

@@ -89,17 +89,17 @@ def produce(settings: Settings, value: bytes, topic: str = "") -> None:
     assert producer.flush(20) == 0 and not failures, failures
 
 
-def messages(settings: Settings, wanted: int) -> list[bytes]:
+def messages(settings: Settings, count: int) -> list[bytes]:
     consumer = Consumer(
         {"bootstrap.servers": settings.kafka.bootstrap, "group.id": "t", "auto.offset.reset": "earliest"}
     )
     consumer.assign([TopicPartition(settings.kafka.topic, 0, OFFSET_BEGINNING)])
-    found: list[bytes] = []
+    values: list[bytes] = []
     ends = time.monotonic() + 20
-    while len(found) < wanted and time.monotonic() < ends:
-        found += [message.value() for message in consumer.consume(10, timeout=0.5) if not message.error()]
+    while len(values) < count and time.monotonic() < ends:
+        values += [message.value() for message in consumer.consume(10, timeout=0.5) if not message.error()]
     consumer.close()
-    return found
+    return values
 
 
 def test_both_run_and_a_second_up_changes_nothing(both: Settings) -> None:

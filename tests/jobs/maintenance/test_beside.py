@@ -47,8 +47,8 @@ def test_an_append_under_way_is_not_hindered(lake: Lake, tmp_path: Path, reads_i
 
     late = ranks(lake, 4).mapInPandas(held_up, TABLES[FALLBACKS].ddl)
     if reads_itself:
-        known = tables.read(lake, FALLBACKS).select("item_id")
-        taken = ranks(lake, 3, 2).join(known, "item_id", "left_semi").select("item_id").persist()
+        items = tables.read(lake, FALLBACKS).select("item_id")
+        taken = ranks(lake, 3, 2).join(items, "item_id", "left_semi").select("item_id").persist()
         late = late.join(F.broadcast(taken), "item_id", "left_anti").select(*TABLES[FALLBACKS].names)
     failures: list[BaseException] = []
 

@@ -29,12 +29,12 @@ def test_days_of_small_batches_keep_the_files_bounded_and_a_stream_beside_sees_e
     lake: Lake,
 ) -> None:
     """The short form of `make bench CASE=maintain_files`, which appends 500 batches."""
-    found = list(days(lake, batches=48, per_day=8))
-    half = len(found) // 2
+    each_day = list(days(lake, batches=48, per_day=8))
+    half = len(each_day) // 2
     for kind in ("data_files", "log_files"):
-        first, second = (max(getattr(day, kind) for day in part) for part in (found[:half], found[half:]))
-        assert second <= first * 1.2, [getattr(day, kind) for day in found]
-    assert max(day.data_files for day in found) < found[-1].written / 2
+        first, second = (max(getattr(day, kind) for day in part) for part in (each_day[:half], each_day[half:]))
+        assert second <= first * 1.2, [getattr(day, kind) for day in each_day]
+    assert max(day.data_files for day in each_day) < each_day[-1].written / 2
 
 
 def test_joined_once_and_old_files_removed_when_no_version_in_time_needs_them(lake: Lake, settings: Settings) -> None:
@@ -45,9 +45,9 @@ def test_joined_once_and_old_files_removed_when_no_version_in_time_needs_them(la
     assert (due.files, due.small, due.removable, due.properties) == (6, 6, 0, {})
     assert tables.version(lake, FALLBACKS) == before
 
-    done = upkeep.keep(lake, FALLBACKS, A_WEEK)
-    assert (done.files_before, done.files_after, done.removed, done.joined) == (6, 1, 0, True)
-    assert 0 < done.bytes_after < done.bytes_before
+    report = upkeep.keep(lake, FALLBACKS, A_WEEK)
+    assert (report.files_before, report.files_after, report.removed, report.joined) == (6, 1, 0, True)
+    assert 0 < report.bytes_after < report.bytes_before
     assert held(lake) == held(lake, before) == list(range(6)), "a reader of a recent version keeps its files"
 
     at, files = tables.version(lake, FALLBACKS), data_files(folder(lake, FALLBACKS))
@@ -58,10 +58,10 @@ def test_joined_once_and_old_files_removed_when_no_version_in_time_needs_them(la
 
     assert upkeep.due(lake, FALLBACKS, AT_ONCE).removable == 6
     late = upkeep.keep(lake, FALLBACKS, AT_ONCE)
-    assert (late.removed, late.removed_bytes) == (6, done.bytes_before)
+    assert (late.removed, late.removed_bytes) == (6, report.bytes_before)
     assert len(data_files(folder(lake, FALLBACKS))) == 1 and held(lake) == list(range(6))
-    found = tables.delta(lake, FALLBACKS).detail().collect()[0]["properties"]
-    assert {key: found[key] for key in AT_ONCE.properties} == {
+    properties = tables.delta(lake, FALLBACKS).detail().collect()[0]["properties"]
+    assert {key: properties[key] for key in AT_ONCE.properties} == {
         "delta.deletedFileRetentionDuration": "interval 0 seconds",
         "delta.logRetentionDuration": "interval 2592000 seconds",
     }

@@ -97,6 +97,6 @@ def test_without_a_webhook_alerts_are_recorded_and_shown(lake: Lake, monkeypatch
     alerts.main(told_to(lake, ""), job.Options(NEXT_MORNING))
     assert states(lake) == {"price": "recorded"}
     monkeypatch.setenv("LAKEHOUSE_LAKE__ROOT", lake.root)
-    said = CliRunner().invoke(app, ["quality", "alerts", "--json"])
-    assert [(row["column_name"], row["rule"]) for row in json.loads(said.stdout)] == [("price", "drift")]
+    result = CliRunner().invoke(app, ["quality", "alerts", "--json"])
+    assert [(row["column_name"], row["rule"]) for row in json.loads(result.stdout)] == [("price", "drift")]
     assert "no alert" in CliRunner().invoke(app, ["quality", "alerts", "--since", "2026-03-03"]).stdout

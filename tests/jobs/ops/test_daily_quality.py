@@ -40,8 +40,8 @@ def test_a_day_is_measured_when_it_is_over_and_again_replaces_it(lake: Lake, mon
 
     keep(lake, 2)  # cleaned late
     monkeypatch.setenv("LAKEHOUSE_LAKE__ROOT", lake.root)
-    said = CliRunner().invoke(app, ["quality", "measure", "--since", "2026-03-02", "--until", "2026-03-02"])
-    assert said.exit_code == 0, said.output
+    result = CliRunner().invoke(app, ["quality", "measure", "--since", "2026-03-02", "--until", "2026-03-02"])
+    assert result.exit_code == 0, result.output
     assert volumes(lake) == {(DAY, "product_view"): 5, (DAY, "purchase"): 1}
     assert tables.read(lake, daily_quality.TABLE).count() == once
 
@@ -60,5 +60,5 @@ def test_a_day_is_measured_when_it_is_over_and_again_replaces_it(lake: Lake, mon
     ],
 )
 def test_days_that_cannot_be_meant_are_one_line(words: list[str], line: str) -> None:
-    said = CliRunner().invoke(app, ["quality", "measure", *words])
-    assert said.exit_code == 1 and said.output.startswith(line) and said.output.count("\n") == 1
+    result = CliRunner().invoke(app, ["quality", "measure", *words])
+    assert result.exit_code == 1 and result.output.startswith(line) and result.output.count("\n") == 1

@@ -56,8 +56,8 @@ def around_consent(code: str, noted: str = "") -> list[str]:
     allowed += [node for node in nodes if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == noted]
     inside = {id(part) for one in allowed for part in ast.walk(one)}
     names = [node for node in nodes if isinstance(node, ast.Constant) and node.value in PERSONAL | UNJUDGED]
-    found = [str(node.value) for node in names if id(node) not in inside]
-    return found + [ast.unparse(call) for call in calls if hides_the_name(call)]
+    outside = [str(node.value) for node in names if id(node) not in inside]
+    return outside + [ast.unparse(call) for call in calls if hides_the_name(call)]
 
 
 def declared(node: ast.AST) -> list[ast.expr]:
@@ -158,7 +158,7 @@ def test_who_withdraws_is_in_no_table_of_gold_and_no_list_after_the_next_run(
     everywhere = set.intersection(*[people(lake, name) for name in OF_PERSONS])
     gone = min(everywhere)
     assert recommended(copied.settings.redis, gone).whose == f"person:{gone}"
-    said: dict[str, Any] = {
+    statement: dict[str, Any] = {
         "user_id": gone,
         "purpose": "personalisation",
         "is_granted": False,
@@ -168,15 +168,15 @@ def test_who_withdraws_is_in_no_table_of_gold_and_no_list_after_the_next_run(
         "event_id": "withdrawn",
     }
     schema = TABLES["silver.consents"]
-    withdrawn = lake.spark.createDataFrame([tuple(map(said.get, schema.names))], schema.ddl)
+    withdrawn = lake.spark.createDataFrame([tuple(map(statement.get, schema.names))], schema.ddl)
     tables.append(lake, "silver.consents", withdrawn)
     next_run = job.Options(copied.as_of + timedelta(minutes=1))
     for name in REMADE:
         job_named(name).main(lake, next_run)
     kept.forget_who_refuses(lake, recommender("als"), next_run.as_of)
     left = {name: people(lake, name) for name in OF_PERSONS}
-    assert [name for name, found in left.items() if gone in found] == []
-    assert all(everywhere - {gone} <= found for found in left.values()), "and nobody else is lost"
+    assert [name for name, ids in left.items() if gone in ids] == []
+    assert all(everywhere - {gone} <= ids for ids in left.values()), "and nobody else is lost"
     publish.main(lake, next_run)
     assert recommended(copied.settings.redis, gone).whose == "segment:everyone"
 

@@ -25,18 +25,18 @@ PHONES = ("+48 601 234 567", "(212) 456-7890", "212-456-7890", "+1 (212) 456-789
 
 
 def kept(message: dict[str, Any] | str) -> dict[str, Any]:
-    made = safe((json.dumps(message) if isinstance(message, dict) else message).encode(), HOW)
-    assert made is not None
-    found: dict[str, Any] = json.loads(made)
-    return found
+    protected = safe((json.dumps(message) if isinstance(message, dict) else message).encode(), HOW)
+    assert protected is not None
+    fields: dict[str, Any] = json.loads(protected)
+    return fields
 
 
 def test_identifiers_become_tokens_wherever_they_stand() -> None:
     fields = {name: f"value of {name}" for name in direct()}
-    found = kept({"a": [{"b": fields}], "E-Mail": "x@y.example", "name": {"first": "Jan", "n": [1, None, True]}})
-    assert all(found["a"][0]["b"][name].startswith(f"{kind}.v1.") for name, kind in direct().items())
-    assert found["E-Mail"].startswith("email.v1.")
-    assert found["name"]["first"].startswith("name.v1.") and found["name"]["n"][1:] == [None, True]
+    safe_fields = kept({"a": [{"b": fields}], "E-Mail": "x@y.example", "name": {"first": "Jan", "n": [1, None, True]}})
+    assert all(safe_fields["a"][0]["b"][name].startswith(f"{kind}.v1.") for name, kind in direct().items())
+    assert safe_fields["E-Mail"].startswith("email.v1.")
+    assert safe_fields["name"]["first"].startswith("name.v1.") and safe_fields["name"]["n"][1:] == [None, True]
 
 
 @pytest.mark.parametrize(
@@ -154,5 +154,5 @@ def test_the_cheap_test_lets_ordinary_messages_pass(spark: SparkSession) -> None
     frame = received(spark, messages).withColumn(
         "asked", may_name_someone(F.col("value").cast("string"), committed_contract())
     )
-    asked = [messages[row["offset"]]["event_type"] for row in frame.where("asked").collect()]
-    assert asked == ["profile_update"]  # its attributes have names of their own
+    types = [messages[row["offset"]]["event_type"] for row in frame.where("asked").collect()]
+    assert types == ["profile_update"]  # its attributes have names of their own

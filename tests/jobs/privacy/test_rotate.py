@@ -52,9 +52,9 @@ def test_no_older_token_is_left_and_the_streams_carry_on(here: Lake, monkeypatch
     assert rotate(here) == {"bronze.events": 0, "silver.events": 0, "quarantine.events": 0, "ops.ledger": 0}
     later = changed(here, privacy={"token_secrets": ("TOKENS_1", "TOKENS_2")})
     first, second = (token("email", "a@b.example", secrets_of(one.settings.privacy), "US") for one in (here, later))
-    wanted = {"bronze.events": 4, "silver.events": 3, "quarantine.events": 1, "ops.ledger": 0}
-    assert rotate(later, dry_run=True) == wanted
-    before = {name: tables.read(here, name).count() for name in wanted}
+    expected = {"bronze.events": 4, "silver.events": 3, "quarantine.events": 1, "ops.ledger": 0}
+    assert rotate(later, dry_run=True) == expected
+    before = {name: tables.read(here, name).count() for name in expected}
 
     overwrite = tables.overwrite
 
@@ -67,10 +67,10 @@ def test_no_older_token_is_left_and_the_streams_carry_on(here: Lake, monkeypatch
         broken.setattr(tables, "overwrite", crash)
         with pytest.raises(RuntimeError, match="crash"):
             rotate(later)
-    assert rotate(later) == {**wanted, "bronze.events": 0}
-    assert rotate(later) == dict.fromkeys(wanted, 0)
+    assert rotate(later) == {**expected, "bronze.events": 0}
+    assert rotate(later) == dict.fromkeys(expected, 0)
 
-    assert {name: tables.read(here, name).count() for name in wanted} == before
+    assert {name: tables.read(here, name).count() for name in expected} == before
     events = {row["event_id"]: row for row in tables.read(here, "silver.events").collect()}
     assert events["a"]["payload"]["email"] == second
     assert events["b"]["user_id"] == f"<{second}>" and events["b"]["context"]["ip_network"] == "203.0.113.0/24"

@@ -51,13 +51,13 @@ def test_others_do_not(one: tuple[str, str], other: tuple[str, str]) -> None:
 
 def test_a_token_is_hmac_sha256_of_the_kind_and_the_normalised_value() -> None:
     digest = hmac.new(b"1" * 32, b"email:a@b.example", hashlib.sha256).digest()
-    wanted = "email.v1." + base64.urlsafe_b64encode(digest).decode().rstrip("=")
-    assert token("email", "A@b.example", FIRST, "US") == wanted
-    assert TOKEN.fullmatch(wanted)
+    expected = "email.v1." + base64.urlsafe_b64encode(digest).decode().rstrip("=")
+    assert token("email", "A@b.example", FIRST, "US") == expected
+    assert TOKEN.fullmatch(expected)
 
 
 def test_a_rotated_token_is_the_token_of_today() -> None:
-    old, new = (token("email", "a@b.example", known, "US") for known in (FIRST, SECOND))
+    old, new = (token("email", "a@b.example", secrets, "US") for secrets in (FIRST, SECOND))
     assert old != new and ".v2." in new
     assert rotated(old, SECOND) == new == rotated(new, SECOND)
     with pytest.raises(ValueError, match="not a token"):
@@ -101,8 +101,8 @@ def test_no_start_without_good_secrets(value: str | None, says: str, monkeypatch
 def test_a_laptop_makes_its_own_once_and_hides_them(tmp_path) -> None:  # type: ignore[no-untyped-def]
     file = tmp_path / "home" / "secrets.env"
     keys.keep(wanting(str(file)))
-    found = secrets_of(wanting(str(file)))
+    secrets = secrets_of(wanting(str(file)))
     keys.keep(wanting(str(file)))
-    assert secrets_of(wanting(str(file))) == found
+    assert secrets_of(wanting(str(file))) == secrets
     assert file.stat().st_mode & 0o777 == 0o600
-    assert "b'" not in repr(found)
+    assert "b'" not in repr(secrets)

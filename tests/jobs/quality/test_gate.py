@@ -32,11 +32,11 @@ def verdicts(lake: Lake) -> dict[tuple[str, int], tuple[int, int]]:
     """(table, version): expectations recorded, and failed."""
     rows = tables.read(lake, "ops.quality").collect()
     assert all(row.checked_at.replace(tzinfo=UTC) == AT or row.checked_at.astimezone(UTC) == AT for row in rows)
-    found: dict[tuple[str, int], tuple[int, int]] = {}
+    counts: dict[tuple[str, int], tuple[int, int]] = {}
     for row in rows:
-        total, failed = found.get((row.table_name, row.table_version), (0, 0))
-        found[row.table_name, row.table_version] = total + 1, failed + (not row.success)
-    return found
+        total, failed = counts.get((row.table_name, row.table_version), (0, 0))
+        counts[row.table_name, row.table_version] = total + 1, failed + (not row.success)
+    return counts
 
 
 def test_good_tables_pass_and_are_recorded(lake: Lake, caplog: pytest.LogCaptureFixture) -> None:
@@ -48,8 +48,8 @@ def test_good_tables_pass_and_are_recorded(lake: Lake, caplog: pytest.LogCapture
     versions = tables.versions(lake, ["bronze.catalog", "gold.ratings"])
     assert {key: failed for key, (_, failed) in recorded.items()} == {item: 0 for item in versions.items()}
     assert all(total > 3 for total, _ in recorded.values())
-    said = [record.message for record in caplog.records if record.name == gate.__name__]
-    assert [message.split(" version")[0] for message in said] == ["bronze.catalog", "gold.ratings"]
+    messages = [record.message for record in caplog.records if record.name == gate.__name__]
+    assert [message.split(" version")[0] for message in messages] == ["bronze.catalog", "gold.ratings"]
 
 
 def test_every_table_is_checked_and_recorded_before_the_job_fails(lake: Lake) -> None:

@@ -127,7 +127,7 @@ def test_refused_while_silver_is_written(filled: Lake) -> None:
 
 
 def test_the_command_asks_which_and_teaches() -> None:
-    said = CliRunner().invoke(app, ["quarantine", "replay"])
-    assert said.exit_code == 1 and "which ones?" in said.output
-    said = CliRunner().invoke(app, ["quarantine", "replay", "--help"])
-    assert "--dry-run" in said.stdout and "one writer" in said.stdout
+    result = CliRunner().invoke(app, ["quarantine", "replay"])
+    assert result.exit_code == 1 and "which ones?" in result.output
+    result = CliRunner().invoke(app, ["quarantine", "replay", "--help"])
+    assert "--dry-run" in result.stdout and "one writer" in result.stdout

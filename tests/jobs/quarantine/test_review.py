@@ -38,8 +38,8 @@ def filled(lake: Lake) -> Lake:
 
 
 def test_found_by_each_filter_shown_whole_and_discarded_once(filled: Lake) -> None:
-    def offsets(**wanted: Any) -> list[int]:
-        return [row["offset"] for row in listing(messages_of(filled, Choice(**wanted)), 10)]
+    def offsets(**filters: Any) -> list[int]:
+        return [row["offset"] for row in listing(messages_of(filled, Choice(**filters)), 10)]
 
     assert offsets() == [0, 1, 3, 4, 5]
     assert offsets(reason="payload.price") == [3]
@@ -48,10 +48,10 @@ def test_found_by_each_filter_shown_whole_and_discarded_once(filled: Lake) -> No
     assert offsets(event_type="search") == [4]
     assert offsets(since=ARRIVED) == [0, 1, 3, 4, 5]
     assert offsets(until=ARRIVED) == []
-    found = listing(messages_of(filled, Choice()), 3)
-    assert [row["payload"] for row in found[:2]] == ["{", "0xFFFE"]
-    assert json.loads(found[2]["payload"]) == MESSAGES[3]
-    assert found[2]["reasons"] == ["payload.item_id: integer where string is expected", "payload.price: less than 0"]
+    rows = listing(messages_of(filled, Choice()), 3)
+    assert [row["payload"] for row in rows[:2]] == ["{", "0xFFFE"]
+    assert json.loads(rows[2]["payload"]) == MESSAGES[3]
+    assert rows[2]["reasons"] == ["payload.item_id: integer where string is expected", "payload.price: less than 0"]
     counts = [
         (row["messages"], row["event_type"], row["reason"]) for row in counts_by_reason(messages_of(filled, Choice()))
     ]
@@ -68,7 +68,7 @@ def test_found_by_each_filter_shown_whole_and_discarded_once(filled: Lake) -> No
     assert offsets() == [3, 4, 5]
     assert offsets(state="discarded") == [0, 1]
     assert offsets(state="") == [0, 1, 3, 4, 5]
-    assert found[0]["received_at"] == "2018-01-01T00:00:00Z"
+    assert rows[0]["received_at"] == "2018-01-01T00:00:00Z"
     assert {row["contract_version"] for row in tables.read(filled, "quarantine.events").collect()} == {
         committed_contract().newest
     }

@@ -67,13 +67,13 @@ def plain(spark: SparkSession, messages: list[Any], find: Any) -> list[tuple[byt
 @pytest.fixture
 def registry() -> Iterator[tuple[str, list[str], Callable[[int], None]]]:
     """The address of a schema registry, the paths it was asked for, and a way to make it answer with an error."""
-    asked: list[str] = []
+    requests: list[str] = []
     failing: list[int] = []
 
     class Registry(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             path = self.path.partition("?")[0]
-            asked.append(path)
+            requests.append(path)
             schema = {**SCHEMAS, **BROKEN}.get(int(path.rpartition("/")[2]))
             if failing:
                 self._answer(failing[-1], {"error_code": 50001, "message": "store"})
@@ -97,7 +97,7 @@ def registry() -> Iterator[tuple[str, list[str], Callable[[int], None]]]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Registry)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}", asked, failing.append
+    yield f"http://127.0.0.1:{server.server_port}", requests, failing.append
     server.shutdown()
     server.server_close()
 
@@ -146,8 +146,8 @@ def test_framed_messages_become_plain(spark: SparkSession, registry: tuple[str, 
 def test_what_was_framed_is_judged_as_any_other(spark: SparkSession, registry: tuple[str, list[str], Any]) -> None:
     plain_one = json.dumps(event()).encode()
     messages = [frame(5, avro_search("milk")), frame(5, avro_search("")), frame(7, plain_one), frame(17, plain_one)]
-    found = with_decoded_value(received(spark, messages), lookup(SchemaRegistrySettings(url=registry[0], folder="")))
-    reasons = [row["reasons"] for row in as_judged(found, committed_contract()).orderBy("offset").collect()]
+    decoded = with_decoded_value(received(spark, messages), lookup(SchemaRegistrySettings(url=registry[0], folder="")))
+    reasons = [row["reasons"] for row in as_judged(decoded, committed_contract()).orderBy("offset").collect()]
     assert reasons == [[], ["payload.query: shorter than 1"], [], ["schema id 17: not known to the registry"]]
 
 

@@ -168,8 +168,8 @@ def test_each_history_is_decided_by_the_rule(lake: Lake) -> None:
             user = f"h{number}" if one["user_id"] == "9" else "somebody else"
             messages.append({**one, "user_id": user, "event_id": f"{number}-{one['event_id']}"})
     record(lake, messages)
-    found = decided(lake, [f"h{n}" for n in range(len(HISTORIES))], "personalisation", DAY)
-    assert {why: f"h{n}" in found for n, (why, _, _) in enumerate(HISTORIES)} == {
+    decisions = decided(lake, [f"h{n}" for n in range(len(HISTORIES))], "personalisation", DAY)
+    assert {why: f"h{n}" in decisions for n, (why, _, _) in enumerate(HISTORIES)} == {
         why: is_allowed for why, _, is_allowed in HISTORIES
     }
 

@@ -153,15 +153,17 @@ def test_the_next_table_reads_on(first: Lake, tmp_path: Path, reading: threading
         query.stop()
 
 
-def wait_for(lake: Lake, wanted: dict[str, float], reading: threading.Thread) -> None:
-    found: dict[str, float] = {}
+def wait_for(lake: Lake, expected: dict[str, float], reading: threading.Thread) -> None:
+    quantities: dict[str, float] = {}
     for _ in range(600):
         if tables.exists(lake, "silver.interactions"):
-            found = {row["event_id"]: row["quantity"] for row in tables.read(lake, "silver.interactions").collect()}
-        if found == wanted or not reading.is_alive():
+            quantities = {
+                row["event_id"]: row["quantity"] for row in tables.read(lake, "silver.interactions").collect()
+            }
+        if quantities == expected or not reading.is_alive():
             break
         threading.Event().wait(0.2)
-    assert found == wanted
+    assert quantities == expected
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:

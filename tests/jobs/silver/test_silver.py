@@ -55,8 +55,8 @@ def test_an_item_has_a_readable_name(spark: SparkSession) -> None:
     ]
     catalog = spark.createDataFrame(rows, columns.replace(",", " string,") + " string")
     sold = spark.createDataFrame([("1",), ("9",), ("9",)], "item_id string")
-    found = {row["item_id"]: row["name"] for row in as_items(catalog, sold).collect()}
-    assert found == {
+    names = {row["item_id"]: row["name"] for row in as_items(catalog, sold).collect()}
+    assert names == {
         "1": "Ice - Crushed/cubed, 22 lb",
         "2": "Miscellaneous (own brand)",
         "3": "Item 3",
@@ -69,7 +69,7 @@ def test_people_are_the_pairs_seen_and_the_customers_known(spark: SparkSession) 
     events = spark.createDataFrame([("9", "x", None), ("9", None, None), (None, "a", None)], seen)
     crm = spark.createDataFrame([("9", "45-54"), ("8", "65+")], "household_id string, age string")
     rows = as_people(events, crm).collect()
-    found = {(row["user_id"], row["anonymous_id"]): (row["events"], row["age"]) for row in rows}
-    assert found == {
+    people = {(row["user_id"], row["anonymous_id"]): (row["events"], row["age"]) for row in rows}
+    assert people == {
         ("9", "x"): (1, "45-54"), ("9", None): (1, "45-54"), (None, "a"): (1, None), ("8", None): (0, "65+")
     }  # fmt: skip

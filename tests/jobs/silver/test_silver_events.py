@@ -57,12 +57,12 @@ def test_a_topic_made_anew_has_other_messages_at_the_same_offsets(spark: SparkSe
     """Also one that an earlier release landed, which noted no id: its offset alone does not make it the same row."""
     frame = received(spark, [event(event_id="a"), event(event_id="b")]).withColumn("is_refused", F.lit(False))
     columns = "event_id string, topic string, topic_id string, partition int, offset long"
-    known = spark.createDataFrame([("a", "events", "before", 0, 0), ("b", "events", None, 0, 1)], columns)
-    known = known.withColumn("event_hash", event_hash(F.col("event_id")))
+    kept = spark.createDataFrame([("a", "events", "before", 0, 0), ("b", "events", None, 0, 1)], columns)
+    kept = kept.withColumn("event_hash", event_hash(F.col("event_id")))
     now = as_judged(frame, committed_contract()).withColumn("is_refused", F.lit(False))
-    assert outcomes(with_outcome(now, as_taken(as_ids(now), known))) == {0: "duplicate", 1: "duplicate"}
+    assert outcomes(with_outcome(now, as_taken(as_ids(now), kept))) == {0: "duplicate", 1: "duplicate"}
     unnamed = now.withColumn("topic_id", F.lit(None).cast("string"))
-    assert outcomes(with_outcome(unnamed, as_taken(as_ids(unnamed), known))) == {0: "duplicate", 1: "landed"}
+    assert outcomes(with_outcome(unnamed, as_taken(as_ids(unnamed), kept))) == {0: "duplicate", 1: "landed"}
 
 
 def test_a_broken_message_does_not_take_an_id(spark: SparkSession) -> None:
@@ -71,17 +71,17 @@ def test_a_broken_message_does_not_take_an_id(spark: SparkSession) -> None:
 
 
 def test_what_is_encrypted_is_not_json_whatever_its_bytes_say(spark: SparkSession) -> None:
-    said = ["5 ", "[1]", "{}", '"a"', json.dumps(event())]
-    shut = received(spark, said).withColumn("sealed_by", F.lit(1))
+    values = ["5 ", "[1]", "{}", '"a"', json.dumps(event())]
+    shut = received(spark, values).withColumn("sealed_by", F.lit(1))
     rows = as_judged(shut, committed_contract()).select("reasons").collect()
-    assert [row["reasons"] for row in rows] == [["message: not JSON"]] * len(said)
+    assert [row["reasons"] for row in rows] == [["message: not JSON"]] * len(values)
 
 
 def test_what_comes_late_is_taken_and_marked(spark: SparkSession) -> None:
     moments = {"late": "2017-12-30T23:59:59Z", "timely": "2017-12-31T00:00:01Z"}
     frame = judged(spark, [event(event_id=name, occurred_at=at) for name, at in moments.items()])
-    found = as_events(frame, late_hours=24).select("event_id", "is_late").collect()
-    assert dict(map(tuple, found)) == {"late": True, "timely": False}
+    rows = as_events(frame, late_hours=24).select("event_id", "is_late").collect()
+    assert dict(map(tuple, rows)) == {"late": True, "timely": False}
 
 
 def test_the_ledger_counts_every_offset_once(spark: SparkSession) -> None:

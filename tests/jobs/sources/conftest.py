@@ -57,8 +57,8 @@ def postgres() -> Iterator[Database]:
     database = Database(free_port(), programs)
 
     def must(*command: Path | str) -> None:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, **other)  # type: ignore[call-overload]
-        assert done.returncode == 0, f"{command[0]}: {done.stdout[-500:]} {done.stderr[-500:]}"
+        result = subprocess.run(command, cwd=folder, capture_output=True, text=True, **other)  # type: ignore[call-overload]
+        assert result.returncode == 0, f"{command[0]}: {result.stdout[-500:]} {result.stderr[-500:]}"
 
     try:
         initdb = [programs / "initdb", "-D", data, "-U", "keeper", "-E", "UTF8", "--locale=C", "--no-sync"]
@@ -77,9 +77,9 @@ def postgres() -> Iterator[Database]:
 def _programs() -> Path:
     """PostgreSQL's own folder; Debian leaves initdb and pg_ctl off the PATH. Fails when it cannot be installed."""
     for again in (True, False):
-        found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[4]))
-        if found:
-            return found[-1].parent
+        paths = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[4]))
+        if paths:
+            return paths[-1].parent
         elsewhere = shutil.which("initdb")
         if elsewhere:
             return Path(elsewhere).resolve().parent
@@ -111,8 +111,8 @@ def sourced(lake: Lake, tmp_path: Path) -> Sourced:
     """The empty lake with other sources: `sourced(crm=..., crm_mode=...)`; local state below tmp_path."""
 
     def own(**sources: Any) -> Lake:
-        found = changed(lake, sources=sources)
-        return Lake(found.spark, found.settings.model_copy(update={"home": tmp_path / "home"}))
+        own = changed(lake, sources=sources)
+        return Lake(own.spark, own.settings.model_copy(update={"home": tmp_path / "home"}))
 
     return own
 

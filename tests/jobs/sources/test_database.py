@@ -140,10 +140,10 @@ def test_what_a_database_says_of_a_row_is_not_printed(customers: Database, tmp_p
     memory = {"LAKEHOUSE_HOME": str(tmp_path), "LAKEHOUSE_SPARK__DRIVER_MEMORY": "1g"}
     keys.keep(settings_under(memory).privacy)
     command = [Path(sys.executable).with_name("lakehouse"), "run", "bronze.crm"]
-    done = subprocess.run(command, env={**os.environ, **place, **memory}, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert "the database failed (SQLSTATE 22P02)" in done.stderr
-    assert "anna.private" not in done.stdout + done.stderr and PASSWORD not in done.stdout + done.stderr
+    result = subprocess.run(command, env={**os.environ, **place, **memory}, capture_output=True, text=True)
+    assert result.returncode == 1
+    assert "the database failed (SQLSTATE 22P02)" in result.stderr
+    assert "anna.private" not in result.stdout + result.stderr and PASSWORD not in result.stdout + result.stderr
 
 
 def test_the_login_is_nowhere_in_the_lake(lake: Lake, sourced: Sourced, customers: Database, tmp_path: Path) -> None:

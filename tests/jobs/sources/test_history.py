@@ -93,8 +93,13 @@ def test_every_state_has_its_time(lake: Lake, landed_shop: Shop) -> None:
     landed_shop.keep()
     assert states(lake) == EXPECTED
     assert all(outcome.success for outcome in check(tables.read(lake, "silver.crm"), "silver.crm", 0))
-    done = tables.read(lake, "ops.landings").where("table_name = 'silver.crm'").orderBy("landing").collect()
-    assert [(row["rows"], row["opened"], row["closed"]) for row in done] == [(4, 4, 0), (3, 2, 3), (3, 0, 0), (4, 2, 1)]
+    landings = tables.read(lake, "ops.landings").where("table_name = 'silver.crm'").orderBy("landing").collect()
+    assert [(row["rows"], row["opened"], row["closed"]) for row in landings] == [
+        (4, 4, 0),
+        (3, 2, 3),
+        (3, 0, 0),
+        (4, 2, 1),
+    ]
     now, then = history.current_rows(lake, "silver.crm"), history.rows_at(lake, "silver.crm", AT + DAY)
     assert {row["household_id"] for row in now.collect()} == {"1", "2", "3", "4"}
     assert {(row["household_id"], row["age"]) for row in then.collect()} == {("1", "a"), ("2", "b"), ("4", "a")}

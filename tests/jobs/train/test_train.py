@@ -46,5 +46,9 @@ def test_departments_become_columns(spark: SparkSession) -> None:
     people = frame.selectExpr("*", *numbers.split(", "))
     departments = features.largest_departments(people)
     assert departments == ["DAIRY", "FRESH MEAT"]
-    found = {row["person_id"]: row for row in features.as_numbers(people, departments).collect()}
-    assert (found["p"]["dept_fresh_meat"], found["q"]["dept_fresh_meat"], found["q"]["dept_dairy"]) == (0.75, 0.0, 1.0)
+    by_person = {row["person_id"]: row for row in features.as_numbers(people, departments).collect()}
+    assert (by_person["p"]["dept_fresh_meat"], by_person["q"]["dept_fresh_meat"], by_person["q"]["dept_dairy"]) == (
+        0.75,
+        0.0,
+        1.0,
+    )

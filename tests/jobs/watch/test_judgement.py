@@ -41,14 +41,14 @@ def test_the_z_score_is_scipys_where_the_past_varies(spark: SparkSession) -> Non
     cases = {f"t{n}": (rng.normal(1e6, 3e5), rng.normal(1e6, 3e5, size=4 + n % 4).tolist()) for n in range(12)}
     rows = [row for name, (value, past) in cases.items() for row in measured(name, "volume", value, past)]
     frame = spark.createDataFrame(rows, TABLES["ops.daily_quality"].ddl).coalesce(1)
-    found = {row["event_type"]: row for row in as_compared(frame, DAY, DAY, WATCH).collect()}
-    assert set(found) == set(cases)
+    by_type = {row["event_type"]: row for row in as_compared(frame, DAY, DAY, WATCH).collect()}
+    assert set(by_type) == set(cases)
     for name, (value, past) in cases.items():
         near = past[: WATCH.weeks]
         spread = max(median_abs_deviation(near, scale="normal"), WATCH.tolerance * np.median(near))
-        assert found[name]["weeks"] == len(near)
-        assert found[name]["median"] == pytest.approx(np.median(near))
-        assert found[name]["z"] == pytest.approx((value - np.median(near)) / spread, rel=1e-4)
+        assert by_type[name]["weeks"] == len(near)
+        assert by_type[name]["median"] == pytest.approx(np.median(near))
+        assert by_type[name]["z"] == pytest.approx((value - np.median(near)) / spread, rel=1e-4)
 
 
 def test_what_is_found_and_what_is_let_be(spark: SparkSession) -> None:
@@ -70,8 +70,8 @@ def test_what_is_found_and_what_is_let_be(spark: SparkSession) -> None:
         *measured("counted", "rejected", 1e6, steady),
     ]
     frame = spark.createDataFrame(rows, TABLES["ops.daily_quality"].ddl).coalesce(1)
-    found = as_findings(frame, DAY, DAY, WATCH).collect()
-    assert {(row["event_type"], row["rule"], row["expected"]) for row in found} == {
+    findings = as_findings(frame, DAY, DAY, WATCH).collect()
+    assert {(row["event_type"], row["rule"], row["expected"]) for row in findings} == {
         ("much", "unusual", 1000),
         ("silent", "unusual", 1000),
         ("empty", "unusual", 0.01),
@@ -79,9 +79,9 @@ def test_what_is_found_and_what_is_let_be(spark: SparkSession) -> None:
         ("drifted", "drift", 0.2),
         ("rejected", "limit", 0.05),
     }
-    score = {row["event_type"]: row["score"] for row in found}
+    score = {row["event_type"]: row["score"] for row in findings}
     assert score["much"] == pytest.approx(3.6) and score["silent"] == pytest.approx(-20)
     assert score["empty"] == pytest.approx(0.19 / 0.01) and score["rejected"] == pytest.approx(1.2)
-    ids = {row["event_type"]: row["alert_id"] for row in found}
+    ids = {row["event_type"]: row["alert_id"] for row in findings}
     assert ids["much"] == hashlib.sha256(b"2026-03-02|much|volume|*|unusual").hexdigest()[:32]
     assert len(set(ids.values())) == 6

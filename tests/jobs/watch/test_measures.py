@@ -28,11 +28,11 @@ def test_a_day_by_type_counted_by_hand(spark: SparkSession) -> None:
     ]
     rejected = [("product_view", at(DAY)), ("sneeze", at(DAY)), (None, at(DAY)), ("purchase", before)]
     rows = as_measures(events(spark, kept), spark.createDataFrame(rejected, REJECTED), DAY).collect()
-    found = {(r["event_type"], r["measure"], r["column_name"]): (r["value"], r["events"]) for r in rows}
-    assert len(found) == len(rows)
+    by_measure = {(r["event_type"], r["measure"], r["column_name"]): (r["value"], r["events"]) for r in rows}
+    assert len(by_measure) == len(rows)
 
     def of(event_type: str, measure: str, column: str = WHOLE) -> tuple[float, int] | None:
-        return found.get((event_type, measure, column))
+        return by_measure.get((event_type, measure, column))
 
     assert of("product_view", "volume") == (5, 5)
     assert of("product_view", "rejected") == (1, 5)
@@ -50,9 +50,9 @@ def test_a_day_by_type_counted_by_hand(spark: SparkSession) -> None:
     # Nothing came: it is said.
     assert of("search", "volume") == (0, 0)
     assert of("search", "rejected_share") is None
-    volumes = {event_type for event_type, measure, _ in found if measure == "volume"}
+    volumes = {event_type for event_type, measure, _ in by_measure if measure == "volume"}
     assert volumes == {*committed_contract().event_types, UNKNOWN}
-    assert {column for _, measure, column in found if measure == "null_share"} == set(WATCHED)
+    assert {column for _, measure, column in by_measure if measure == "null_share"} == set(WATCHED)
 
 
 def test_psi_of_a_table_computed_by_hand(spark: SparkSession) -> None:
@@ -77,8 +77,8 @@ def test_psi_of_a_table_computed_by_hand(spark: SparkSession) -> None:
         ("t", "never", "null", 100, 500),
     ]
     rows = as_index(spark.createDataFrame(counts, COUNTS).coalesce(1), min_rows=100).collect()
-    found = {row["column_name"]: (pytest.approx(row["value"], abs=1e-9), row["events"]) for row in rows}
-    assert found == {"halves": (halves, 100), "same": (0, 100), "empty": (empty, 100), "rare": (rare, 100)}
+    by_column = {row["column_name"]: (pytest.approx(row["value"], abs=1e-9), row["events"]) for row in rows}
+    assert by_column == {"halves": (halves, 100), "same": (0, 100), "empty": (empty, 100), "rare": (rare, 100)}
 
 
 def test_drift_against_the_days_before(spark: SparkSession) -> None:
@@ -98,15 +98,15 @@ def test_drift_against_the_days_before(spark: SparkSession) -> None:
             )
             for n in range(200)
         ]
-    found = {
+    measures = {
         row["column_name"]: (row["event_type"], row["measure"], row["value"], row["events"])
         for row in as_psi(events(spark, rows), DAY, reference_days=2, min_rows=200).collect()
     }
-    assert set(found) == {"price", "country", "device_type"}  # no amount: a view has none
-    assert {of[:2] + of[3:] for of in found.values()} == {("product_view", "psi", 200)}
-    assert found["country"][2] == pytest.approx(0, abs=1e-12)
+    assert set(measures) == {"price", "country", "device_type"}  # no amount: a view has none
+    assert {of[:2] + of[3:] for of in measures.values()} == {("product_view", "psi", 200)}
+    assert measures["country"][2] == pytest.approx(0, abs=1e-12)
     # Half of the rows moved from one bin to one that was empty.
-    assert found["device_type"][2] == pytest.approx(2 * (0.5 - 1e-4) * math.log(0.5 / 1e-4), abs=1e-9)
+    assert measures["device_type"][2] == pytest.approx(2 * (0.5 - 1e-4) * math.log(0.5 / 1e-4), abs=1e-9)
     # Doubled prices 0, 2 ... 398: half lie above the highest of the deciles, and each other tenth is halved.
     expected = 9 * (0.05 - 0.1) * math.log(0.05 / 0.1) + (0.55 - 0.1) * math.log(0.55 / 0.1)
-    assert found["price"][2] == pytest.approx(expected, rel=0.1)
+    assert measures["price"][2] == pytest.approx(expected, rel=0.1)

@@ -53,24 +53,24 @@ def test_an_old_python_can_read_as_far_as_the_message(file: str) -> None:
 
 
 def test_an_old_python_is_one_line() -> None:
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", RUN_AS_39], cwd=PROJECT, env={"PATH": ""}, capture_output=True, text=True
     )
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.count("\n") == 1
-    assert "is Python 3.9, 3.11 or newer is needed" in done.stderr
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.count("\n") == 1
+    assert "is Python 3.9, 3.11 or newer is needed" in result.stderr
 
 
 def test_an_old_python_hands_over_to_a_newer_one(tmp_path: Path) -> None:
     program(tmp_path, "python3.11", "here I am")
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", RUN_AS_39],
         cwd=PROJECT,
         env={"PATH": str(tmp_path)},
         capture_output=True,
         text=True,
     )
-    assert (done.returncode, done.stdout.split("\n")[-2]) == (0, "here I am")
+    assert (result.returncode, result.stdout.split("\n")[-2]) == (0, "here I am")
 
 
 @pytest.mark.parametrize(
@@ -85,29 +85,29 @@ def test_an_old_python_hands_over_to_a_newer_one(tmp_path: Path) -> None:
 def test_a_machine_without_a_fit_java_is_one_line(tmp_path: Path, java: str | None, says: str) -> None:
     if java:
         program(tmp_path, "java", java)
-    done = set_up(str(tmp_path))
-    assert done.returncode == 1
-    assert done.stderr.count("\n") == 1
-    assert done.stderr.startswith("set-up: ") and says in done.stderr
+    result = set_up(str(tmp_path))
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith("set-up: ") and says in result.stderr
 
 
 def test_java_home_goes_before_path(tmp_path: Path) -> None:
     program(tmp_path / "bin", "java", 'openjdk version "11.0.2"')
-    done = set_up(os.environ["PATH"], JAVA_HOME=str(tmp_path))
-    assert done.returncode == 1 and "is Java 11" in done.stderr
-    done = set_up(os.environ["PATH"], JAVA_HOME=str(tmp_path / "nowhere"))
-    assert done.returncode == 1 and "which has no bin/java" in done.stderr
+    result = set_up(os.environ["PATH"], JAVA_HOME=str(tmp_path))
+    assert result.returncode == 1 and "is Java 11" in result.stderr
+    result = set_up(os.environ["PATH"], JAVA_HOME=str(tmp_path / "nowhere"))
+    assert result.returncode == 1 and "which has no bin/java" in result.stderr
 
 
 def test_an_environment_from_another_place_or_half_made_is_not_ours(tmp_path: Path) -> None:
-    made, moved, half = tmp_path / "made", tmp_path / "moved", tmp_path / "half"
-    subprocess.run([sys.executable, "-m", "venv", str(made)], check=True)
-    assert toolchain._is_ours(made)
+    first, moved, half = tmp_path / "made", tmp_path / "moved", tmp_path / "half"
+    subprocess.run([sys.executable, "-m", "venv", str(first)], check=True)
+    assert toolchain._is_ours(first)
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(half)], check=True)
     assert not toolchain._is_ours(half)
-    made.rename(moved)
+    first.rename(moved)
     assert not toolchain._is_ours(moved)
-    assert not toolchain._is_ours(made)
+    assert not toolchain._is_ours(first)
 
 
 def test_the_stamp_changes_with_each_input(tmp_path: Path) -> None:
@@ -124,9 +124,9 @@ def test_the_stamp_changes_with_each_input(tmp_path: Path) -> None:
 def test_the_pins_hold_everything_that_setup_py_asks_for() -> None:
     lines = (PROJECT / "conf" / "constraints.txt").read_text().splitlines()
     pins = dict(line.split(" ;")[0].split("==") for line in lines if not line.lstrip().startswith("#"))
-    asked = [Requirement(each) for each in importlib.metadata.requires("lakehouse-personalization") or []]
-    assert len(asked) > 20
-    wrong = [str(each) for each in asked if pins.get(canonicalize_name(each.name), "0") not in each.specifier]
+    requirements = [Requirement(each) for each in importlib.metadata.requires("lakehouse-personalization") or []]
+    assert len(requirements) > 20
+    wrong = [str(each) for each in requirements if pins.get(canonicalize_name(each.name), "0") not in each.specifier]
     assert wrong == []
 
 

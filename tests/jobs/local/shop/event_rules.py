@@ -25,21 +25,21 @@ def faults(key: bytes, value: bytes) -> list[str]:
         event = json.loads(value)
     except ValueError:
         return ["not JSON"]
-    found = [] if len(value) <= 256 * 1024 else ["too large"]
+    faults = [] if len(value) <= 256 * 1024 else ["too large"]
     if not EVENT_ID.fullmatch(str(event.get("event_id", ""))):
-        found.append("event_id")
+        faults.append("event_id")
     if event.get("schema_version") != 1:
-        found.append("schema_version")
-    found += _time(event.get("occurred_at"))
+        faults.append("schema_version")
+    faults += _time(event.get("occurred_at"))
     who = [event.get("user_id"), event.get("anonymous_id")]
     if not any(who) or any(not isinstance(one, str) or not 1 <= len(one) <= 128 for one in who if one is not None):
-        found.append("who")
+        faults.append("who")
     elif key.decode() != (who[0] or who[1]):
-        found.append("key")
+        faults.append("key")
     if event.get("event_type") not in NEEDED:
-        return [*found, "event_type"]
+        return [*faults, "event_type"]
     payload = event.get("payload")
-    return found + (_payload(event["event_type"], payload) if isinstance(payload, dict) else ["payload"])
+    return faults + (_payload(event["event_type"], payload) if isinstance(payload, dict) else ["payload"])
 
 
 def _time(text: Any) -> list[str]:
@@ -53,9 +53,9 @@ def _time(text: Any) -> list[str]:
 
 
 def _payload(event_type: str, payload: dict[str, Any]) -> list[str]:
-    found = [name for name, kind in NEEDED[event_type].items() if type(payload.get(name)) is not kind]
-    if found:
-        return found
+    faults = [name for name, kind in NEEDED[event_type].items() if type(payload.get(name)) is not kind]
+    if faults:
+        return faults
     if event_type == "purchase":
         return [fault for line in payload["lines"] for fault in _line(line)] + (
             [] if 1 <= len(payload["lines"]) <= 1000 and re.fullmatch("[A-Z]{3}", payload["currency"]) else ["lines"]

@@ -97,12 +97,16 @@ def consenting(values: Iterable[bytes], purpose: str = "personalisation") -> set
     for value in values:
         try:
             event = json.loads(value)
-            said = event["payload"]["purposes"].get(purpose)
-            if event["event_type"] == "consent" and said is not None and not event["event_id"].startswith("broken-"):
-                last[event["user_id"]] = max(last.get(event["user_id"], ("", True)), (event["occurred_at"], said))
+            is_granted = event["payload"]["purposes"].get(purpose)
+            if (
+                event["event_type"] == "consent"
+                and is_granted is not None
+                and not event["event_id"].startswith("broken-")
+            ):
+                last[event["user_id"]] = max(last.get(event["user_id"], ("", True)), (event["occurred_at"], is_granted))
         except (ValueError, KeyError, TypeError):
             continue  # no JSON, or nothing said
-    return {person for person, (_, said) in last.items() if said}
+    return {person for person, (_, is_granted) in last.items() if is_granted}
 
 
 def _lines(households: int | None) -> pd.DataFrame:

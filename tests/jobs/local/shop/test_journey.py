@@ -57,8 +57,8 @@ def test_the_whole_year_is_there() -> None:
                 amount += line["amount"]
                 discount += line["discount"]
                 quantity += line["quantity"]
-    found = counts(year)
-    assert (len(orders), found["purchase"], lines, quantity) == (
+    by_kind = counts(year)
+    assert (len(orders), by_kind["purchase"], lines, quantity) == (
         want.baskets,
         want.baskets,
         want.lines,
@@ -66,11 +66,11 @@ def test_the_whole_year_is_there() -> None:
     )
     assert people == want.people
     assert (round(amount, 2), round(discount, 2)) == (want.amount, want.discount)
-    assert found["coupon_redeemed"] == want.redemptions == 2_102
+    assert by_kind["coupon_redeemed"] == want.redemptions == 2_102
     broken = planted(year)
     assert sum(broken.values()) == pytest.approx((len(year) - sum(broken.values())) / 200, abs=1)
     assert max(broken.values()) - min(broken.values()) <= 1
-    browsed = sum(found[kind] for kind in DERIVED)
+    browsed = sum(by_kind[kind] for kind in DERIVED)
     browsed -= sum(message.value.startswith(b'{"event_id":"joined-') for message in year)
     assert 3 <= browsed / 11_841 <= 6, "derived events for each basket of the window"
 
@@ -92,9 +92,9 @@ def test_every_line_is_the_source_s(events: list[dict[str, Any]]) -> None:
         if event["event_type"] == "purchase"
         for line in event["payload"]["lines"]
     ]
-    found = pd.DataFrame(rows).sort_values(["order_id", "item_id"], ignore_index=True)
-    found["occurred_at"] = pd.to_datetime(found["occurred_at"]).dt.tz_localize(None).astype("datetime64[ns]")
-    pd.testing.assert_frame_equal(found, shop_oracle.interactions(200))
+    lines = pd.DataFrame(rows).sort_values(["order_id", "item_id"], ignore_index=True)
+    lines["occurred_at"] = pd.to_datetime(lines["occurred_at"]).dt.tz_localize(None).astype("datetime64[ns]")
+    pd.testing.assert_frame_equal(lines, shop_oracle.interactions(200))
 
 
 def test_redemptions_are_the_source_s(events: list[dict[str, Any]]) -> None:
@@ -132,7 +132,7 @@ def test_a_number_of_households_that_is_not_there_is_refused(households: int) ->
 
 
 def test_good_messages_keep_the_contract(good: list[Message]) -> None:
-    assert [(message.value, found) for message in good if (found := faults(message.key, message.value))] == []
+    assert [(message.value, why) for message in good if (why := faults(message.key, message.value))] == []
 
 
 def test_each_good_event_is_there_once(events: list[dict[str, Any]]) -> None:
@@ -148,9 +148,9 @@ def test_the_order_is_by_time(plan: list[Message], good: list[Message]) -> None:
 
 @pytest.mark.parametrize("households", [1, 50])
 def test_every_kind_is_planted_and_counted(households: int) -> None:
-    found = planted(journey.messages(households, SEED))
-    assert set(found) == set(PLANTED_KINDS)
-    assert min(found.values()) >= 1
+    by_kind = planted(journey.messages(households, SEED))
+    assert set(by_kind) == set(PLANTED_KINDS)
+    assert min(by_kind.values()) >= 1
 
 
 def test_planted_messages_are_what_they_claim(plan: list[Message]) -> None:
@@ -199,8 +199,8 @@ def test_derived_events_stay_in_the_window(derived: list[dict[str, Any]]) -> Non
 
 
 def test_only_who_identifies_gives_an_address_and_it_is_invented(derived: list[dict[str, Any]]) -> None:
-    said = [event for event in derived if event["event_type"] == "identify"]
-    for event in said:
+    identified = [event for event in derived if event["event_type"] == "identify"]
+    for event in identified:
         invented = contact(int(event["user_id"]))
         assert (event["payload"]["email"], event["payload"]["phone"]) == (invented.email, invented.phone)
         assert invented.email.split("@")[1] in ("example.com", "example.net", "example.org")  # RFC 2606: nobody's
@@ -216,16 +216,16 @@ def test_a_session_starts_anonymous_or_known_and_identify_turns_it(derived: list
     turned = 0
     for steps in sessions.values():
         assert len({event["anonymous_id"] for event in steps}) == 1
-        known = [event.get("user_id") is not None for event in steps]
-        assert known == sorted(known), "anonymous, then known, never back"
+        has_user = [event.get("user_id") is not None for event in steps]
+        assert has_user == sorted(has_user), "anonymous, then known, never back"
         kinds = [event["event_type"] for event in steps]
         if "identify" in kinds:
             turned += 1
             place = kinds.index("identify")
-            assert not any(known[:place]) and all(known[place:])
+            assert not any(has_user[:place]) and all(has_user[place:])
             assert steps[place]["payload"]["anonymous_id"] == steps[place]["anonymous_id"]
         else:
-            assert all(known)
+            assert all(has_user)
     assert 0.2 < turned / len(sessions) < 0.4
     owners = {(event["anonymous_id"], event["user_id"]) for event in derived if "user_id" in event}
     assert len({anonymous for anonymous, _ in owners}) == len(owners), "one person to an anonymous_id"
