@@ -13,7 +13,7 @@ TABLES: dict[str, Table] = {
             "item_id": "string",
             "weight": "double COMMENT 'interactions weighted by type and decayed by age, free of quantity'",
             "purchases": "bigint COMMENT 'baskets with the item'",
-            "last_at": "timestamp",
+            "last_at": "timestamp COMMENT 'of the last event of any type'",
         },
     ),
     "gold.features": Table(

@@ -127,12 +127,12 @@ def _filled(settings: Settings) -> Settings:
     def placed_if_any(text: str) -> str:
         return placed(text) if text else ""
 
-    sources, mlflow = settings.sources, settings.mlflow
+    mlflow = settings.mlflow
     changed = {
         "lake": {"root": placed(settings.lake.root)},
         "kafka": {"bootstrap": filled(settings.kafka.bootstrap)},
         "redis": {"url": filled(settings.redis.url)},
-        "sources": {"catalog": placed(sources.catalog), "crm": placed(sources.crm)},
+        "sources": {name: placed(place) for name, place in settings.sources.places().items()},
         "privacy": {"secrets_file": filled(settings.privacy.secrets_file)},
         "contracts": {"folder": placed_if_any(settings.contracts.folder)},
         "schema_registry": {"folder": placed_if_any(settings.schema_registry.folder)},

@@ -21,3 +21,9 @@ class SourcesSettings(Section):
     user_variable: str
     password_variable: str
     max_shrink: float = Field(ge=0, le=1)
+
+    def places(self) -> dict[str, str]:
+        """Where each source lies, by its name."""
+        return {
+            name: getattr(self, name) for name in type(self).model_fields if f"{name}_table" in type(self).model_fields
+        }

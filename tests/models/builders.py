@@ -1,11 +1,11 @@
 """Small tables with defaults, for the tests of models/."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
-RATINGS = "person_id string, item_id string, weight double, purchases long"
+RATINGS = "person_id string, item_id string, weight double, purchases long, last_at timestamp"
 RECOMMENDED = "person_id string, rank int, item_id string, score double"
 PAIRS = "person_id string, item_id string"
 INTERACTIONS = (
@@ -14,8 +14,11 @@ INTERACTIONS = (
 
 
 def ratings(spark: SparkSession, *rows: tuple[str, str, int]) -> DataFrame:
-    """Rows (person, item, purchases); the weight is the number of purchases."""
-    return spark.createDataFrame([(p, i, float(n), n) for p, i, n in rows], RATINGS)
+    """Rows (person, item, purchases); the weight is the number of purchases, each item's last event a day after the
+    one before."""
+    first = datetime(2017, 1, 1, tzinfo=UTC)
+    at = {item: first + timedelta(days=day) for day, item in enumerate(dict.fromkeys(item for _, item, _ in rows))}
+    return spark.createDataFrame([(p, i, float(n), n, at[i]) for p, i, n in rows], RATINGS)
 
 
 def pairs(spark: SparkSession, **items: str) -> DataFrame:

@@ -82,7 +82,7 @@ def test_rare_items_get_no_factors(spark: SparkSession) -> None:
 
 @pytest.mark.parametrize("weight", [None, 0.0, -1.0, math.nan, math.inf])
 def test_refuses_weights_it_cannot_learn_from(spark: SparkSession, weight: float | None) -> None:
-    rated = spark.createDataFrame([("a", "1", weight, 1), ("a", "2", 1.0, 1)], RATINGS)
+    rated = spark.createDataFrame([("a", "1", weight, 1, None), ("a", "2", 1.0, 1, None)], RATINGS)
     with pytest.raises(als.AlsError, match="1 of 2 ratings"):
         als.fit(rated, SMALL)
 

@@ -8,6 +8,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from expectations.schemas import TABLES
+from jobs.settings.loading import load
 from models.params import AlsParams
 from models.recommender_list import RECOMMENDERS
 from tests.models.builders import RECOMMENDED, pairs, people, ratings
@@ -18,7 +19,7 @@ ITEMS = [str(i) for i in range(1, 31)]
 
 
 SMALL: dict[str, Any] = {"als": AlsParams(rank=4, iterations=3, min_people=1, blocks=2)}
-"""Parameters that suit so few rows."""
+"""Parameters that suit so few rows, where the settings' own do not."""
 
 
 @pytest.fixture(scope="module", params=list(RECOMMENDERS))
@@ -30,7 +31,8 @@ def top(request: pytest.FixtureRequest, spark: SparkSession) -> Top:
         if (p + i) % 3 == 0 or i < 6
     ]
     one = RECOMMENDERS[request.param]
-    model = one.fit(ratings(spark, *rows), SMALL.get(one.name))
+    params = SMALL.get(one.name) or load("local").params_of(one.name)
+    model = one.fit(ratings(spark, *rows), params)
     if one.kept is not None:  # as it is asked once it was saved
         model = one.kept.from_frames(one.kept.as_frames(model))
     return partial(one.top_n, model)
