@@ -3,7 +3,14 @@
 from airflow.sdk import DAG
 from lakehouse_job import CHAMPIONS, DAG_ARGUMENTS, submit
 
-PUBLISHED_FROM = ("gold.segments", "gold.profiles", "gold.recommendations", "gold.fallbacks")
+PUBLISHED_FROM = (
+    "gold.person_factors",
+    "gold.item_factors",
+    "gold.segments",
+    "gold.profiles",
+    "gold.recommendations",
+    "gold.fallbacks",
+)
 
 with DAG("publish_recommendations", schedule=[CHAMPIONS], description=__doc__, **DAG_ARGUMENTS):
     recommendations = submit("gold.recommendations")

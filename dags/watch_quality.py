@@ -3,7 +3,15 @@
 from airflow.sdk import DAG
 from lakehouse_job import DAG_ARGUMENTS, daily, submit
 
-ARRIVED = ("bronze.events", "quarantine.events", "ops.ledger")
+ARRIVED = (
+    "bronze.events",
+    "bronze.catalog",
+    "bronze.crm",
+    "quarantine.events",
+    "quarantine.sources",
+    "ops.ledger",
+    "ops.landings",
+)
 
 with DAG("watch_quality", schedule=daily(4), description=__doc__, **DAG_ARGUMENTS):
     measured = submit("ops.daily_quality")

@@ -1,7 +1,7 @@
 """A table's columns beside those that a release, a contract or a frame has: what to add, and what cannot be mended."""
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from pyspark.sql import types as T
 
@@ -32,7 +32,7 @@ def declared(name: str) -> T.StructType:
 
 def missing(own: T.StructType, name: str) -> dict[str, str]:
     """What table `name` has in this release and `own` lacks: column, or path of a field, to its type."""
-    return dict(_missing(own, declared(name), TABLES[name].grows, ""))
+    return dict(_missing(own, declared(name), ""))
 
 
 def difference(own: T.StructType, name: str) -> str | None:
@@ -56,16 +56,16 @@ def check_columns(own: T.StructType, name: str) -> None:
         raise OperatorError(f"table {name} was made by another release: it {what}; {mend}")
 
 
-def _missing(own: T.StructType, schema: T.StructType, grows: tuple[str, ...], path: str) -> Iterator[tuple[str, str]]:
-    has: Mapping[str, T.DataType] = {field.name: field.dataType for field in own}
-    for field in schema:
-        here, type_ = f"{path}{field.name}", field.dataType
-        if field.name not in has:
-            yield here, ddl(type_)
-        elif field.name not in grows and isinstance(type_, T.StructType):
-            inner = has[field.name]
-            assert isinstance(inner, T.StructType)
-            yield from _missing(inner, type_, (), f"{here}.")
+def _missing(own: T.DataType, type_: T.DataType, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(own, T.StructType) and isinstance(type_, T.StructType):
+        types = {field.name: field.dataType for field in own}
+        for field in type_:
+            if field.name not in types:
+                yield f"{path}{field.name}", ddl(field.dataType)
+            else:
+                yield from _missing(types[field.name], field.dataType, f"{path}{field.name}.")
+    if isinstance(own, T.ArrayType) and isinstance(type_, T.ArrayType):
+        yield from _missing(own.elementType, type_.elementType, f"{path}element.")
 
 
 def _unlike(own: T.DataType, declared_type: T.DataType, path: str) -> str | None:

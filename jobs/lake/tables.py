@@ -1,9 +1,11 @@
 """The lake's tables, by name: read, written, made."""
 
+import logging
 from collections.abc import Iterable
 from datetime import datetime
 
 from delta.tables import DeltaMergeBuilder, DeltaTable
+from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, DataFrameWriter
 from pyspark.sql import functions as F
 from pyspark.sql.streaming import DataStreamWriter
@@ -14,6 +16,8 @@ from jobs.lake import places
 from jobs.lake.conflicts import CONFLICTS, again_on_conflict
 from jobs.lake.lake import Lake
 from jobs.lake.schema_evolution import check_columns, difference, missing, widened
+
+log = logging.getLogger(__name__)
 
 ROOT = "spark.lakehouse.root"
 """Of a session: whose tables it has open by name."""
@@ -226,7 +230,12 @@ def _add_columns(lake: Lake, name: str) -> None:
     own = lake.spark.table(name).schema
     if difference(own, name) is None and (lacks := missing(own, name)):
         columns = ", ".join(f"{column} {type_}" for column, type_ in lacks.items())
-        lake.spark.sql(f"ALTER TABLE delta.`{_place(lake, name)}` ADD COLUMNS ({columns})")
+        try:
+            lake.spark.sql(f"ALTER TABLE delta.`{_place(lake, name)}` ADD COLUMNS ({columns})")
+        except (AnalysisException, *CONFLICTS):
+            if missing(delta(lake, name).toDF().schema, name):
+                raise
+            log.info("%s: another process has just added the columns that it lacked", name)
 
 
 def _transaction(query_id: str, name: str) -> str:

@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.airflow
+from expectations.suites import SUITES
 
 RENDERED = Path(__file__).with_name("rendered")
+MEASURED = {"ops.daily_quality", "ops.alerts"}
+"""Tables of what watch_quality itself finds, beside its gate."""
 
 
 def as_text(command: list[str]) -> str:
@@ -25,6 +27,7 @@ def as_text(command: list[str]) -> str:
     return text + "\n"
 
 
+@pytest.mark.airflow
 def test_every_command_is_as_committed(dags: dict[str, Any]) -> None:
     commands = {
         f"{dag_id}.{step}.txt": as_text(command)
@@ -37,3 +40,9 @@ def test_every_command_is_as_committed(dags: dict[str, Any]) -> None:
         for name, text in commands.items():
             (RENDERED / name).write_text(text, encoding="utf-8")
     assert commands == {file.name: file.read_text(encoding="utf-8") for file in RENDERED.glob("*.txt")}
+
+
+def test_every_table_with_a_suite_passes_the_gate_of_a_dag() -> None:
+    gates = [shlex.split(file.read_text(encoding="utf-8")) for file in RENDERED.glob("*.quality.gate.txt")]
+    gated = {name for words in gates for name in words[words.index("--tables") + 1].split(",")}
+    assert {*SUITES} - MEASURED == gated

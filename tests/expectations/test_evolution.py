@@ -40,8 +40,10 @@ def test_a_column_is_as_wide_as_its_widest_version() -> None:
     assert "`quantity`: double," in payload_type(committed_contract())
 
 
-def test_the_committed_second_versions_are_taken_up() -> None:
-    files = {**file_of("search", 2), **file_of("add_to_cart", 2)}
+def test_the_committed_later_versions_are_taken_up() -> None:
+    later = [one for one in committed_contract().versions if one.version > 1]
+    files = {name: text for one in later for name, text in file_of(one.event_type, one.version).items()}
+    assert {"search.v2.json", "add_to_cart.v2.json"} <= {*files}
     assert extended(version_1(), files) == (committed_contract(), [])
     assert extended(committed_contract(), files) == (committed_contract(), [])
 

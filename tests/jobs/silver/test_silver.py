@@ -4,8 +4,9 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from expectations.contract import committed_contract
+from expectations.suites.silver import OF_AN_ITEM
 from expectations.validation import with_validation
-from jobs.silver.interactions import as_interactions
+from jobs.silver.interactions import OF_ONE_ITEM, as_interactions
 from jobs.silver.items import as_items
 from jobs.silver.people import as_people
 from tests.events import PAYLOADS, event, received
@@ -44,6 +45,10 @@ def test_one_row_per_event_and_item(spark: SparkSession) -> None:
     ]
     assert [row["source"] for row in rows] == [None, None, None, None, "derived"]
     assert [row["store_id"] for row in rows] == [None, None, "7", "7", None]
+
+
+def test_the_gate_knows_the_types_that_are_about_items() -> None:
+    assert {"purchase", *OF_ONE_ITEM} == {*OF_AN_ITEM}
 
 
 def test_an_item_has_a_readable_name(spark: SparkSession) -> None:

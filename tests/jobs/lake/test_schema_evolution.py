@@ -1,0 +1,59 @@
+"""A lake of another release gets what its tables lack when it is opened, at every depth, and whoever else opens it."""
+
+import pytest
+from pyspark.sql import types as T
+
+from expectations.schemas import TABLES
+from jobs.errors import OperatorError
+from jobs.lake import places, tables
+from jobs.lake.lake import Lake
+from jobs.lake.schema_evolution import difference, missing
+
+OLD_PAYLOAD = "struct<item_id: string, quantity: int, lines: array<struct<item_id: string, quantity: int>>>"
+
+
+def make(lake: Lake, name: str, **columns: str | None) -> None:
+    """The table with other columns; None: without that one."""
+    types = {column: type_ for column, type_ in {**TABLES[name].columns, **columns}.items() if type_ is not None}
+    ddl = ", ".join(f"{column} {type_}" for column, type_ in types.items())
+    lake.spark.sql(f"CREATE TABLE delta.`{places.table(lake.root, name)}` ({ddl}) USING delta")
+
+
+def test_new_fields_of_the_payload_are_there_once_the_lake_is_opened(lake: Lake) -> None:
+    make(lake, "silver.events", payload=OLD_PAYLOAD)
+    assert {"payload.stars", "payload.lines.element.discount"} <= {*missing(schema(lake), "silver.events")}
+    tables.register(lake)
+    assert missing(schema(lake), "silver.events") == {}
+    names = ["payload.item_id", "payload.stars", "payload.lines.discount"]
+    assert tables.read(lake, "silver.events").select(*names).collect() == []
+
+
+def test_a_column_is_added_once_by_two_that_open_the_lake_at_once(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(lake, "gold.fallbacks", score=None)
+
+    def another_is_first(own: T.StructType, name: str) -> dict[str, str]:
+        monkeypatch.setattr(tables, "missing", missing)
+        tables.register(lake)
+        return missing(own, name)
+
+    monkeypatch.setattr(tables, "missing", another_is_first)
+    tables.register(lake)
+    assert tables.read(lake, "gold.fallbacks").columns == TABLES["gold.fallbacks"].names
+
+
+def test_what_is_no_addition_is_refused_before_anything_is_written(lake: Lake) -> None:
+    make(lake, "gold.fallbacks", rank="string", model="string")
+    tables.register(lake)
+    before = schema(lake, "gold.fallbacks")
+    with pytest.raises(
+        OperatorError, match=r"has rank as string, this release as int; make it anew with: lakehouse run"
+    ):
+        tables.read(lake, "gold.fallbacks")
+    with pytest.raises(OperatorError, match="make it anew with"):
+        tables.append(lake, "gold.fallbacks", lake.spark.createDataFrame([], TABLES["gold.fallbacks"].ddl))
+    assert schema(lake, "gold.fallbacks") == before
+    assert difference(before, "gold.fallbacks") is not None
+
+
+def schema(lake: Lake, name: str = "silver.events") -> T.StructType:
+    return tables.delta(lake, name).toDF().schema
