@@ -101,10 +101,10 @@ def as_rejected_before(judged: DataFrame, quarantined: DataFrame) -> DataFrame:
 
 @contextmanager
 def with_outcomes(lake: Lake, judged: DataFrame, record: DataFrame) -> Iterator[DataFrame]:
-    """The judged rows with `outcome`, each worked out once. `record`: rows of silver.consents."""
+    """The judged rows, which are materialized, with `outcome`. `record`: rows of silver.consents."""
     consent = lake.settings.consent
     kept = tables.read(lake, KEPT_IN).select("event_id", "event_hash", *COORDINATES)
-    with materialized(judged) as rows, materialized(decisions_for(rows, record, consent)) as decisions:
-        marked = with_consent_refusal(rows, decisions, consent)
+    with materialized(decisions_for(judged, record, consent)) as decisions:
+        marked = with_consent_refusal(judged, decisions, consent)
         with materialized(as_taken(as_ids(marked), kept)) as taken:
             yield with_outcome(marked, taken)

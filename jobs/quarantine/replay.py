@@ -57,13 +57,13 @@ def replay(lake: Lake, choice: Choice, dry_run: bool = False) -> Replayed:
         with (
             materialized(as_messages(open_ones)) as messages,
             materialized(as_received_again(messages, reader, contract)) as again,
+            materialized(outcomes.as_judged(again, contract)) as judged,
+            outcomes.with_outcomes(lake, judged, record_now(lake)) as rows,
         ):
-            judged = outcomes.as_judged(again, contract)
-            with outcomes.with_outcomes(lake, judged, record_now(lake)) as rows:
-                counts = {row["outcome"]: row["count"] for row in rows.groupBy("outcome").count().collect()}
-                if not dry_run:
-                    tables.append(lake, KEPT_IN, outcomes.as_events(rows, lake.settings.streaming.late_hours))
-                    settle(lake, as_changes(rows, contract))
+            counts = {row["outcome"]: row["count"] for row in rows.groupBy("outcome").count().collect()}
+            if not dry_run:
+                tables.append(lake, KEPT_IN, outcomes.as_events(rows, lake.settings.streaming.late_hours))
+                settle(lake, as_changes(rows, contract))
     landed = counts.get("kept", 0) + counts.get("landed", 0)
     return Replayed(landed, *[counts.get(outcome, 0) for outcome in ("duplicate", "quarantined", "refused")])
 

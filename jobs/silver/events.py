@@ -7,13 +7,15 @@ appended under a transaction id of its own, and a row that the table has already
 duplicate and is not written again.
 """
 
+from contextlib import ExitStack
+
 from pyspark.sql import DataFrame
 
 from expectations.contract import Contract
 from jobs.job import Job, Options, submit
 from jobs.lake import checkpoints, streams, tables
 from jobs.lake.lake import Lake
-from jobs.lake.materialized import again_without_lost_blocks
+from jobs.lake.materialized import again_without_lost_blocks, materialized
 from jobs.landing import contracts
 from jobs.landing.consent_refusal import record_before
 from jobs.landing.outcomes import as_events, as_judged, as_ledger, as_rejected, as_rejected_before, with_outcomes
@@ -33,20 +35,25 @@ def land(lake: Lake, received: DataFrame, batch: int, contract: Contract, is_reb
     `is_rebuilt`: the checkpoint began anew, so some of the rows may have been landed under another query's ids.
     """
     lake, query = lake.within(received), streams.query_id(received)
-    rows = not_accounted_for(received, tables.read(lake, LEDGER)) if is_rebuilt else received
-    judged, quarantined = as_judged(rows, contract), tables.read(lake, QUARANTINE)
-    if is_rebuilt or tables.has_appended(lake, QUARANTINE, query, batch):
-        # By a run that was killed. The contract may have grown since, and nothing shall lie in both tables.
-        judged = as_rejected_before(judged, quarantined)
-    with with_outcomes(lake, judged, record_before(lake, received)) as found:
+    quarantined = tables.read(lake, QUARANTINE)
+    with ExitStack() as stack:
+        # Materialized before each join: joined before it is worked out, the judgement is planned again and again.
+        rows = received
+        if is_rebuilt:
+            rows = stack.enter_context(materialized(not_accounted_for(received, tables.read(lake, LEDGER))))
+        judged = stack.enter_context(materialized(as_judged(rows, contract)))
+        if is_rebuilt or tables.has_appended(lake, QUARANTINE, query, batch):
+            # By a run that was killed. The contract may have grown since, and nothing shall lie in both tables.
+            judged = stack.enter_context(materialized(as_rejected_before(judged, quarantined)))
+        outcomes = stack.enter_context(with_outcomes(lake, judged, record_before(lake, received)))
         # Where the contract grew since a crash, what is valid now was not among the rows written then.
-        events = as_events(found, lake.settings.streaming.late_hours)
+        events = as_events(outcomes, lake.settings.streaming.late_hours)
         tables.append_once(lake, TABLE, events, f"{query}/{contract.digest}", batch)
-        rejected = as_rejected(found, contract)
+        rejected = as_rejected(outcomes, contract)
         if is_rebuilt:
             rejected = by_coordinates(rejected, quarantined.select(*COORDINATES), how="left_anti")
         tables.append_once(lake, QUARANTINE, rejected, query, batch)
-        tables.append_once(lake, LEDGER, as_ledger(found, batch), query, batch)
+        tables.append_once(lake, LEDGER, as_ledger(outcomes, batch), query, batch)
 
 
 def main(lake: Lake, options: Options) -> None:
