@@ -38,7 +38,7 @@ def test_a_column_is_added_once_by_two_that_open_the_lake_at_once(lake: Lake, mo
 
     monkeypatch.setattr(tables, "missing", another_is_first)
     tables.register(lake)
-    assert tables.read(lake, "gold.fallbacks").columns == TABLES["gold.fallbacks"].names
+    assert tables.read(lake, "gold.fallbacks").columns == [*TABLES["gold.fallbacks"].names]
 
 
 def test_what_is_no_addition_is_refused_before_anything_is_written(lake: Lake) -> None:
