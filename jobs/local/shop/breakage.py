@@ -16,14 +16,10 @@ ONE_IN = 200
 LATEST_RESEND = 5_000
 HTML = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
 REQUIRED_HERE = ("event_type", "occurred_at", "payload", "event_id", "schema_version")
-# A day that is not, a word, no offset from UTC, before 2000, not yet.
-BAD_DATES = (
-    "2017-13-45T25:61:00Z",
-    "yesterday",
-    "2017-06-30T10:00:00",
-    "1917-11-07T21:40:00Z",
-    "2999-01-01T00:00:00Z",
-)
+# A day that is not, a word, no offset from UTC.
+NO_DATES = ("2017-13-45T25:61:00Z", "yesterday", "2017-06-30T10:00:00")
+# Before 2000, not yet: from a clock that is wrong, which makes no withdrawal of consent invalid.
+BAD_DATES = (*NO_DATES, "1917-11-07T21:40:00Z", "2999-01-01T00:00:00Z")
 
 
 def with_broken(good: list[Message], seed: int) -> list[Message]:
@@ -46,13 +42,14 @@ def with_broken(good: list[Message], seed: int) -> list[Message]:
             place = min(len(good) - 1, original + (int(rng.integers(LATEST_RESEND)) if variant % 2 else 0))
             value = good[original].value
         else:
-            value = _spoilt(kind, variant, json.loads(good[original].value), f"broken-{kind}-{number}")
+            value = spoilt(kind, variant, json.loads(good[original].value), f"broken-{kind}-{number}")
         message = Message(good[original].key, value, good[place].at_ms, kind)
         after.setdefault(place, []).append(message)
     return [message for i, first in enumerate(good) for message in (first, *after.get(i, ()))]
 
 
-def _spoilt(kind: str, variant: int, event: dict[str, Any], event_id: str) -> bytes:
+def spoilt(kind: str, variant: int, event: dict[str, Any], event_id: str) -> bytes:
+    """The event as a message of that kind of breakage; `variant` counts the messages of the kind."""
     event["event_id"] = event_id
     if kind == "not_json":
         # Cut off in transit, or what a proxy answers in place of the shop.
@@ -62,7 +59,8 @@ def _spoilt(kind: str, variant: int, event: dict[str, Any], event_id: str) -> by
     elif kind == "missing_field":
         _omit(event, variant)
     elif kind == "bad_date":
-        event["occurred_at"] = BAD_DATES[variant % len(BAD_DATES)]
+        dates = NO_DATES if event["event_type"] == "consent" else BAD_DATES
+        event["occurred_at"] = dates[variant % len(dates)]
     else:
         raise ValueError(f"no such kind of broken message: {kind}")
     return encoded(event)

@@ -30,7 +30,7 @@ def faults(key: bytes, value: bytes) -> list[str]:
         faults.append("event_id")
     if event.get("schema_version") != 1:
         faults.append("schema_version")
-    faults += _time(event.get("occurred_at"))
+    faults += _time(event.get("occurred_at"), _denies(event))
     who = [event.get("user_id"), event.get("anonymous_id")]
     if not any(who) or any(not isinstance(one, str) or not 1 <= len(one) <= 128 for one in who if one is not None):
         faults.append("who")
@@ -42,14 +42,22 @@ def faults(key: bytes, value: bytes) -> list[str]:
     return faults + (_payload(event["event_type"], payload) if isinstance(payload, dict) else ["payload"])
 
 
-def _time(text: Any) -> list[str]:
+def _denies(event: dict[str, Any]) -> bool:
+    """Whether it is a withdrawal of consent, which no clock of a device makes invalid."""
+    payload = event.get("payload")
+    purposes = payload.get("purposes") if isinstance(payload, dict) else None
+    return event.get("event_type") == "consent" and isinstance(purposes, dict) and False in purposes.values()
+
+
+def _time(text: Any, may_be_impossible: bool) -> list[str]:
     if not isinstance(text, str) or not RFC3339.fullmatch(text):
         return ["occurred_at"]
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return ["occurred_at"]
-    return [] if datetime(2000, 1, 1, tzinfo=UTC) <= moment <= datetime.now(UTC) else ["occurred_at"]
+    is_possible = datetime(2000, 1, 1, tzinfo=UTC) <= moment <= datetime.now(UTC)
+    return [] if is_possible or may_be_impossible else ["occurred_at"]
 
 
 def _payload(event_type: str, payload: dict[str, Any]) -> list[str]:

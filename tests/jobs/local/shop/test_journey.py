@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from jobs.errors import OperatorError
-from jobs.local.shop import journey
+from jobs.local.shop import breakage, journey
 from jobs.local.shop.contacts import contact
 from jobs.local.shop.message import BROKEN_KINDS, PLANTED_KINDS, Message, counts, planted
 from tests.jobs.local.shop import shop_oracle
@@ -168,6 +168,15 @@ def test_planted_messages_are_what_they_claim(plan: list[Message]) -> None:
             seen.add((message.key, message.value))
     assert all(event_id.startswith(b"broken-") for event_id in ids)
     assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize("variant", range(5))
+def test_a_withdrawal_is_planted_with_no_time_at_all(events: list[dict[str, Any]], variant: int) -> None:
+    """Whatever its clock says, a withdrawal is valid: only a text that is no time breaks it."""
+    withdrawal = next(e for e in events if e["event_type"] == "consent" and False in e["payload"]["purposes"].values())
+    value = breakage.spoilt("bad_date", variant, dict(withdrawal), "broken-bad_date-0")
+    key = withdrawal.get("user_id") or withdrawal["anonymous_id"]
+    assert faults(key.encode(), value) == ["occurred_at"]
 
 
 def test_derived_events_say_so_and_real_ones_do_not(events: list[dict[str, Any]]) -> None:
