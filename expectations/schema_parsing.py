@@ -168,8 +168,8 @@ def _object(schema: Mapping[str, Any], at: _Place) -> Object | Map:
     fields = tuple(_field(name, inner, name in required, at.below(name)) for name, inner in (properties or {}).items())
     names = {field.name for field in fields}
     any_of = tuple(_any_of(schema.get("anyOf", []), at))
-    for keyword, asked in (("required", required), ("anyOf", any_of)):
-        if unknown := sorted(set(asked) - names):
+    for keyword, listed in (("required", required), ("anyOf", any_of)):
+        if unknown := sorted(set(listed) - names):
             raise at.error(keyword, f"{', '.join(unknown)} is no field of properties")
     return Object(fields, any_of, not others)
 

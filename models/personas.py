@@ -68,7 +68,7 @@ def fit(features: DataFrame, params: PersonasParams) -> PersonasModel:
             raise PersonasError(f'order_by is "{params.order_by}", which is the same for everybody')
         tried = _all_tried(persona_space.turned(space, small), params)
         trials = tuple(trial for trial, _ in tried)
-        best = _chosen(trials, params.min_share)
+        best = _best(trials, params.min_share)
         centres = next(centres for trial, centres in tried if trial == best)
         order, personas = _told_apart(small, space, centres, params.order_by)
     finally:
@@ -133,7 +133,7 @@ def _tried(points: DataFrame, k: int, params: PersonasParams) -> tuple[Trial, Ce
     return Trial(k, len(centres), float(silhouette), min(sizes) / sum(sizes)), centres
 
 
-def _chosen(trials: Sequence[Trial], min_share: float) -> Trial:
+def _best(trials: Sequence[Trial], min_share: float) -> Trial:
     fit_for_use = [trial for trial in trials if trial.clusters == trial.k and trial.smallest_share >= min_share]
     if not fit_for_use:
         shares = ", ".join(f"k={trial.k}: {trial.smallest_share:.1%}" for trial in trials)

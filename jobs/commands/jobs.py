@@ -35,14 +35,14 @@ def run(
     """Run jobs in one Spark session, each in its turn."""
     from jobs.job_list import building, job_named
 
-    chosen, at = load(env), moment(as_of) if as_of else datetime.now(UTC)
+    conf, at = load(env), moment(as_of) if as_of else datetime.now(UTC)
     named = building() if jobs == [ALL] else [job_named(name) for name in jobs]
     options = Options(at, continuous, tuple(filter(None, tables.split(","))), accept_loss)
     require_flags(named, options)
     for one in named:
-        one.before(chosen)
+        one.before(conf)
     for one in named:
-        one.run(chosen, options)
+        one.run(conf, options)
 
 
 def list_jobs(as_json: Json = False) -> None:

@@ -44,12 +44,20 @@ def open_lake(name: str, settings: Settings) -> Lake:
     return lake
 
 
+def retention(keep_hours: float, log_days: float) -> dict[str, str]:
+    """Delta's table properties for them: files that no version needs stay `keep_hours`, the log `log_days`."""
+    return {
+        "delta.deletedFileRetentionDuration": f"interval {round(keep_hours * 3600)} seconds",
+        "delta.logRetentionDuration": f"interval {round(log_days * 86_400)} seconds",
+    }
+
+
 def _require_same(spark: SparkSession, settings: Settings) -> None:
-    for key, wanted in _properties(settings).items():
+    for key, expected in _properties(settings).items():
         has = spark.conf.get(key, None)
-        if has != wanted:
+        if has != expected:
             raise OperatorError(
-                f"this process has a Spark session with other settings ({key} is {has}, expected {wanted}):"
+                f"this process has a Spark session with other settings ({key} is {has}, expected {expected}):"
                 " end it with spark.stop(), or work in another process"
             )
 
@@ -81,7 +89,7 @@ def _properties(settings: Settings) -> dict[str, str]:
         # What a new table is made with; `lakehouse maintain` brings older ones up to it.
         **{
             f"spark.databricks.delta.properties.defaults.{key.removeprefix('delta.')}": value
-            for key, value in tables.retention(settings.maintenance.keep_hours, settings.maintenance.log_days).items()
+            for key, value in retention(settings.maintenance.keep_hours, settings.maintenance.log_days).items()
         },
         "spark.executor.extraJavaOptions": DEEP_STACK,
         **{f"spark.executorEnv.{name}": value for name, value in ONE_BLAS_THREAD.items()},

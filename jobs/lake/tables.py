@@ -187,14 +187,6 @@ def delta(lake: Lake, name: str) -> DeltaTable:
     return DeltaTable.forPath(lake.spark, _place(lake, name))
 
 
-def retention(keep_hours: float, log_days: float) -> dict[str, str]:
-    """Delta's table properties for them: files that no version needs stay `keep_hours`, the log `log_days`."""
-    return {
-        "delta.deletedFileRetentionDuration": f"interval {round(keep_hours * 3600)} seconds",
-        "delta.logRetentionDuration": f"interval {round(log_days * 86_400)} seconds",
-    }
-
-
 def _appending(lake: Lake, name: str, frame: DataFrame) -> DataFrameWriter:
     """A writer that appends the frame, and with it makes a column that grows as wide as the frame has it.
 

@@ -22,6 +22,7 @@ from jobs.errors import OperatorError
 from jobs.lake import tables
 from jobs.lake.conflicts import CONFLICTS, again_on_conflict
 from jobs.lake.lake import Lake
+from jobs.lake.session import retention
 from jobs.settings.loading import Settings
 from jobs.settings.maintenance_settings import MaintenanceSettings
 
@@ -43,7 +44,7 @@ class Plan:
 
     @property
     def properties(self) -> dict[str, str]:
-        return tables.retention(self.keep_hours, self.log_days)
+        return retention(self.keep_hours, self.log_days)
 
     @property
     def small(self) -> int:

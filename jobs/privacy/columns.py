@@ -84,11 +84,11 @@ def _either(is_changed: Column, changed: Column) -> dict[str, Column]:
 
 
 def _made_safe(protection: Protection) -> Callable[..., Column]:
-    def made(keys: pa.Array, values: pa.Array, sizes: pa.Array) -> pa.Array:
+    def safe_rows(keys: pa.Array, values: pa.Array, sizes: pa.Array) -> pa.Array:
         columns = zip(keys.to_pylist(), values.to_pylist(), sizes.to_pylist(), strict=True)
         return pa.array([_safe_row(*columns_, protection) for columns_ in columns], ARROW_KEPT)
 
-    return by_arrow(made, KEPT)
+    return by_arrow(safe_rows, KEPT)
 
 
 def _safe_row(
@@ -124,12 +124,12 @@ def _opened(protection: Protection) -> Callable[..., Column]:
 
 
 def _nameless(name: str, protection: Protection) -> Column:
-    def made(texts: pa.Array) -> pa.Array:
+    def nameless_texts(texts: pa.Array) -> pa.Array:
         return pa.array(
             [None if text is None else safe_text(name, text, protection) for text in texts.to_pylist()], pa.string()
         )
 
-    text, nameless = F.col(name), by_arrow(made, "string")
+    text, nameless = F.col(name), by_arrow(nameless_texts, "string")
     if kind_of(name) is not None:
         return nameless(text)
     may_name = may_name_in_words(text)

@@ -79,14 +79,14 @@ def _holds_older(text: Column, newest: int) -> Column:
 
 
 def _rotated(secrets: Secrets) -> Callable[..., Column]:
-    def made(texts: pa.Array) -> pa.Array:
+    def newest_tokens(texts: pa.Array) -> pa.Array:
         newest = [
             None if text is None else TOKEN.sub(lambda match: rotated(match[0], secrets), text)
             for text in texts.to_pylist()
         ]
         return pa.array(newest, pa.string())
 
-    return by_arrow(made, "string")
+    return by_arrow(newest_tokens, "string")
 
 
 def _wordy(rows: DataFrame) -> list[T.StructField]:

@@ -27,7 +27,7 @@ def gate(lake: Lake, names: Sequence[str], as_of: datetime) -> None:
 
     Raises MissingSuite or OperatorError (not built) before anything is checked, GateFailed after all is recorded.
     """
-    selected = _chosen(lake, names)
+    selected = _to_check(lake, names)
     versions = tables.versions(lake, selected)
     checked = {name: _checked(lake, name, versions[name]) for name in selected}
     _record(lake, checked, versions, as_of)
@@ -40,7 +40,7 @@ def main(lake: Lake, options: Options) -> None:
     gate(lake, options.tables, options.as_of)
 
 
-def _chosen(lake: Lake, names: Sequence[str]) -> list[str]:
+def _to_check(lake: Lake, names: Sequence[str]) -> list[str]:
     with_suite = suites.names()
     selected = list(dict.fromkeys(names)) or [name for name in with_suite if tables.exists(lake, name)]
     without = [name for name in selected if name in TABLES and name not in with_suite]

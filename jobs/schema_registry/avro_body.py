@@ -27,7 +27,7 @@ def reader(schema: str) -> Callable[[bytes], bytes | None]:
         stream = io.BytesIO(body)
         try:
             record = fastavro.schemaless_reader(stream, parsed, None)
-            text = json.dumps(_told(record), ensure_ascii=False, allow_nan=False, default=_as_json)
+            text = json.dumps(_without_nulls(record), ensure_ascii=False, allow_nan=False, default=_as_json)
             return None if stream.read(1) else text.encode()
         except Exception:  # a body is anybody's bytes: none of them may stop the stream
             return None
@@ -35,10 +35,10 @@ def reader(schema: str) -> Callable[[bytes], bytes | None]:
     return read
 
 
-def _told(value: Any) -> Any:
+def _without_nulls(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _told(inner) for name, inner in value.items() if inner is not None}
-    return [_told(inner) for inner in value] if isinstance(value, list) else value
+        return {name: _without_nulls(inner) for name, inner in value.items() if inner is not None}
+    return [_without_nulls(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _as_json(value: Any) -> Any:

@@ -40,12 +40,12 @@ def land(lake: Lake, name: str, as_of: datetime) -> None:
     source, contract, table = source_of(name, settings), source_contract(name), f"bronze.{name}"
     tables.create(lake, table, QUARANTINE, landings.TABLE)
     past = landings.past(lake, name)
-    with received(lake, source, contract, past) as given, landings.refusing_conflicts(table):
-        if given is None:
+    with received(lake, source, contract, past) as source_rows, landings.refusing_conflicts(table):
+        if source_rows is None:
             log.info("%s: nothing new in %s", table, source.origin)
             return
         landing = past.next_one(source, as_of)
-        judged = given.rows.transform(protected(protection)).transform(with_reasons(contract))
+        judged = source_rows.rows.transform(protected(protection)).transform(with_reasons(contract))
         judged = judged.persist(StorageLevel.MEMORY_AND_DISK)
         try:
             with read_faults(source):
@@ -70,7 +70,7 @@ def land(lake: Lake, name: str, as_of: datetime) -> None:
             quarantined=counts["rows"] - counts["good"],
             changed_column=source.changed or None,
             watermark=counts["watermark"],
-            files=given.files,
+            files=source_rows.files,
         )
     bad = counts["rows"] - counts["good"]
     log.info("%s: landing %d, %s rows, %s quarantined", table, landing.number, f"{counts['good']:,}", f"{bad:,}")

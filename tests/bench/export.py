@@ -48,7 +48,7 @@ def case(lake: Lake) -> dict[str, Any]:
     bytes_each = (int(client.info("memory")["used_memory"]) - before) / PEOPLE
     value_bytes = round(sizes[0] / PEOPLE)
     client.flushdb()
-    said = subprocess.run(
+    benchmark = subprocess.run(
         [
             "redis-benchmark",
             "-p",
@@ -71,7 +71,7 @@ def case(lake: Lake) -> dict[str, Any]:
         text=True,
         check=True,
     )
-    yardstick = float(said.stdout.splitlines()[-1].split(",")[1].strip('"'))
+    yardstick = float(benchmark.stdout.splitlines()[-1].split(",")[1].strip('"'))
     client.flushdb()
     recommended.unpersist()
     return result(

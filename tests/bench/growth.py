@@ -37,7 +37,7 @@ def case(lake: Lake) -> dict[str, Any]:
     for rows, own in lakes.items():
         tables.create(own, events.TABLE, events.QUARANTINE, events.LEDGER)
         for first in range(0, rows, SMALL):  # as many files for a million rows, however many there are
-            tables.append(own, events.TABLE, _known(spark, first, first + SMALL))
+            tables.append(own, events.TABLE, _earlier_events(spark, first, first + SMALL))
     for turn in range(TIMES + 1):  # the first warms the JVM
         for rows, own in lakes.items():
             batch = _batch(spark, f"{home}/batch", turn)
@@ -55,7 +55,7 @@ def case(lake: Lake) -> dict[str, Any]:
     )
 
 
-def _known(spark: SparkSession, first: int, last: int) -> DataFrame:
+def _earlier_events(spark: SparkSession, first: int, last: int) -> DataFrame:
     """Rows of silver.events as they would be after so many purchases; only what is asked of them is filled."""
     rows = spark.range(first, last, 1, 2).withColumn("event_id", F.concat(F.lit("known-"), F.col("id")))
     columns = {"event_hash": event_hash(F.col("event_id")), "offset": F.col("id")}

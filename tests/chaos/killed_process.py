@@ -38,13 +38,13 @@ def die(*_: Any, **__: Any) -> None:
 def then_die(work: Callable[..., Any], when: Callable[..., bool] = lambda *_: True) -> Callable[..., Any]:
     """The work, and death right behind it where `when` says so of its arguments."""
 
-    def done(*given: Any, **named: Any) -> Any:
-        made = work(*given, **named)
-        if when(*given):
+    def work_and_die(*arguments: Any, **named: Any) -> Any:
+        result = work(*arguments, **named)
+        if when(*arguments):
             die()
-        return made
+        return result
 
-    return done
+    return work_and_die
 
 
 def _after_table(name: str) -> None:

@@ -96,5 +96,5 @@ def run_one(dag: Any, run_conf: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    verb, report, *given = sys.argv[1:]
-    Path(report).write_text(json.dumps({"read": read, "run": run}[verb](*given)), encoding="utf-8")
+    verb, report, *arguments = sys.argv[1:]
+    Path(report).write_text(json.dumps({"read": read, "run": run}[verb](*arguments)), encoding="utf-8")

@@ -109,9 +109,9 @@ def test_an_asset_comes_from_the_last_step_alone(dags: dict[str, Any]) -> None:
 
 def test_every_step_waits_in_a_pool_that_there_is(dags: dict[str, Any]) -> None:
     pools = json.loads((DAGS / "pools.json").read_text(encoding="utf-8"))
-    asked = {name: step["pool"] for name, step in steps(dags).items()}
-    assert asked.pop("publish_recommendations/publish.recommendations") == "redis_export"
-    assert set(asked.values()) == {"spark"}
+    pool_of = {name: step["pool"] for name, step in steps(dags).items()}
+    assert pool_of.pop("publish_recommendations/publish.recommendations") == "redis_export"
+    assert set(pool_of.values()) == {"spark"}
     assert {name: pool["slots"] for name, pool in pools.items()} == {"spark": 1, "redis_export": 1}
 
 

@@ -70,7 +70,7 @@ def read_until(process: subprocess.Popen[str], sign: str) -> str:
     return text
 
 
-def asked(port: int, path: str) -> Any:
+def answer_of(port: int, path: str) -> Any:
     root = f"http://127.0.0.1:{port}"
     with urllib.request.urlopen(f"{root}/auth/token", timeout=20) as answer:
         token = json.load(answer)["access_token"]
@@ -94,18 +94,18 @@ def test_it_starts_says_where_to_look_and_when_a_part_dies_ends_with_everything(
     assert f"http://127.0.0.1:{port}" in output
     family = psutil.Process(started.pid).children(recursive=True)
     assert len(family) >= len(scheduler.PARTS)
-    connections = [each for _, found in answers(family, psutil.Process.net_connections) for each in found]
+    connections = [each for _, own in answers(family, psutil.Process.net_connections) for each in own]
     listening = {each.laddr for each in connections if each.status == psutil.CONN_LISTEN}
     assert listening == {("127.0.0.1", port)}
 
     ends = time.monotonic() + 60
-    while asked(port, "dags")["total_entries"] < len(EXPECTED) and time.monotonic() < ends:
+    while answer_of(port, "dags")["total_entries"] < len(EXPECTED) and time.monotonic() < ends:
         time.sleep(1)
-    dags = {dag["dag_id"]: dag["is_paused"] for dag in asked(port, "dags")["dags"]}
+    dags = {dag["dag_id"]: dag["is_paused"] for dag in answer_of(port, "dags")["dags"]}
     assert dags == dict.fromkeys(EXPECTED, False)
-    pools = {pool["name"]: pool["slots"] for pool in asked(port, "pools")["pools"]}
+    pools = {pool["name"]: pool["slots"] for pool in answer_of(port, "pools")["pools"]}
     assert pools.pop("default_pool") and pools == {"spark": 1, "redis_export": 1}
-    assert asked(port, "dags/~/dagRuns")["total_entries"] == 0
+    assert answer_of(port, "dags/~/dagRuns")["total_entries"] == 0
 
     next(process for process, words in answers(family, psutil.Process.cmdline) if "dag-processor" in words).kill()
     assert "airflow dag-processor ended by itself" in read_until(started, "OperatorError: ")

@@ -59,8 +59,8 @@ def test_what_airflow_submitted_is_what_is_committed(runs: Runs, dags: dict[str,
         .replace("2026-01-02T03:00:00+00:00", runs.begun.as_of.isoformat())
         for command in commands
     ]
-    said = [line.partition("Spark-Submit cmd: spark-submit ")[2] for line in runs.log.splitlines()]
-    assert sorted(line.partition(" [")[0] for line in said if line) == sorted(expected)
+    submitted = [line.partition("Spark-Submit cmd: spark-submit ")[2] for line in runs.log.splitlines()]
+    assert sorted(line.partition(" [")[0] for line in submitted if line) == sorted(expected)
 
 
 def test_validate_lake_keeps_what_the_gate_found(runs: Runs) -> None:

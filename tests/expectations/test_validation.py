@@ -212,8 +212,8 @@ def test_what_the_contract_allows_has_no_reasons(spark: SparkSession) -> None:
 
 
 def test_every_broken_rule_is_named(spark: SparkSession) -> None:
-    found = reasons(spark, [message for message, _ in INVALID])
-    assert found == [why for _, why in INVALID]
+    reasons_by_message = reasons(spark, [message for message, _ in INVALID])
+    assert reasons_by_message == [why for _, why in INVALID]
 
 
 def test_a_reason_never_repeats_a_value(spark: SparkSession) -> None:
@@ -224,8 +224,8 @@ def test_a_reason_never_repeats_a_value(spark: SparkSession) -> None:
         view(price=secret),
         event(context={"country": secret}),
     ]
-    found = reasons(spark, spoilt)
-    assert all(found) and secret not in str(found)
+    reasons_by_message = reasons(spark, spoilt)
+    assert all(reasons_by_message) and secret not in str(reasons_by_message)
 
 
 def test_unknown_fields_are_kept(spark: SparkSession) -> None:

@@ -80,7 +80,7 @@ def year(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> DataF
 def test_known_figures_of_the_real_year(year: DataFrame) -> None:
     parts = evaluation.split(year, AS_OF)
     bought = parts.train.groupBy("person_id", "item_id").agg(F.count("*").alias("purchases")).persist()
-    found = evaluation.compare(
+    comparison = evaluation.compare(
         {
             "popularity": partial(popularity.top_n, popularity.fit(bought)),
             "frequency": partial(frequency.top_n, frequency.fit(bought)),
@@ -91,15 +91,15 @@ def test_known_figures_of_the_real_year(year: DataFrame) -> None:
     bought.unpersist()
     figures = {
         (name, part): tuple(round(values[f"{metric}@10"], 4) for metric in ("recall", "ndcg", "map", "hit"))
-        for name, both in found.items()
+        for name, both in comparison.items()
         for part, values in both.items()
     }
     assert figures["popularity", "all"] == (0.1536, 0.1827, 0.0926, 0.6758)
     assert figures["popularity", "new"] == (0.0329, 0.0337, 0.0127, 0.2378)
     assert figures["frequency", "all"] == (0.3623, 0.3975, 0.2765, 0.8250)
     # Nothing of one's own is new: frequency is then popularity.
-    assert found["frequency"]["new"] == pytest.approx(found["popularity"]["new"])
-    assert {(part, both[part]["people"]) for both in found.values() for part in both} == {
+    assert comparison["frequency"]["new"] == pytest.approx(comparison["popularity"]["new"])
+    assert {(part, both[part]["people"]) for both in comparison.values() for part in both} == {
         ("all", 2017),
         ("new", 1989),
     }

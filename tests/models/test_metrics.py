@@ -99,17 +99,17 @@ def test_agrees_with_a_plain_loop(spark: SparkSession) -> None:
     )
     sums = np.zeros(4)
     shown = set()
-    for person, wanted in truth.items():
+    for person, truth_of_person in truth.items():
         items = got.get(person, [])[:10]
         shown.update(items)
         hits = 0
         dcg = precision = 0.0
         for rank, item in enumerate(items, start=1):
-            if item in wanted:
+            if item in truth_of_person:
                 hits += 1
                 dcg += discount(rank)
                 precision += hits / rank
-        most = min(10, len(wanted))
+        most = min(10, len(truth_of_person))
         sums += [hits / most, dcg / sum(discount(r) for r in range(1, most + 1)), precision / most, hits > 0]
     expected = dict(zip(("recall@10", "ndcg@10", "map@10", "hit@10"), sums / len(truth), strict=True))
     assert figures == pytest.approx({**expected, "coverage": len(shown) / 40, "people": len(truth)})

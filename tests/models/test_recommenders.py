@@ -22,6 +22,10 @@ SMALL: dict[str, Any] = {"als": AlsParams(rank=4, iterations=3, min_people=1, bl
 """Parameters that suit so few rows, where the settings' own do not."""
 
 
+def params_of(name: str) -> Any:
+    return SMALL.get(name) or load("local").params_of(name)
+
+
 @pytest.fixture(scope="module", params=list(RECOMMENDERS))
 def top(request: pytest.FixtureRequest, spark: SparkSession) -> Top:
     rows = [
@@ -31,8 +35,7 @@ def top(request: pytest.FixtureRequest, spark: SparkSession) -> Top:
         if (p + i) % 3 == 0 or i < 6
     ]
     one = RECOMMENDERS[request.param]
-    params = SMALL.get(one.name) or load("local").params_of(one.name)
-    model = one.fit(ratings(spark, *rows), params)
+    model = one.fit(ratings(spark, *rows), params_of(one.name))
     if one.kept is not None:  # as it is asked once it was saved
         model = one.kept.from_frames(one.kept.as_frames(model))
     return partial(one.top_n, model)
@@ -99,11 +102,11 @@ def test_a_list_is_for_those_it_names_and_gives_its_reason(spark: SparkSession, 
     """`people_of` tells, without a list being made, whom `top_n` has one for; every row of it has a reason."""
     one = RECOMMENDERS[name]
     rows = [(person, item, 1) for person in ("p1", "p2") for item in ITEMS[:5]]
-    model = one.fit(ratings(spark, *rows), SMALL.get(name))
+    model = one.fit(ratings(spark, *rows), params_of(name))
     lists = one.top_n(model, people(spark, "p1", "p2", "nobody"), 3).withColumn("reason", one.reason())
-    served, known = {row.person_id for row in lists.collect()}, one.people_of(model)
+    served, with_list = {row.person_id for row in lists.collect()}, one.people_of(model)
     everybody = {"p1", "p2", "nobody"}
-    assert served == (everybody if known is None else {row.person_id for row in known.collect()} & everybody)
+    assert served == (everybody if with_list is None else {row.person_id for row in with_list.collect()} & everybody)
     assert lists.where("reason IS NULL").count() == 0
 
 
@@ -111,7 +114,7 @@ def test_a_list_is_for_those_it_names_and_gives_its_reason(spark: SparkSession, 
 def test_what_is_kept_fits_the_tables_that_take_it(spark: SparkSession, name: str) -> None:
     one = RECOMMENDERS[name]
     assert one.kept is not None
-    frames = one.kept.as_frames(one.fit(ratings(spark, ("p1", "1", 1), ("p2", "2", 1)), SMALL.get(name)))
+    frames = one.kept.as_frames(one.fit(ratings(spark, ("p1", "1", 1), ("p2", "2", 1)), params_of(name)))
     assert set(frames) == set(one.kept.tables)
     assert {table: {*frame.columns, "run_id"} for table, frame in frames.items()} == {
         table: set(TABLES[table].names) for table in frames

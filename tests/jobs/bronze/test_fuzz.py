@@ -73,12 +73,12 @@ def test_what_is_spoilt_is_accounted_for_and_names_nobody(spark: SparkSession) -
     assert len(rows) == len(messages) > 4_000
     kept, wrong = 0, []
     for row in rows:
-        wanted, value = safe(messages[row["offset"]], PROTECTION), bytes(row["value"])
+        expected, value = safe(messages[row["offset"]], PROTECTION), bytes(row["value"])
         written = value + (row["event"] or "").encode() + "".join(row["reasons"]).encode()
         is_right = MARK not in written and PHONE not in written and (row["sealed_by"] is None or bool(row["reasons"]))
-        if wanted is not None:
+        if expected is not None:
             kept += 1
-            is_right &= row["sealed_by"] is None and pairs(value) == pairs(wanted)
+            is_right &= row["sealed_by"] is None and pairs(value) == pairs(expected)
         if not is_right:
             wrong.append((messages[row["offset"]], row))
     assert not wrong, "\n".join(map(str, wrong[:10]))

@@ -46,12 +46,12 @@ def test_no_poison_stops_the_streams_and_all_is_accounted_for(own: Lake) -> None
     )
     refused = []
 
-    def told(error: KafkaError | None, _: Message) -> None:
+    def on_delivery(error: KafkaError | None, _: Message) -> None:
         if error is not None:
             refused.append(error.str())
 
     for poison in POISON:
-        producer.produce(kafka.topic, poison.value, poison.key, on_delivery=told)
+        producer.produce(kafka.topic, poison.value, poison.key, on_delivery=on_delivery)
         assert producer.flush(60) == 0
     assert refused == []
 

@@ -40,16 +40,16 @@ def test_the_command_keeps_every_table_but_the_excluded(lake: Lake, monkeypatch:
     at_once = {name: {"keep_hours": 0} for name in (FALLBACKS, "ops.ledger")}
     monkeypatch.setenv("LAKEHOUSE_MAINTENANCE__TABLES", json.dumps(at_once))
 
-    def said(*words: str) -> str:
+    def maintain(*words: str) -> str:
         result = CliRunner().invoke(app, ["maintain", "--allow-short", *words])
         assert result.exit_code == 0, result.output
         return result.stdout
 
-    dry = json.loads(said("--dry-run", "--json"))
+    dry = json.loads(maintain("--dry-run", "--json"))
     assert {one["table"]: one["small"] for one in dry} == {FALLBACKS: 3, "ops.ledger": 0}
-    assert FALLBACKS in said("--dry-run", "--table", FALLBACKS)
+    assert FALLBACKS in maintain("--dry-run", "--table", FALLBACKS)
     assert operations(lake, FALLBACKS).count("OPTIMIZE") == 0
-    reports = {one["table"]: one for one in json.loads(said("--json"))}
+    reports = {one["table"]: one for one in json.loads(maintain("--json"))}
     assert list(reports) == [FALLBACKS, "ops.ledger"] and reports[FALLBACKS]["removed"] == 3
     assert operations(lake, "ops.quality") == ["CREATE TABLE"]
 

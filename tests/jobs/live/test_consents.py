@@ -51,7 +51,7 @@ def own(lake: Lake, local_services: Settings) -> Iterator[Lake]:
         client.delete(key)
 
 
-def said(day: int, user: str = "9", event_id: str = "", **purposes: bool) -> dict[str, Any]:
+def consent(day: int, user: str = "9", event_id: str = "", **purposes: bool) -> dict[str, Any]:
     at = f"2017-03-{day:02d}T00:00:00Z"
     return event(
         "consent", event_id=event_id or uuid.uuid4().hex, user_id=user, occurred_at=at, payload={"purposes": purposes}
@@ -95,18 +95,21 @@ def test_a_withdrawal_is_obeyed_within_a_minute(own: Lake) -> None:
 
     def shop() -> None:
         try:
-            send(settings, said(1, personalisation=True))
+            send(settings, consent(1, personalisation=True))
             until(lambda: client.hexists(keys.consent, "9"), "the job does not listen")
             assert recommended(redis, "9", "persona-1").whose == "person:9"
-            send(settings, said(5, personalisation=False))
+            send(settings, consent(5, personalisation=False))
             delay = until(lambda: recommended(redis, "9", "persona-1").whose == "segment:everyone", "not obeyed")
             assert delay < SECONDS, f"obeyed after {delay:.1f} s"
             assert not client.exists(*[keys.of_version(v, "person:9") for v in ("v1", "v2")])
-            old, broken = said(3, personalisation=True), {**said(9, personalisation=True), "schema_version": "one"}
-            send(settings, old, broken, "{", said(9, marketing=True), said(1, user="8", personalisation=False))
+            old, broken = (
+                consent(3, personalisation=True),
+                {**consent(9, personalisation=True), "schema_version": "one"},
+            )
+            send(settings, old, broken, "{", consent(9, marketing=True), consent(1, user="8", personalisation=False))
             until(lambda: is_suppressed("8"), "8 is not heard")
             assert is_suppressed("9"), "what comes late, or broken, or of another purpose, brings nobody back"
-            send(settings, said(6, personalisation=True))
+            send(settings, consent(6, personalisation=True))
             until(lambda: not is_suppressed("9"), "9 agreed again")
             assert recommended(redis, "9", "persona-1").whose == "segment:persona-1", "until the next version"
         except BaseException as failure:
@@ -123,9 +126,9 @@ def test_a_withdrawal_is_obeyed_within_a_minute(own: Lake) -> None:
 
 def test_started_again_it_carries_on(own: Lake) -> None:
     client = connect(own.settings.redis)
-    send(own.settings, said(1, personalisation=False))
+    send(own.settings, consent(1, personalisation=False))
     live.main(own, job.Options(AS_OF))
-    send(own.settings, said(2, personalisation=True), said(1, user="8", personalisation=False))
+    send(own.settings, consent(2, personalisation=True), consent(1, user="8", personalisation=False))
     live.main(own, job.Options(AS_OF))
     assert client.smembers(Keys(own.settings.redis.prefix).suppressed) == {"8"}
 
@@ -135,7 +138,7 @@ def drawn(rng: random.Random) -> list[Any]:
     messages: list[Any] = []
     for number in range(600):
         purposes = {purpose: rng.random() < 0.5 for purpose in rng.sample(PURPOSES, rng.randint(1, 3))}
-        one = said(rng.randint(1, 9), f"p{rng.randrange(60)}", f"e{number}", **purposes)
+        one = consent(rng.randint(1, 9), f"p{rng.randrange(60)}", f"e{number}", **purposes)
         one["occurred_at"] = one["occurred_at"].replace("T00", f"T{rng.choice(['00', '06', '12'])}")
         if rng.random() < 0.5:
             one = {**one, "event_type": "page_view", "payload": {"url": "/"}, "consent": purposes}
@@ -191,7 +194,7 @@ def test_a_withdrawal_in_a_registrys_frame_is_heard(own: Lake, tmp_path: Path) -
     (tmp_path / "7.json").write_text('{"type": "object"}')
     theirs = changed(own, schema_registry={"folder": str(tmp_path)})
     producer = Producer({"bootstrap.servers": own.settings.kafka.bootstrap})
-    producer.produce(own.settings.kafka.topic, framed(7, said(1, personalisation=False)))
+    producer.produce(own.settings.kafka.topic, framed(7, consent(1, personalisation=False)))
     assert producer.flush(30) == 0
     live.main(theirs, job.Options(AS_OF))
     assert connect(own.settings.redis).smembers(Keys(own.settings.redis.prefix).suppressed) == {"9"}
@@ -200,7 +203,7 @@ def test_a_withdrawal_in_a_registrys_frame_is_heard(own: Lake, tmp_path: Path) -
 def test_a_withdrawal_of_a_version_that_came_while_the_job_ran_is_heard(own: Lake, tmp_path: Path) -> None:
     theirs = changed(own, contracts={"folder": str(tmp_path)})
     reader = reader_of(theirs.settings)
-    second = {**said(1, personalisation=False), "schema_version": 2}
+    second = {**consent(1, personalisation=False), "schema_version": 2}
     suppressed = Keys(own.settings.redis.prefix).suppressed
     live.land(arriving(own, [second], random.Random(1)), 0, reader, own.settings.redis)
     assert connect(own.settings.redis).smembers(suppressed) == set()
@@ -212,7 +215,7 @@ def test_a_withdrawal_of_a_version_that_came_while_the_job_ran_is_heard(own: Lak
 
 
 def test_both_ids_of_an_event_are_suppressed(own: Lake) -> None:
-    send(own.settings, {**said(1, personalisation=False), "anonymous_id": "browser"})
+    send(own.settings, {**consent(1, personalisation=False), "anonymous_id": "browser"})
     live.main(own, job.Options(AS_OF))
     assert connect(own.settings.redis).smembers(Keys(own.settings.redis.prefix).suppressed) == {"9", "browser"}
 

@@ -75,9 +75,9 @@ def test_an_update_meanwhile_wins_and_joining_is_tried_again(
 ) -> None:
     quarantine(lake, 100)
     at = folder(lake, QUARANTINE)
-    before, done = data_files(at), []
+    before, reports = data_files(at), []
     many = upkeep.Plan(target_file_mb=0.05, keep_hours=168, log_days=30)  # some thirty files to write
-    keeping = threading.Thread(target=lambda: done.append(upkeep.keep(lake, QUARANTINE, many, tries)))
+    keeping = threading.Thread(target=lambda: reports.append(upkeep.keep(lake, QUARANTINE, many, tries)))
     lake.spark.conf.set("spark.databricks.delta.optimize.maxThreads", "1")  # one after the other
     with caplog.at_level("INFO"):
         keeping.start()
@@ -85,7 +85,7 @@ def test_an_update_meanwhile_wins_and_joining_is_tried_again(
         assert tables.update(lake, QUARANTINE, F.col("offset") == 7, {"state": F.lit("discarded")}) == 1
         keeping.join()
     lake.spark.conf.unset("spark.databricks.delta.optimize.maxThreads")
-    assert ("came first" in caplog.text) is joined and done[0].joined is joined, operations(lake, QUARANTINE)
+    assert ("came first" in caplog.text) is joined and reports[0].joined is joined, operations(lake, QUARANTINE)
     assert ("the next run will join them" in caplog.text) is not joined
     states = tables.read(lake, QUARANTINE).groupBy("state").count().collect()
     assert {row["state"]: row["count"] for row in states} == {"open": 99, "discarded": 1}
@@ -147,9 +147,9 @@ def test_killed_while_it_joins_files_the_table_is_whole_and_the_next_run_ends_it
         return
     again = subprocess.run(command, **run, capture_output=True, text=True, check=False)
     assert again.returncode == 0, again.stderr[-2000:]
-    (done,) = json.loads(again.stdout)
-    assert done["table"] == QUARANTINE and (done["files_before"], done["joined"]) == (100, True)
-    assert done["files_after"] < 50 and done["removed"] == 0
+    (report,) = json.loads(again.stdout)
+    assert report["table"] == QUARANTINE and (report["files_before"], report["joined"]) == (100, True)
+    assert report["files_after"] < 50 and report["removed"] == 0
     assert tables.read(lake, QUARANTINE).distinct().count() == 100
 
 

@@ -58,10 +58,10 @@ def test_no_older_token_is_left_and_the_streams_carry_on(here: Lake, monkeypatch
 
     overwrite = tables.overwrite
 
-    def crash(*given: Any) -> int:
-        if given[1] == "silver.events":
+    def crash(*arguments: Any) -> int:
+        if arguments[1] == "silver.events":
             raise RuntimeError("crash")
-        return overwrite(*given)
+        return overwrite(*arguments)
 
     with monkeypatch.context() as broken:
         broken.setattr(tables, "overwrite", crash)

@@ -83,21 +83,24 @@ def test_the_command_line(small_lake: SmallLake, monkeypatch: pytest.MonkeyPatch
     for name, value in small_lake.environment.items():
         monkeypatch.setenv(name, value)
 
-    def said(*words: str) -> str:
+    def quarantine(*words: str) -> str:
         result = CliRunner().invoke(app, ["quarantine", *words])
         assert result.exit_code == 0, result.output
         return result.stdout
 
-    messages = {row["reason"]: 0 for row in json.loads(said("list", "--json"))}
-    for row in json.loads(said("list", "--json")):
+    messages = {row["reason"]: 0 for row in json.loads(quarantine("list", "--json"))}
+    for row in json.loads(quarantine("list", "--json")):
         messages[row["reason"]] += row["messages"]
     assert messages == small_lake.report["quarantined"]
-    assert "message: not JSON" in said("list", "--reason", "not JSON")
-    assert "events-" in said("show", "--limit", "1") and len(json.loads(said("show", "--limit", "2", "--json"))) == 2
-    assert "no such message" in said("list", "--type", "nothing")
-    dry = said("discard", "--reason", "not JSON", "--dry-run")
+    assert "message: not JSON" in quarantine("list", "--reason", "not JSON")
+    assert (
+        "events-" in quarantine("show", "--limit", "1")
+        and len(json.loads(quarantine("show", "--limit", "2", "--json"))) == 2
+    )
+    assert "no such message" in quarantine("list", "--type", "nothing")
+    dry = quarantine("discard", "--reason", "not JSON", "--dry-run")
     assert dry == f"{messages['message: not JSON']} messages would be discarded\n"
-    assert said("discard", "--reason", "not JSON", "--dry-run") == dry
+    assert quarantine("discard", "--reason", "not JSON", "--dry-run") == dry
 
 
 @pytest.mark.parametrize(

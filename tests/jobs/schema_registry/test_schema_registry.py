@@ -84,8 +84,8 @@ def registry() -> Iterator[tuple[str, list[str], Callable[[int], None]]]:
                 named = {} if schema[0] == "AVRO" else {"schemaType": schema[0]}
                 self._answer(200, {"schema": schema[1], **named})
 
-        def _answer(self, status: int, said: dict[str, Any]) -> None:
-            body = json.dumps(said).encode()
+        def _answer(self, status: int, answer: dict[str, Any]) -> None:
+            body = json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/vnd.schemaregistry.v1+json")
             self.send_header("Content-Length", str(len(body)))
@@ -103,7 +103,7 @@ def registry() -> Iterator[tuple[str, list[str], Callable[[int], None]]]:
 
 
 def test_framed_messages_become_plain(spark: SparkSession, registry: tuple[str, list[str], Any]) -> None:
-    url, asked, _ = registry
+    url, requests, _ = registry
     whole = json.dumps(event()).encode()
     messages = [
         whole,
@@ -138,9 +138,9 @@ def test_framed_messages_become_plain(spark: SparkSession, registry: tuple[str, 
         "schema id 4294967295: not known to the registry",
         *[None] * 3,
     ]
-    assert sorted(asked) == sorted(f"/schemas/ids/{n}" for n in (5, 7, 9, 11, 12, 17, 2**32 - 1))
+    assert sorted(requests) == sorted(f"/schemas/ids/{n}" for n in (5, 7, 9, 11, 12, 17, 2**32 - 1))
     plain(spark, [frame(5, avro_search("milk")), frame(17, whole)], find)
-    assert asked[7:] == ["/schemas/ids/17"]
+    assert requests[7:] == ["/schemas/ids/17"]
 
 
 def test_what_was_framed_is_judged_as_any_other(spark: SparkSession, registry: tuple[str, list[str], Any]) -> None:

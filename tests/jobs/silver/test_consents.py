@@ -24,7 +24,7 @@ from tests.other_lake import changed
 DAY = datetime(2017, 3, 9, tzinfo=UTC)
 
 
-def said(event_id: str, day: int, user: str = "9", **purposes: bool) -> dict[str, Any]:
+def consent(event_id: str, day: int, user: str = "9", **purposes: bool) -> dict[str, Any]:
     """A consent event of a day of March."""
     payload = {"purposes": purposes, "source": "banner", "text_version": "7"}
     return event(
@@ -35,7 +35,7 @@ def said(event_id: str, day: int, user: str = "9", **purposes: bool) -> dict[str
 def off(event_id: str, hour: int, user: str = "9", **purposes: bool) -> dict[str, Any]:
     """A consent event, dated so many hours after the first of March began."""
     at = (datetime(2017, 3, 1) + timedelta(hours=hour)).isoformat() + "Z"
-    return {**said(event_id, 1, user, **purposes), "occurred_at": at}
+    return {**consent(event_id, 1, user, **purposes), "occurred_at": at}
 
 
 def copied(event_id: str, day: int, user: str = "9", **purposes: bool) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def test_the_purposes_are_the_contracts() -> None:
 
 def test_one_row_per_event_and_purpose(lake: Lake) -> None:
     messages = [
-        {**said("a", 1, analytics=True, marketing=False), "consent": {"marketing": True, "personalisation": True}},
+        {**consent("a", 1, analytics=True, marketing=False), "consent": {"marketing": True, "personalisation": True}},
         copied("b", 2, user="8", personalisation=False),
         event("consent", event_id="c", user_id=None, anonymous_id="x", payload={"purposes": {"marketing": True}}),
         event("page_view", event_id="d", payload={"url": "/", "purposes": {"marketing": False}}, consent={}),
@@ -113,7 +113,7 @@ def test_one_row_per_event_and_purpose(lake: Lake) -> None:
 
 def test_copies_are_kept_where_they_change_and_the_last_of_each(lake: Lake) -> None:
     copies = [copied(f"{day}", day, personalisation=day not in (5, 6, 7)) for day in range(1, 9)]
-    record(lake, [*copies, said("said", 2, marketing=True)])
+    record(lake, [*copies, consent("said", 2, marketing=True)])
     kept = tables.read(lake, "silver.consents").orderBy("valid_from", "event_id").select("event_id", "is_granted")
     assert [tuple(row) for row in kept.collect()] == [
         ("1", True), ("said", True), ("4", True), ("5", False), ("7", False), ("8", True)
@@ -121,42 +121,62 @@ def test_copies_are_kept_where_they_change_and_the_last_of_each(lake: Lake) -> N
 
 
 def test_a_second_run_adds_nothing(lake: Lake) -> None:
-    record(lake, [said("a", 1, marketing=True)], [])
+    record(lake, [consent("a", 1, marketing=True)], [])
     assert tables.read(lake, "silver.consents").count() == 1
 
 
 HISTORIES = [
-    ("the last word counts", [said("a", 1, personalisation=True), said("b", 2, personalisation=False)], False),
-    ("however late it comes", [said("b", 2, personalisation=False), said("a", 1, personalisation=True)], False),
-    ("agreed again", [said("a", 1, personalisation=False), said("b", 2, personalisation=True)], True),
-    ("at one moment the denial", [said("a", 1, personalisation=False), said("b", 1, personalisation=True)], False),
-    ("a later denial of a client", [said("a", 1, personalisation=True), copied("b", 2, personalisation=False)], False),
-    ("an old copy grants nothing", [said("a", 1, personalisation=False), copied("b", 2, personalisation=True)], False),
-    ("its denial of before", [copied("b", 1, personalisation=False), said("a", 2, personalisation=True)], True),
-    ("and of the same moment", [copied("b", 1, personalisation=False), said("a", 1, personalisation=True)], True),
-    ("an old copy that comes late", [said("a", 2, personalisation=True), copied("b", 1, personalisation=False)], True),
-    ("a copy alone", [copied("a", 1, personalisation=True)], True),
-    ("copies: the last", [copied("a", 2, personalisation=False), copied("b", 1, personalisation=True)], False),
-    ("another purpose", [said("a", 1, marketing=True)], False),
-    ("another person", [said("a", 1, user="8", personalisation=True)], False),
+    ("the last word counts", [consent("a", 1, personalisation=True), consent("b", 2, personalisation=False)], False),
+    ("however late it comes", [consent("b", 2, personalisation=False), consent("a", 1, personalisation=True)], False),
+    ("agreed again", [consent("a", 1, personalisation=False), consent("b", 2, personalisation=True)], True),
     (
-        "withdrawn by a clock hours behind",
-        [said("a", 2, personalisation=True), off("b", 12, personalisation=False)],
+        "at one moment the denial",
+        [consent("a", 1, personalisation=False), consent("b", 1, personalisation=True)],
         False,
     ),
-    ("not by one days behind", [said("a", 5, personalisation=True), off("b", 12, personalisation=False)], True),
+    (
+        "a later denial of a client",
+        [consent("a", 1, personalisation=True), copied("b", 2, personalisation=False)],
+        False,
+    ),
+    (
+        "an old copy grants nothing",
+        [consent("a", 1, personalisation=False), copied("b", 2, personalisation=True)],
+        False,
+    ),
+    ("its denial of before", [copied("b", 1, personalisation=False), consent("a", 2, personalisation=True)], True),
+    ("and of the same moment", [copied("b", 1, personalisation=False), consent("a", 1, personalisation=True)], True),
+    (
+        "an old copy that comes late",
+        [consent("a", 2, personalisation=True), copied("b", 1, personalisation=False)],
+        True,
+    ),
+    ("a copy alone", [copied("a", 1, personalisation=True)], True),
+    ("copies: the last", [copied("a", 2, personalisation=False), copied("b", 1, personalisation=True)], False),
+    ("another purpose", [consent("a", 1, marketing=True)], False),
+    ("another person", [consent("a", 1, user="8", personalisation=True)], False),
+    (
+        "withdrawn by a clock hours behind",
+        [consent("a", 2, personalisation=True), off("b", 12, personalisation=False)],
+        False,
+    ),
+    ("not by one days behind", [consent("a", 5, personalisation=True), off("b", 12, personalisation=False)], True),
     (
         "what comes late grants nothing",
-        [off("b", 36, personalisation=False), said("a", 2, personalisation=True)],
+        [off("b", 36, personalisation=False), consent("a", 2, personalisation=True)],
         False,
     ),
     (
         "agreed by the same clock",
-        [said("a", 2, personalisation=True), off("b", 12, personalisation=False), off("c", 13, personalisation=True)],
+        [
+            consent("a", 2, personalisation=True),
+            off("b", 12, personalisation=False),
+            off("c", 13, personalisation=True),
+        ],
         True,
     ),
-    ("not said yet", [said("a", 20, personalisation=True)], False),
-    ("not withdrawn yet", [said("a", 1, personalisation=True), said("b", 20, personalisation=False)], True),
+    ("not said yet", [consent("a", 20, personalisation=True)], False),
+    ("not withdrawn yet", [consent("a", 1, personalisation=True), consent("b", 20, personalisation=False)], True),
 ]
 
 
@@ -175,8 +195,8 @@ def test_each_history_is_decided_by_the_rule(lake: Lake) -> None:
 
 
 def test_a_withdrawal_of_the_future_counts_from_its_arrival(lake: Lake) -> None:
-    future = {**said("a", 1, personalisation=False), "occurred_at": "2031-01-01T00:00:00Z"}
-    record(lake, [future, {**said("b", 1, personalisation=True), "occurred_at": "2018-01-01T00:30:00Z"}])
+    future = {**consent("a", 1, personalisation=False), "occurred_at": "2031-01-01T00:00:00Z"}
+    record(lake, [future, {**consent("b", 1, personalisation=True), "occurred_at": "2018-01-01T00:30:00Z"}])
     [row] = tables.read(lake, "silver.consents").where("NOT is_granted").collect()
     assert row["valid_from"] == row["recorded_at"] == datetime(2018, 1, 1)
     later = datetime(2018, 2, 1, tzinfo=UTC)
@@ -184,8 +204,8 @@ def test_a_withdrawal_of_the_future_counts_from_its_arrival(lake: Lake) -> None:
 
 
 def test_what_was_said_under_one_id_counts_for_both(lake: Lake) -> None:
-    visitor = {**said("a", 1, personalisation=False), "user_id": None, "anonymous_id": "v"}
-    record(lake, [visitor, said("b", 1, personalisation=True), said("c", 1, user="8", personalisation=True)])
+    visitor = {**consent("a", 1, personalisation=False), "user_id": None, "anonymous_id": "v"}
+    record(lake, [visitor, consent("b", 1, personalisation=True), consent("c", 1, user="8", personalisation=True)])
     pairs = [("9", "v"), ("9", None), ("8", "other"), (None, "v")]
     rows = lake.spark.createDataFrame(pairs, "user_id string, anonymous_id string").withColumn("events", F.lit(0))
     columns = [F.lit(None).alias(name) for name in TABLES["silver.people"].names if name not in rows.columns]
@@ -195,7 +215,7 @@ def test_what_was_said_under_one_id_counts_for_both(lake: Lake) -> None:
 
 
 def test_where_nothing_is_on_record_the_settings_decide(lake: Lake) -> None:
-    record(lake, [said("a", 1, analytics=False), said("b", 1, user="8", personalisation=True)])
+    record(lake, [consent("a", 1, analytics=False), consent("b", 1, user="8", personalisation=True)])
     assert allowing(lake, "analytics") == {"8", "7", "silent"}
     assert allowing(lake, "personalisation") == {"8"}
     assert allowing(lake, "marketing") == set()
@@ -203,7 +223,7 @@ def test_where_nothing_is_on_record_the_settings_decide(lake: Lake) -> None:
 
 
 def test_the_past_is_as_it_was_and_what_came_late_is_told_apart(lake: Lake) -> None:
-    record(lake, [said("a", 1, personalisation=True)], [said("b", 5, personalisation=False)])
+    record(lake, [consent("a", 1, personalisation=True)], [consent("b", 5, personalisation=False)])
     assert allowing(lake, as_of=datetime(2017, 3, 4, tzinfo=UTC)) == {"9"}
     assert allowing(lake, as_of=datetime(2017, 3, 5, tzinfo=UTC)) == set()
 
@@ -217,7 +237,7 @@ def test_what_cannot_be_decided_is_an_error(lake: Lake) -> None:
 
 def test_made_anew_of_all_events_it_says_the_same(lake: Lake) -> None:
     messages = [
-        said("a", 1, personalisation=True),
+        consent("a", 1, personalisation=True),
         copied("b", 2, personalisation=False),
         copied("c", 3, analytics=False),
     ]
@@ -227,6 +247,6 @@ def test_made_anew_of_all_events_it_says_the_same(lake: Lake) -> None:
     with pytest.raises(OperatorError, match="lakehouse streams rebuild silver.consents"):
         record(lake, [])
     consents.rebuild(lake)
-    record(lake, [], [said("d", 4, marketing=True)])
+    record(lake, [], [consent("d", 4, marketing=True)])
     after = rows(tables.read(lake, "silver.consents"), *TABLES["silver.consents"].names)
     assert after[: len(before)] == before and [row[0] for row in after[len(before) :]] == ["d"]

@@ -21,15 +21,15 @@ def outcomes(frame: DataFrame) -> dict[int, str]:
 
 
 def judged(spark: SparkSession, messages: list[Any], kept: tuple[tuple[str, int], ...] = ()) -> DataFrame:
-    known = spark.createDataFrame(
+    earlier = spark.createDataFrame(
         [(event_id, "events", "first", 0, offset) for event_id, offset in kept],
         "event_id string, topic string, topic_id string, partition int, offset long",
     )
     # Joined before it is worked out, the judgement is planned again and again, and fills the driver.
     frame = as_judged(received(spark, messages), committed_contract()).localCheckpoint()
     frame = frame.withColumn("is_refused", F.lit(False))
-    known = known.withColumn("event_hash", event_hash(F.col("event_id")))
-    return with_outcome(frame, as_taken(as_ids(frame), known))
+    earlier = earlier.withColumn("event_hash", event_hash(F.col("event_id")))
+    return with_outcome(frame, as_taken(as_ids(frame), earlier))
 
 
 def test_the_first_of_one_id_is_kept(spark: SparkSession) -> None:

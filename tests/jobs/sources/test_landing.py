@@ -58,11 +58,11 @@ def test_csv_json_and_parquet_read_the_same(lake: Lake, sourced: Sourced, tmp_pa
     past, rules = landings.past(lake, "crm"), source_contract("crm")
     for kind in ("csv", "json", "parquet"):
         own = sourced(crm=str(tmp_path / kind))
-        with received(own, source_of("crm", own.settings), rules, past) as given:
-            assert given is not None
-            found = given.rows.collect()
-        assert {(row["household_id"], row["age"]) for row in found} == set(rows), kind
-        assert {(row["income"], row["_unreadable"]) for row in found} == {(None, None)}, kind
+        with received(own, source_of("crm", own.settings), rules, past) as source_rows:
+            assert source_rows is not None
+            landed = source_rows.rows.collect()
+        assert {(row["household_id"], row["age"]) for row in landed} == set(rows), kind
+        assert {(row["income"], row["_unreadable"]) for row in landed} == {(None, None)}, kind
 
 
 def test_rejected_rows_lie_in_quarantine_with_every_reason(

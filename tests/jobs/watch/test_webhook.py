@@ -82,17 +82,17 @@ def test_what_may_pass_is_tried_again_under_the_same_key(receiver: Receiver, ans
 
 
 @pytest.mark.parametrize(
-    ("answer", "tries", "said"),
+    ("answer", "tries", "reason"),
     [(500, 3, "HTTP 500"), (400, 1, "HTTP 400"), (302, 1, "HTTP 302"), (0, 3, "TimeoutError")],
 )
 def test_a_refusal_is_an_error_that_does_not_say_the_address(
-    receiver: Receiver, answer: int, tries: int, said: str
+    receiver: Receiver, answer: int, tries: int, reason: str
 ) -> None:
     receiver.answers[:] = [answer]
     with pytest.raises(OperatorError) as raised:
         webhook.post(receiver.url, {}, "key", 0.3, tries=3)
     assert len(receiver.taken) == tries
-    assert str(raised.value) == f"the webhook at 127.0.0.1 did not take it ({said})"
+    assert str(raised.value) == f"the webhook at 127.0.0.1 did not take it ({reason})"
     assert raised.value.__context__ is None or SECRET not in str(raised.value.__context__)
 
 
