@@ -2,12 +2,14 @@
 
 The first lies at _checkpoints/<stream>, later ones at _checkpoints/<stream>.<n>. A stream begins a new one where it
 cannot go on with the one before: its topic was made anew, messages are gone, or the checkpoint itself was lost. What
-it began from stands in start.json beside Spark's own files. A new checkpoint is a new streaming query: its batches
-count from 0, under transaction ids of their own.
+it began from stands in start.json beside Spark's own files; a later one without it was begun by a process that died
+over it, and is none. A new checkpoint is a new streaming query: its batches count from 0, under transaction ids of
+their own.
 """
 
 import json
 import time
+import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,7 +39,8 @@ def all_of(lake: Lake, stream: str) -> list[Checkpoint]:
         base, _, number = name.rpartition(".")
         if name == stream or (base == stream and number.isdecimal()):
             checkpoints.append(_read(lake, stream, 0 if name == stream else int(number)))
-    return sorted(checkpoints, key=lambda one: one.number)
+    began = [one for one in checkpoints if one.number == 0 or one.start is not None]
+    return sorted(began, key=lambda one: one.number)
 
 
 def current(lake: Lake, stream: str, table: str, *also: DataFrame) -> Checkpoint:
@@ -81,11 +84,15 @@ def require_empty(lake: Lake, stream: str, table: str, *also: DataFrame) -> None
 
 def require_whole(lake: Lake, checkpoint: Checkpoint, table: str) -> None:
     """Raises OperatorError where the table has batches of a checkpoint that knows of none: taken for done, the next
-    ones would be passed over."""
-    if not has_begun(lake, checkpoint) and files.exists(lake, f"{checkpoint.path}/metadata"):
+    ones would be passed over, and without the query's id all would be read again."""
+    if has_begun(lake, checkpoint):
+        return
+    if files.exists(lake, f"{checkpoint.path}/metadata"):
         query = json.loads(files.read_text(lake, f"{checkpoint.path}/metadata"))["id"]
         if tables.exists(lake, table) and tables.knows_query(lake, table, query):
             raise _lost(checkpoint.stream)
+    elif checkpoint.start is None or checkpoint.start.get("reason") == "first":
+        require_empty(lake, checkpoint.stream, table)
 
 
 def _lost(stream: str) -> OperatorError:
@@ -100,6 +107,12 @@ def begin(lake: Lake, stream: str, **start: Any) -> Checkpoint:
     checkpoints = all_of(lake, stream)
     number = checkpoints[-1].number + 1 if checkpoints else 0
     return note(lake, Checkpoint(stream, number, places.checkpoint(lake.root, stream, number)), **start)
+
+
+def retire(lake: Lake, stream: str) -> None:
+    """Takes the stream's checkpoints out of use: until one is begun, none of its runs goes on."""
+    for one in all_of(lake, stream):
+        files.rename(lake, one.path, f"{one.path}.retired-{uuid.uuid4().hex}")
 
 
 def note(lake: Lake, checkpoint: Checkpoint, **start: Any) -> Checkpoint:

@@ -39,7 +39,11 @@ def run(
 
 
 def rebuild(lake: Lake, name: str, source: str, as_rows: Callable[[DataFrame], DataFrame]) -> None:
-    """Makes the table anew of all rows of the source, in one commit, and begins a checkpoint behind them."""
+    """Makes the table anew of all rows of the source, in one commit, and begins a checkpoint behind them.
+
+    Killed in between, it must be done again: going on from the former checkpoint would double rows, so that goes first.
+    """
     version = tables.version(lake, source)
+    checkpoints.retire(lake, name)
     tables.remake(lake, name, as_rows(tables.read(lake, source, version)))
     checkpoints.begin(lake, name, reason="rebuilt", starting_version=version + 1)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from jobs.errors import OperatorError
 from jobs.lake.lake import Lake
 
 
@@ -28,7 +29,7 @@ def read_text(lake: Lake, path: str) -> str:
 
 
 def write_text(lake: Lake, path: str, text: str) -> None:
-    """Writes the whole file or nothing: under another name first, then renamed."""
+    """Writes a file whole or not at all, by way of another name. Raises OperatorError where that fails."""
     place, system = _at(lake, path)
     part, _ = _at(lake, f"{path}.part")
     stream = system.create(part, True)
@@ -36,8 +37,16 @@ def write_text(lake: Lake, path: str, text: str) -> None:
         stream.write(bytearray(text.encode()))
     finally:
         stream.close()
-    system.delete(place, False)
-    system.rename(part, place)
+    if not system.rename(part, place):
+        raise OperatorError(f"{path} cannot be written: see what lies there, and that no other process writes it")
+
+
+def rename(lake: Lake, path: str, to: str) -> None:
+    """Gives a file or folder another name, in one step. Raises OperatorError where something has that name."""
+    place, system = _at(lake, path)
+    target, _ = _at(lake, to)
+    if system.exists(target) or not system.rename(place, target):
+        raise OperatorError(f"{path} cannot be renamed to {to}: see what lies there")
 
 
 def _at(lake: Lake, path: str) -> tuple[Any, Any]:

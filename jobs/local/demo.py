@@ -109,7 +109,7 @@ def counted(settings: Settings) -> dict[str, Any]:
         "baskets": lines["baskets"],
         "quarantined": {row["reason"]: row["count"] for row in reasons.groupBy("reason").count().collect()},
         "duplicates": ledger["duplicate"] or 0,
-        "metrics": {name: version_of_model.metrics for name, version_of_model in versions.items() if version_of_model},
+        "metrics": {name: one.metrics for name, one in versions.items() if one},
         "redis": {"version": version, "people": manifest["people"], "bytes": manifest["bytes"]},
     }
 
