@@ -30,7 +30,8 @@ REBUILT = ("silver.interactions", "silver.consents")
 OPTIONS = job.Options(job.moment("2018-01-02T00:00"))
 """A day after the release's last run: sources land forwards."""
 
-pytestmark = [pytest.mark.services, pytest.mark.slow]
+# Every job runs once, on a machine that may be slow.
+pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
 @pytest.fixture(scope="module")
