@@ -13,6 +13,7 @@ from jobs.people.consent import IDS, as_decisions, is_denied
 from jobs.people.identity import IDENTIFIERS, person_id
 
 RECORD = "silver.consents"
+BROADCAST_ROWS = 100_000  # of two ids each: some 20 MB
 
 
 def personal(lake: Lake, table: str, purpose: str, as_of: datetime) -> DataFrame:
@@ -30,10 +31,18 @@ def personal(lake: Lake, table: str, purpose: str, as_of: datetime) -> DataFrame
     else:
         of_people = rows.withColumn("person_id", person_id())
     of_people = of_people.where("person_id IS NOT NULL")
+    is_allowed_unasked = getattr(lake.settings.consent, purpose)
     record = tables.read(lake, RECORD).where((F.col("purpose") == purpose) & (F.col("valid_from") <= F.lit(as_of)))
     decisions = as_decisions(of_people.select(*IDS).distinct(), record)
+    others = _decided(decisions.where(is_denied() if is_allowed_unasked else ~is_denied()))
     is_same = [F.col(name).eqNullSafe(F.col(f"_{name}")) for name in IDS]
-    others = decisions.where(is_denied()) if getattr(lake.settings.consent, purpose) else decisions.where(~is_denied())
-    others = others.select(*[F.col(name).alias(f"_{name}") for name in IDS])
-    how = "left_anti" if getattr(lake.settings.consent, purpose) else "left_semi"
-    return of_people.join(others, on=is_same, how=how).drop(*IDENTIFIERS)
+    return of_people.join(others, on=is_same, how="left_anti" if is_allowed_unasked else "left_semi").drop(*IDENTIFIERS)
+
+
+def _decided(decisions: DataFrame) -> DataFrame:
+    """Who they are about (_user_id, _anonymous_id), worked out once for all that is then read of the table.
+
+    Spark's estimate of them is that of the table, so it would sort the whole table to join a few thousand rows.
+    """
+    ids = decisions.select(*[F.col(name).alias(f"_{name}") for name in IDS]).localCheckpoint()
+    return F.broadcast(ids) if ids.count() <= BROADCAST_ROWS else ids
