@@ -108,10 +108,13 @@ def version_name(as_of: datetime, model: str) -> str:
 
 def main(lake: Lake, options: Options) -> None:
     sizes = lake.settings.recommendations
-    ratings = personal(lake, "gold.ratings", "personalisation", options.as_of)
-    again, discover = (fillers_of(lake, names, ratings) for names in (sizes.again_by, sizes.discover_by))
-    version = version_name(options.as_of, discover[0].name)
-    tables.overwrite(lake, TABLE, as_recommendations(ratings, sizes, again, discover, version))
+    ratings = personal(lake, "gold.ratings", "personalisation", options.as_of).persist()
+    try:
+        again, discover = (fillers_of(lake, names, ratings) for names in (sizes.again_by, sizes.discover_by))
+        version = version_name(options.as_of, discover[0].name)
+        tables.overwrite(lake, TABLE, as_recommendations(ratings, sizes, again, discover, version))
+    finally:
+        ratings.unpersist()
 
 
 KEPT = [one for one in RECOMMENDERS.values() if one.kept]

@@ -10,10 +10,9 @@ their own.
 import json
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-
-from pyspark.sql import DataFrame
 
 from jobs.errors import OperatorError
 from jobs.lake import files, places, tables
@@ -43,16 +42,17 @@ def all_of(lake: Lake, stream: str) -> list[Checkpoint]:
     return sorted(began, key=lambda one: one.number)
 
 
-def current(lake: Lake, stream: str, table: str, *also: DataFrame) -> Checkpoint:
-    """The newest checkpoint of a stream that fills `table` and the frames `also`; begun where it never ran.
+def current(lake: Lake, stream: str, table: str, also: Mapping[str, str] | None = None) -> Checkpoint:
+    """The newest checkpoint of a stream that fills `table`; begun where it never ran.
 
+    `also`: other tables that it fills, with the condition that holds for its rows.
     Raises OperatorError when the tables say that it did, and the checkpoint is gone or broken.
     """
     checkpoints = all_of(lake, stream)
     if checkpoints:
         require_whole(lake, checkpoints[-1], table)
         return checkpoints[-1]
-    require_empty(lake, stream, table, *also)
+    require_empty(lake, stream, table, also)
     return begin(lake, stream, reason="first")
 
 
@@ -75,10 +75,9 @@ def has_source(lake: Lake, checkpoint: Checkpoint, source: str, every_seconds: i
     return True
 
 
-def require_empty(lake: Lake, stream: str, table: str, *also: DataFrame) -> None:
+def require_empty(lake: Lake, stream: str, table: str, also: Mapping[str, str] | None = None) -> None:
     """Raises OperatorError where a stream without a checkpoint has filled its tables: read anew, they would double."""
-    filled = [tables.read(lake, table)] if tables.exists(lake, table) else []
-    if not all(frame.isEmpty() for frame in (*filled, *also)):
+    if any(tables.has_rows(lake, name, where) for name, where in {table: "true", **(also or {})}.items()):
         raise _lost(stream)
 
 

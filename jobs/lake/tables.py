@@ -165,6 +165,13 @@ def exists(lake: Lake, name: str) -> bool:
     return bool(log.getFileSystem(lake.spark._jsc.hadoopConfiguration()).exists(log))
 
 
+def has_rows(lake: Lake, name: str, where: str) -> bool:
+    """Whether it is built and has rows for which the condition holds. One without files is not read."""
+    if not exists(lake, name) or delta(lake, name)._jdt.deltaLog().unsafeVolatileSnapshot().numOfFiles() == 0:
+        return False
+    return not read(lake, name).where(where).isEmpty()
+
+
 def version(lake: Lake, name: str) -> int:
     """The table's newest Delta version. Raises OperatorError when it is not built yet."""
     return int(delta(lake, name).history(1).collect()[0]["version"])

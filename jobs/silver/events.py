@@ -59,8 +59,7 @@ def land(lake: Lake, received: DataFrame, batch: int, contract: Contract, is_reb
 def main(lake: Lake, options: Options) -> None:
     streaming = lake.settings.streaming
     tables.create(lake, TABLE, QUARANTINE, LEDGER)
-    judged = tables.read(lake, LEDGER).where("received > 0")
-    checkpoint = checkpoints.current(lake, TABLE, TABLE, tables.read(lake, QUARANTINE), judged)
+    checkpoint = checkpoints.current(lake, TABLE, TABLE, {QUARANTINE: "true", LEDGER: "received > 0"})
     is_rebuilt = (checkpoint.start or {}).get("reason") == REBUILT
     received = tables.stream(lake, SOURCE, maxBytesPerTrigger=streaming.max_bytes_per_trigger)
     contract = contracts.in_force(lake.settings.contracts)
