@@ -18,14 +18,15 @@ BROADCAST_ROWS = 100_000  # of two ids each: some 20 MB
 
 def personal(lake: Lake, table: str, purpose: str, as_of: datetime) -> DataFrame:
     """The rows of a table about persons who at `as_of` allow the purpose, as now on record, with `person_id` in place
-    of the identifiers that came. Rows that name nobody are left out.
+    of the identifiers that came. Rows that name nobody are left out, and so are those that come after the call.
 
     `table`: one with user_id and anonymous_id, or one made of such tables, with person_id. Raises OperatorError when it
     or silver.consents is not built, and for a purpose that is none: what cannot be decided is not allowed.
     """
     if purpose not in PURPOSES:
         raise OperatorError(f"no purpose {purpose}; the purposes are: {', '.join(PURPOSES)}")
-    rows = tables.read(lake, table)
+    # One version of the table: who comes later has not been decided on.
+    rows = tables.read(lake, table, tables.version(lake, table))
     if "person_id" in rows.columns:
         of_people = rows.withColumns({"user_id": F.col("person_id"), "anonymous_id": F.lit(None).cast("string")})
     else:

@@ -13,7 +13,7 @@ from expectations.nodes import Object
 from expectations.schemas import TABLES
 from jobs import job
 from jobs.errors import OperatorError
-from jobs.lake import places, tables
+from jobs.lake import checkpoints, places, tables
 from jobs.lake.lake import Lake
 from jobs.landing.outcomes import as_events, as_judged
 from jobs.people.personal import personal
@@ -250,3 +250,26 @@ def test_made_anew_of_all_events_it_says_the_same(lake: Lake) -> None:
     record(lake, [], [consent("d", 4, marketing=True)])
     after = rows(tables.read(lake, "silver.consents"), *TABLES["silver.consents"].names)
     assert after[: len(before)] == before and [row[0] for row in after[len(before) :]] == ["d"]
+
+
+@pytest.mark.parametrize("is_allowed_unasked", [True, False])
+def test_who_comes_after_it_was_decided_is_not_let_in(lake: Lake, is_allowed_unasked: bool) -> None:
+    """A frame may be used long after it was made, and a stream goes on meanwhile."""
+    record(lake, [consent("c", 1, "9", analytics=False), consent("d", 1, "8", analytics=True)])
+    unasked = changed(lake, consent={"analytics": is_allowed_unasked})
+    decided(unasked, ["8"], "analytics")
+    frame = personal(unasked, "silver.people", "analytics", DAY)
+    tables.append(unasked, "silver.people", tables.read(unasked, "silver.people").withColumn("user_id", F.lit("9")))
+    assert {row["person_id"] for row in frame.collect()} == {"8"}
+
+
+def test_a_table_that_holds_only_other_rows_is_not_filled_by_the_stream(lake: Lake) -> None:
+    tables.create(lake, "ops.ledger")
+    any_row, lost, judged = ({"ops.ledger": where} for where in ("true", "lost > 0", "received > 0"))
+    checkpoints.require_empty(lake, "silver.events", "silver.events", any_row)
+    row = dict.fromkeys(TABLES["ops.ledger"].names) | {"topic": "t", "partition": 0, "received": 0, "lost": 3}
+    types = ", ".join(f"{name} {type_}" for name, type_ in TABLES["ops.ledger"].types.items())
+    tables.append(lake, "ops.ledger", lake.spark.createDataFrame([tuple(row.values())], types))
+    checkpoints.require_empty(lake, "silver.events", "silver.events", judged)
+    with pytest.raises(OperatorError, match="its checkpoint is lost"):
+        checkpoints.require_empty(lake, "silver.events", "silver.events", lost)
