@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from delta.tables import DeltaMergeBuilder, DeltaTable
 from pyspark.errors import AnalysisException
@@ -89,14 +90,13 @@ def append_once(lake: Lake, name: str, frame: DataFrame, query_id: str, batch: i
 
 def has_appended(lake: Lake, name: str, query_id: str, batch: int) -> bool:
     """Whether `append_once` was done for that query and batch, or a later one."""
-    log = delta(lake, name)._jdt.deltaLog()
-    last = log.unsafeVolatileSnapshot().transactions().get(_transaction(query_id, name))
+    last = _snapshot(lake, name).transactions().get(_transaction(query_id, name))
     return bool(last.isDefined() and last.get() >= batch)
 
 
 def knows_query(lake: Lake, name: str, query_id: str) -> bool:
     """Whether the table has a batch of that streaming query, by `append_once` or by Delta's own sink."""
-    transactions = delta(lake, name)._jdt.deltaLog().unsafeVolatileSnapshot().transactions().keysIterator()
+    transactions = _snapshot(lake, name).transactions().keysIterator()
     while transactions.hasNext():
         if str(transactions.next()).startswith(query_id):
             return True
@@ -167,14 +167,14 @@ def exists(lake: Lake, name: str) -> bool:
 
 def has_rows(lake: Lake, name: str, where: str) -> bool:
     """Whether it is built and has rows for which the condition holds. One without files is not read."""
-    if not exists(lake, name) or delta(lake, name)._jdt.deltaLog().unsafeVolatileSnapshot().numOfFiles() == 0:
+    if not exists(lake, name) or _snapshot(lake, name).numOfFiles() == 0:
         return False
     return not read(lake, name).where(where).isEmpty()
 
 
 def version(lake: Lake, name: str) -> int:
     """The table's newest Delta version. Raises OperatorError when it is not built yet."""
-    return int(delta(lake, name).history(1).collect()[0]["version"])
+    return int(_snapshot(lake, name).version())
 
 
 def versions(lake: Lake, names: Iterable[str]) -> dict[str, int]:
@@ -192,6 +192,14 @@ def delta(lake: Lake, name: str) -> DeltaTable:
     """The table for what only Delta can do to it. Raises OperatorError when it is not built yet."""
     _require(lake, name)
     return DeltaTable.forPath(lake.spark, _place(lake, name))
+
+
+def _snapshot(lake: Lake, name: str) -> Any:
+    """Delta's own value of the table as it is now, in the JVM: what it answers needs no Spark job.
+
+    To open a table is to look whether it has a newer version than this process knew.
+    """
+    return delta(lake, name)._jdt.deltaLog().unsafeVolatileSnapshot()
 
 
 def _appending(lake: Lake, name: str, frame: DataFrame) -> DataFrameWriter:

@@ -9,6 +9,8 @@ from jobs.lake import places, tables
 from jobs.lake.lake import Lake
 from jobs.lake.schema_evolution import difference, missing
 
+pytestmark = pytest.mark.usefixtures("tables_by_name")
+
 OLD_PAYLOAD = "struct<item_id: string, quantity: int, lines: array<struct<item_id: string, quantity: int>>>"
 
 

@@ -14,6 +14,7 @@ def rows(lake: Lake, *items: str):  # type: ignore[no-untyped-def]
     return lake.spark.createDataFrame([("s", 1, item, 1.0) for item in items], FALLBACKS)
 
 
+@pytest.mark.usefixtures("tables_by_name")
 def test_a_table_opens_by_name_once_it_is_written(lake: Lake) -> None:
     assert tables.overwrite(lake, "gold.fallbacks", rows(lake, "a")) == 1
     assert lake.spark.table("gold.fallbacks").count() == 1
@@ -69,6 +70,7 @@ def test_columns_take_the_tables_types_and_order(lake: Lake) -> None:
     ]
 
 
+@pytest.mark.usefixtures("tables_by_name")
 def test_the_log_keeps_no_values_of_people(lake: Lake) -> None:
     tables.create(lake, "silver.events")
     row = {"event_id": "e-anna", "event_type": "product_view", "user_id": "anna", "offset": 41_972}

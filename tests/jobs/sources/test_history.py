@@ -77,11 +77,10 @@ def four_days(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def landed_shop(lake: Lake, shop: Shop, tmp_path: Path, four_days: Path) -> Shop:
+def landed_shop(shop: Shop, tmp_path: Path, four_days: Path) -> Shop:
     """The four days are landed, and nothing is kept yet."""
     if four_days.exists():
         shutil.copytree(four_days, tmp_path / "lake", dirs_exist_ok=True)
-        tables.register(lake)
     else:
         for number, rows in enumerate(DAYS):
             shop.land(number, *rows)
@@ -177,7 +176,6 @@ def test_killed_while_keeping_and_run_again(
 def test_a_history_that_is_gone_begins_anew_with_a_whole_landing(lake: Lake, shop: Shop, tmp_path: Path) -> None:
     shop.land(0, "1,a")
     shop.keep()
-    lake.spark.sql("DROP TABLE silver.crm")
     path = lake.spark._jvm.org.apache.hadoop.fs.Path(f"{tmp_path}/lake/silver/crm")  # type: ignore[union-attr]
     path.getFileSystem(lake.spark._jsc.hadoopConfiguration()).delete(path, True)
     with pytest.raises(OperatorError, match=r"silver\.crm is gone; land the source whole once.*_CRM_MODE=full"):
