@@ -3,6 +3,8 @@
 import functools
 from collections.abc import Iterator
 
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from expectations.schemas import TABLES
@@ -54,6 +56,33 @@ def check_columns(own: T.StructType, name: str) -> None:
         command = TABLES[name].mended_by
         mend = f"make it anew with: {command} {name}" if command else "read it with the release that made it"
         raise OperatorError(f"table {name} was made by another release: it {what}; {mend}")
+
+
+def conformed(frame: DataFrame, name: str) -> DataFrame:
+    """The frame with exactly the table's columns, in order, in their types."""
+    table = TABLES[name]
+    # As text: made one by one, the columns of silver.events are two hundred calls into the JVM.
+    return frame.selectExpr(
+        *[
+            f"`{column}`" if column in table.grows else f"CAST(`{column}` AS {type_}) AS `{column}`"
+            for column, type_ in table.types.items()
+        ]
+    )
+
+
+def presented(frame: DataFrame, name: str) -> DataFrame:
+    """The frame in the columns of this release: under their present names, null where it has none."""
+    own = frame.schema
+    check_columns(own, name)
+    table = TABLES[name]
+    if own.names == [*table.names]:
+        return frame
+    columns = []
+    for column, type_ in table.types.items():
+        names = [F.col(one) for one in (column, table.renamed.get(column, "")) if one in own.names]
+        value = F.coalesce(*names) if len(names) > 1 else next(iter(names), F.lit(None).cast(type_))
+        columns.append(value.alias(column))
+    return frame.select(*columns)
 
 
 def _missing(own: T.DataType, type_: T.DataType, path: str) -> Iterator[tuple[str, str]]:

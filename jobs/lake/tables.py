@@ -13,10 +13,10 @@ from pyspark.sql.streaming import DataStreamWriter
 
 from expectations.schemas import TABLES, Table
 from jobs.errors import OperatorError
-from jobs.lake import places
+from jobs.lake import files, places
 from jobs.lake.conflicts import CONFLICTS, again_on_conflict
 from jobs.lake.lake import Lake
-from jobs.lake.schema_evolution import check_columns, difference, missing, widened
+from jobs.lake.schema_evolution import check_columns, conformed, difference, missing, presented, widened
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def read(lake: Lake, name: str, version: int | None = None) -> DataFrame:
     _require(lake, name)
     reader = lake.spark.read.format("delta")
     frame = (reader if version is None else reader.option("versionAsOf", version)).load(_place(lake, name))
-    return _presented(frame, name)
+    return presented(frame, name)
 
 
 def stream(lake: Lake, name: str, **options: str) -> DataFrame:
@@ -52,7 +52,7 @@ def stream(lake: Lake, name: str, **options: str) -> DataFrame:
     """
     _require(lake, name)
     reader = lake.spark.readStream.format("delta").option("skipChangeCommits", "true")
-    return _presented(reader.options(**options).load(_place(lake, name)), name)
+    return presented(reader.options(**options).load(_place(lake, name)), name)
 
 
 def overwrite(lake: Lake, name: str, frame: DataFrame, where: str | None = None) -> int:
@@ -105,7 +105,7 @@ def knows_query(lake: Lake, name: str, query_id: str) -> bool:
 
 def append_stream(lake: Lake, name: str, frame: DataFrame) -> DataStreamWriter:
     """An unstarted writer that appends a streaming frame, each row exactly once."""
-    return frame.writeStream.format("delta").option("path", _place(lake, name))
+    return conformed(frame, name).writeStream.format("delta").option("path", _place(lake, name))
 
 
 def update(lake: Lake, name: str, where: Column, values: dict[str, str | Column]) -> int:
@@ -149,21 +149,8 @@ def create(lake: Lake, *names: str) -> None:
             _open_by_name(lake, name)
 
 
-def conformed(frame: DataFrame, name: str) -> DataFrame:
-    """The frame with exactly the table's columns, in order, in their types."""
-    table = _table(name)
-    # As text: made one by one, the columns of silver.events are two hundred calls into the JVM.
-    return frame.selectExpr(
-        *[
-            f"`{column}`" if column in table.grows else f"CAST(`{column}` AS {type_}) AS `{column}`"
-            for column, type_ in table.types.items()
-        ]
-    )
-
-
 def exists(lake: Lake, name: str) -> bool:
-    log = lake.spark._jvm.org.apache.hadoop.fs.Path(f"{_place(lake, name)}/_delta_log")  # type: ignore[union-attr]
-    return bool(log.getFileSystem(lake.spark._jsc.hadoopConfiguration()).exists(log))
+    return files.exists(lake, f"{_place(lake, name)}/_delta_log")
 
 
 def has_rows(lake: Lake, name: str, where: str) -> bool:
@@ -216,20 +203,6 @@ def _appending(lake: Lake, name: str, frame: DataFrame) -> DataFrameWriter:
     if rows.schema.simpleString() != target.simpleString():  # else each row would be made anew, as it was
         rows = rows.to(target)
     return rows.write.format("delta").mode("append").option("mergeSchema", target != own)
-
-
-def _presented(frame: DataFrame, name: str) -> DataFrame:
-    """The frame in the columns of this release: under their present names, null where it has none."""
-    own = frame.schema
-    check_columns(own, name)
-    table, columns = _table(name), []
-    if own.names == [*table.names]:
-        return frame
-    for column, type_ in table.types.items():
-        names = [F.col(one) for one in (column, table.renamed.get(column, "")) if one in own.names]
-        value = F.coalesce(*names) if len(names) > 1 else next(iter(names), F.lit(None).cast(type_))
-        columns.append(value.alias(column))
-    return frame.select(*columns)
 
 
 def _is_of_another_release(lake: Lake, name: str) -> bool:

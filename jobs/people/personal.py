@@ -25,7 +25,7 @@ def personal(lake: Lake, table: str, purpose: str, as_of: datetime) -> DataFrame
     """
     if purpose not in PURPOSES:
         raise OperatorError(f"no purpose {purpose}; the purposes are: {', '.join(PURPOSES)}")
-    # One version of the table: who comes later has not been decided on.
+    # One version of each table: who comes later has not been decided on, and what is said later is not on record now.
     rows = tables.read(lake, table, tables.version(lake, table))
     if "person_id" in rows.columns:
         of_people = rows.withColumns({"user_id": F.col("person_id"), "anonymous_id": F.lit(None).cast("string")})
@@ -33,7 +33,8 @@ def personal(lake: Lake, table: str, purpose: str, as_of: datetime) -> DataFrame
         of_people = rows.withColumn("person_id", person_id())
     of_people = of_people.where("person_id IS NOT NULL")
     is_allowed_unasked = getattr(lake.settings.consent, purpose)
-    record = tables.read(lake, RECORD).where((F.col("purpose") == purpose) & (F.col("valid_from") <= F.lit(as_of)))
+    said = (F.col("purpose") == purpose) & (F.col("valid_from") <= F.lit(as_of))
+    record = tables.read(lake, RECORD, tables.version(lake, RECORD)).where(said)
     decisions = as_decisions(of_people.select(*IDS).distinct(), record)
     others = _decided(decisions.where(is_denied() if is_allowed_unasked else ~is_denied()))
     is_same = [F.col(name).eqNullSafe(F.col(f"_{name}")) for name in IDS]
@@ -41,9 +42,13 @@ def personal(lake: Lake, table: str, purpose: str, as_of: datetime) -> DataFrame
 
 
 def _decided(decisions: DataFrame) -> DataFrame:
-    """Who they are about (_user_id, _anonymous_id), worked out once for all that is then read of the table.
+    """Who they are about (_user_id, _anonymous_id); where they are few, worked out once for all that is then read of
+    the table, and held by the driver, which outlives an executor.
 
     Spark's estimate of them is that of the table, so it would sort the whole table to join a few thousand rows.
     """
-    ids = decisions.select(*[F.col(name).alias(f"_{name}") for name in IDS]).localCheckpoint()
-    return F.broadcast(ids) if ids.count() <= BROADCAST_ROWS else ids
+    ids = decisions.select(*[F.col(name).alias(f"_{name}") for name in IDS])
+    few = ids.limit(BROADCAST_ROWS + 1).collect()
+    if len(few) > BROADCAST_ROWS:
+        return ids
+    return F.broadcast(decisions.sparkSession.createDataFrame(few, ids.schema))

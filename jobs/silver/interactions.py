@@ -51,7 +51,7 @@ def as_interactions(events: DataFrame) -> DataFrame:
 
 def main(lake: Lake, options: Options) -> None:
     def writer(events: DataFrame) -> DataStreamWriter:
-        return tables.append_stream(lake, TABLE, tables.conformed(as_interactions(events), TABLE))
+        return tables.append_stream(lake, TABLE, as_interactions(events))
 
     derived.run(lake, TABLE, SOURCE, options.every(lake.settings.streaming.trigger_seconds), writer)
 

@@ -29,7 +29,7 @@ def as_rows(events: DataFrame) -> DataFrame:
 
 def run(lake: Lake) -> None:
     def writer(events: DataFrame) -> DataStreamWriter:
-        return tables.append_stream(lake, TABLE, tables.conformed(as_rows(events), TABLE))
+        return tables.append_stream(lake, TABLE, as_rows(events))
 
     derived.run(lake, TABLE, SOURCE, None, writer)
 

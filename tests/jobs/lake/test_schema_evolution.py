@@ -1,13 +1,14 @@
 """A lake of another release gets what its tables lack when it is opened, at every depth, and whoever else opens it."""
 
 import pytest
+from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from expectations.schemas import TABLES
 from jobs.errors import OperatorError
 from jobs.lake import places, tables
 from jobs.lake.lake import Lake
-from jobs.lake.schema_evolution import difference, missing
+from jobs.lake.schema_evolution import conformed, difference, missing
 
 pytestmark = pytest.mark.usefixtures("tables_by_name")
 
@@ -55,6 +56,17 @@ def test_what_is_no_addition_is_refused_before_anything_is_written(lake: Lake) -
         tables.append(lake, "gold.fallbacks", lake.spark.createDataFrame([], TABLES["gold.fallbacks"].ddl))
     assert schema(lake, "gold.fallbacks") == before
     assert difference(before, "gold.fallbacks") is not None
+
+
+def test_columns_take_the_tables_types_and_order(lake: Lake) -> None:
+    frame = lake.spark.range(1).select(F.lit("1").alias("score"), F.lit("x").alias("item_id"), "id")
+    frame = frame.select("*", F.col("id").alias("rank"), F.lit("s").alias("segment_id"))
+    assert conformed(frame, "gold.fallbacks").dtypes == [
+        ("segment_id", "string"),
+        ("rank", "int"),
+        ("item_id", "string"),
+        ("score", "double"),
+    ]
 
 
 def schema(lake: Lake, name: str = "silver.events") -> T.StructType:

@@ -1,7 +1,6 @@
 from pathlib import Path
 
 import pytest
-from pyspark.sql import functions as F
 
 from jobs.errors import OperatorError
 from jobs.lake import tables
@@ -57,17 +56,6 @@ def test_a_table_that_is_not_built_names_its_job(lake: Lake) -> None:
         tables.read(lake, "gold.person_factors")
     with pytest.raises(OperatorError, match=r"no table gold\.rating; the tables are: .*gold\.ratings"):
         tables.read(lake, "gold.rating")
-
-
-def test_columns_take_the_tables_types_and_order(lake: Lake) -> None:
-    frame = lake.spark.range(1).select(F.lit("1").alias("score"), F.lit("x").alias("item_id"), "id")
-    frame = frame.select("*", F.col("id").alias("rank"), F.lit("s").alias("segment_id"))
-    assert tables.conformed(frame, "gold.fallbacks").dtypes == [
-        ("segment_id", "string"),
-        ("rank", "int"),
-        ("item_id", "string"),
-        ("score", "double"),
-    ]
 
 
 @pytest.mark.usefixtures("tables_by_name")

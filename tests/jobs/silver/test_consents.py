@@ -253,13 +253,22 @@ def test_made_anew_of_all_events_it_says_the_same(lake: Lake) -> None:
 
 
 @pytest.mark.parametrize("is_allowed_unasked", [True, False])
-def test_who_comes_after_it_was_decided_is_not_let_in(lake: Lake, is_allowed_unasked: bool) -> None:
-    """A frame may be used long after it was made, and a stream goes on meanwhile."""
+@pytest.mark.parametrize("most_held", [100_000, 0])
+def test_what_comes_after_it_was_decided_changes_nothing(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, most_held: int, is_allowed_unasked: bool
+) -> None:
+    """A frame may be used long after it was made: streams go on meanwhile, and executors go with what they hold."""
+    monkeypatch.setattr("jobs.people.personal.BROADCAST_ROWS", most_held)
     record(lake, [consent("c", 1, "9", analytics=False), consent("d", 1, "8", analytics=True)])
     unasked = changed(lake, consent={"analytics": is_allowed_unasked})
     decided(unasked, ["8"], "analytics")
+    held = {*lake.spark.sparkContext._jsc.getPersistentRDDs().keys()}
     frame = personal(unasked, "silver.people", "analytics", DAY)
     tables.append(unasked, "silver.people", tables.read(unasked, "silver.people").withColumn("user_id", F.lit("9")))
+    record(lake, [consent("e", 2, "9", analytics=True), consent("f", 2, "8", analytics=False)])
+    for number, rdd in lake.spark.sparkContext._jsc.getPersistentRDDs().items():
+        if number not in held:
+            rdd.unpersist(True)
     assert {row["person_id"] for row in frame.collect()} == {"8"}
 
 
