@@ -145,7 +145,8 @@ def lake(spark: SparkSession, settings: Settings, tmp_path: Path) -> Lake:
 
 
 @pytest.fixture
-def tables_by_name(lake: Lake) -> Iterator[None]:
-    """The session has the empty lake open by name; afterwards the former one again."""
+def lake_in_session(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The empty lake is the one that commands open here, and the session its tables by name; afterwards the former."""
+    monkeypatch.setenv("LAKEHOUSE_LAKE__ROOT", lake.root)
     with opened_by_name(lake):
         yield

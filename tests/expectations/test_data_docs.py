@@ -17,9 +17,8 @@ AT = datetime(2026, 3, 2, 4, tzinfo=UTC)
 PERSON, MAIL, WEIGHT = "planted-person-77", "planted@example.org", "-1234567.25"
 
 
-def test_the_pages_hold_rules_and_counts_and_nothing_of_the_data(
-    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("lake_in_session")
+def test_the_pages_hold_rules_and_counts_and_nothing_of_the_data(lake: Lake, tmp_path: Path) -> None:
     ratings = [(PERSON, "i", float(WEIGHT), 1, AT), (PERSON, "i", 1.0, -1, AT)]
     tables.overwrite(lake, "gold.ratings", lake.spark.createDataFrame(ratings, TABLES["gold.ratings"].ddl))
     lists = [("v", PERSON, MAIL, 1, "i", 0.5, "because", "als 1")]  # a slot that is none
@@ -30,7 +29,6 @@ def test_the_pages_hold_rules_and_counts_and_nothing_of_the_data(
     observed = " ".join(row["observed"] or "" for row in tables.read(lake, gate.TABLE).collect())
     assert WEIGHT in observed and MAIL in observed, "the gate's own record quotes them: the pages could"
 
-    monkeypatch.setenv("LAKEHOUSE_LAKE__ROOT", lake.root)
     result = CliRunner().invoke(app, ["quality", "docs", "--to", str(tmp_path / "docs")])
     assert result.exit_code == 0, result.output
     assert result.stdout == f"wrote {tmp_path}/docs/index.html\n"

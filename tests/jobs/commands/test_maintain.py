@@ -13,6 +13,7 @@ from jobs.maintenance import upkeep
 from tests.jobs.maintenance.lake_files import FALLBACKS, fill, operations
 
 
+@pytest.mark.usefixtures("lake_in_session")
 @pytest.mark.parametrize(
     ("variable", "value", "line"),
     [
@@ -24,18 +25,17 @@ from tests.jobs.maintenance.lake_files import FALLBACKS, fill, operations
     ],
 )
 def test_what_is_unsafe_or_unknown_is_refused_in_one_line(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, line: str
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, line: str
 ) -> None:
-    monkeypatch.setenv("LAKEHOUSE_LAKE__ROOT", lake.root)
     monkeypatch.setenv(f"LAKEHOUSE_MAINTENANCE__{variable}", value)
     result = CliRunner().invoke(app, ["maintain", "--table", FALLBACKS])
     assert result.exit_code == 1 and result.output.startswith(f"error: {line}") and result.output.count("\n") == 1
 
 
+@pytest.mark.usefixtures("lake_in_session")
 def test_the_command_keeps_every_table_but_the_excluded(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(lake, 3)
     tables.create(lake, "ops.ledger", "ops.quality")
-    monkeypatch.setenv("LAKEHOUSE_LAKE__ROOT", lake.root)
     monkeypatch.setenv("LAKEHOUSE_MAINTENANCE__EXCLUDE", '["ops.quality"]')
     at_once = {name: {"keep_hours": 0} for name in (FALLBACKS, "ops.ledger")}
     monkeypatch.setenv("LAKEHOUSE_MAINTENANCE__TABLES", json.dumps(at_once))

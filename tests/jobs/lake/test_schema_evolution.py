@@ -10,7 +10,7 @@ from jobs.lake import places, tables
 from jobs.lake.lake import Lake
 from jobs.lake.schema_evolution import conformed, difference, missing
 
-pytestmark = pytest.mark.usefixtures("tables_by_name")
+pytestmark = pytest.mark.usefixtures("lake_in_session")
 
 OLD_PAYLOAD = "struct<item_id: string, quantity: int, lines: array<struct<item_id: string, quantity: int>>>"
 

@@ -13,7 +13,7 @@ def rows(lake: Lake, *items: str):  # type: ignore[no-untyped-def]
     return lake.spark.createDataFrame([("s", 1, item, 1.0) for item in items], FALLBACKS)
 
 
-@pytest.mark.usefixtures("tables_by_name")
+@pytest.mark.usefixtures("lake_in_session")
 def test_a_table_opens_by_name_once_it_is_written(lake: Lake) -> None:
     assert tables.overwrite(lake, "gold.fallbacks", rows(lake, "a")) == 1
     assert lake.spark.table("gold.fallbacks").count() == 1
@@ -58,7 +58,7 @@ def test_a_table_that_is_not_built_names_its_job(lake: Lake) -> None:
         tables.read(lake, "gold.rating")
 
 
-@pytest.mark.usefixtures("tables_by_name")
+@pytest.mark.usefixtures("lake_in_session")
 def test_the_log_keeps_no_values_of_people(lake: Lake) -> None:
     tables.create(lake, "silver.events")
     row = {"event_id": "e-anna", "event_type": "product_view", "user_id": "anna", "offset": 41_972}

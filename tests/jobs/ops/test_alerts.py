@@ -92,11 +92,11 @@ def test_an_alert_is_raised_once_kept_while_the_webhook_is_away_and_told_once(
     assert SECRET not in caplog.text and SECRET not in repr(theirs)
 
 
-def test_without_a_webhook_alerts_are_recorded_and_shown(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("lake_in_session")
+def test_without_a_webhook_alerts_are_recorded_and_shown(lake: Lake) -> None:
     measured(lake, "price")
     alerts.main(told_to(lake, ""), job.Options(NEXT_MORNING))
     assert states(lake) == {"price": "recorded"}
-    monkeypatch.setenv("LAKEHOUSE_LAKE__ROOT", lake.root)
     result = CliRunner().invoke(app, ["quality", "alerts", "--json"])
     assert [(row["column_name"], row["rule"]) for row in json.loads(result.stdout)] == [("price", "drift")]
     assert "no alert" in CliRunner().invoke(app, ["quality", "alerts", "--since", "2026-03-03"]).stdout

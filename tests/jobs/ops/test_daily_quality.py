@@ -29,7 +29,8 @@ def volumes(lake: Lake) -> dict[tuple[date, str], float]:
     return {(row["day"], row["event_type"]): row["value"] for row in rows}
 
 
-def test_a_day_is_measured_when_it_is_over_and_again_replaces_it(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("lake_in_session")
+def test_a_day_is_measured_when_it_is_over_and_again_replaces_it(lake: Lake) -> None:
     keep(lake, 3)
     turned_away = lake.spark.createDataFrame([("purchase", at(DAY))], REJECTED)
     empty = lake.spark.createDataFrame([], TABLES["quarantine.events"].ddl)
@@ -39,7 +40,6 @@ def test_a_day_is_measured_when_it_is_over_and_again_replaces_it(lake: Lake, mon
     assert volumes(lake) == {(DAY, "product_view"): 3, (DAY, "purchase"): 1}
 
     keep(lake, 2)  # cleaned late
-    monkeypatch.setenv("LAKEHOUSE_LAKE__ROOT", lake.root)
     result = CliRunner().invoke(app, ["quality", "measure", "--since", "2026-03-02", "--until", "2026-03-02"])
     assert result.exit_code == 0, result.output
     assert volumes(lake) == {(DAY, "product_view"): 5, (DAY, "purchase"): 1}

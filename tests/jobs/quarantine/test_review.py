@@ -103,6 +103,7 @@ def test_the_command_line(small_lake: SmallLake, monkeypatch: pytest.MonkeyPatch
     assert quarantine("discard", "--reason", "not JSON", "--dry-run") == dry
 
 
+@pytest.mark.usefixtures("lake_in_session")
 @pytest.mark.parametrize(
     ("words", "line"),
     [
@@ -111,10 +112,7 @@ def test_the_command_line(small_lake: SmallLake, monkeypatch: pytest.MonkeyPatch
         (["show", "--state", "opened"], "error: no state 'opened'; the states are: open, replayed, discarded"),
     ],
 )
-def test_what_cannot_be_meant_is_one_line(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch, words: list[str], line: str
-) -> None:
-    monkeypatch.setenv("LAKEHOUSE_LAKE__ROOT", lake.root)
+def test_what_cannot_be_meant_is_one_line(words: list[str], line: str) -> None:
     result = CliRunner().invoke(app, ["quarantine", *words])
     assert result.exit_code == 1
     assert result.output.startswith(line) and result.output.count("\n") == 1
