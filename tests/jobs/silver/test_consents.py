@@ -1,5 +1,6 @@
 """silver.consents and what follows from it: small histories with a reason per row."""
 
+import itertools
 import shutil
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -252,24 +253,23 @@ def test_made_anew_of_all_events_it_says_the_same(lake: Lake) -> None:
     assert after[: len(before)] == before and [row[0] for row in after[len(before) :]] == ["d"]
 
 
-@pytest.mark.parametrize("is_allowed_unasked", [True, False])
-@pytest.mark.parametrize("most_held", [100_000, 0])
-def test_what_comes_after_it_was_decided_changes_nothing(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch, most_held: int, is_allowed_unasked: bool
-) -> None:
+def test_what_comes_after_it_was_decided_changes_nothing(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     """A frame may be used long after it was made: streams go on meanwhile, and executors go with what they hold."""
-    monkeypatch.setattr("jobs.people.personal.BROADCAST_ROWS", most_held)
     record(lake, [consent("c", 1, "9", analytics=False), consent("d", 1, "8", analytics=True)])
-    unasked = changed(lake, consent={"analytics": is_allowed_unasked})
-    decided(unasked, ["8"], "analytics")
+    decided(lake, ["8"], "analytics")
     held = {*lake.spark.sparkContext._jsc.getPersistentRDDs().keys()}
-    frame = personal(unasked, "silver.people", "analytics", DAY)
-    tables.append(unasked, "silver.people", tables.read(unasked, "silver.people").withColumn("user_id", F.lit("9")))
+    frames = {}
+    for most_held, is_allowed_unasked in itertools.product((100_000, 0), (True, False)):
+        monkeypatch.setattr("jobs.people.personal.BROADCAST_ROWS", most_held)
+        unasked = changed(lake, consent={"analytics": is_allowed_unasked})
+        frames[most_held, is_allowed_unasked] = personal(unasked, "silver.people", "analytics", DAY)
+    tables.append(lake, "silver.people", tables.read(lake, "silver.people").withColumn("user_id", F.lit("9")))
     record(lake, [consent("e", 2, "9", analytics=True), consent("f", 2, "8", analytics=False)])
     for number, rdd in lake.spark.sparkContext._jsc.getPersistentRDDs().items():
         if number not in held:
             rdd.unpersist(True)
-    assert {row["person_id"] for row in frame.collect()} == {"8"}
+    for case, frame in frames.items():
+        assert {row["person_id"] for row in frame.collect()} == {"8"}, case
 
 
 def test_a_table_that_holds_only_other_rows_is_not_filled_by_the_stream(lake: Lake) -> None:
