@@ -18,7 +18,7 @@ setup: ## make .venv and fetch the JARs (PYTHON=python3.12 to choose one)
 setup-airflow: ## the same, and Airflow in .venv-airflow
 	@$(PYTHON) -m jobs.local.setup.toolchain airflow
 
-demo: setup ## a retailer's year from Kafka to Redis (HOUSEHOLDS=200 for a short one)
+demo: setup ## a retailer's year from Kafka to Redis (HOUSEHOLDS=600 for a short one)
 	@$(BIN)/lakehouse demo $(if $(HOUSEHOLDS),--households $(HOUSEHOLDS))
 
 test: check setup-airflow ## set up, check, and run every test
