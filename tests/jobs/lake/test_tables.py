@@ -1,9 +1,10 @@
 from pathlib import Path
 
 import pytest
+from deltalake import DeltaTable, write_deltalake
 
 from jobs.errors import OperatorError
-from jobs.lake import tables
+from jobs.lake import places, tables
 from jobs.lake.lake import Lake
 
 FALLBACKS = "segment_id string, rank int, item_id string, score double"
@@ -24,6 +25,16 @@ def test_overwrite_replaces_and_tells_the_version(lake: Lake) -> None:
     assert tables.overwrite(lake, "gold.fallbacks", rows(lake, "c")) == tables.version(lake, "gold.fallbacks") == 2
     assert [row["item_id"] for row in tables.read(lake, "gold.fallbacks").collect()] == ["c"]
     assert tables.read(lake, "gold.fallbacks", version=1).count() == 2
+
+
+def test_what_another_process_wrote_is_known_at_once(lake: Lake) -> None:
+    """Delta keeps what it knew of a table; a withdrawal that another process wrote must not be overlooked for that."""
+    tables.overwrite(lake, "gold.fallbacks", rows(lake, "a"))
+    place = places.table(lake.root, "gold.fallbacks")
+    for written in (2, 3):
+        write_deltalake(place, DeltaTable(place).to_pyarrow_table().slice(0, 1), mode="append")
+        assert tables.version(lake, "gold.fallbacks") == written
+        assert tables.read(lake, "gold.fallbacks", tables.version(lake, "gold.fallbacks")).count() == written
 
 
 def test_only_the_rows_named_are_replaced(lake: Lake) -> None:
