@@ -12,6 +12,7 @@ import pyarrow as pa
 from pyspark.ml.clustering import KMeans
 from pyspark.ml.evaluation import ClusteringEvaluator
 from pyspark.ml.functions import array_to_vector
+from pyspark.ml.stat import Summarizer
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -33,7 +34,8 @@ class PersonasError(ModelError):
 @dataclass(frozen=True)
 class Trial:
     """One k tried. `clusters` can be under k where people coincide. `silhouette` is -1 to 1, with the squared
-    Euclidean distance that KMeans uses; `smallest_share` is that of the smallest cluster.
+    Euclidean distance that KMeans uses, -1 where there is but one cluster; `smallest_share` is that of the
+    smallest cluster.
     """
 
     k: int
@@ -56,8 +58,9 @@ class PersonasModel:
 def fit(features: DataFrame, params: PersonasParams) -> PersonasModel:
     """Find personas in `features`: person_id and numeric columns, all >= 0, one row per person.
 
-    Raises PersonasError when `order_by` is no column that varies and when no k qualifies, SpaceError on
-    values that cannot be used.
+    Fewer than `k_min` where no k from there on leaves every persona its least share: the most that do, and one of
+    everybody where not even two do. Raises PersonasError on parameters out of range and when `order_by` is no column
+    that varies, SpaceError on values that cannot be used.
     """
     columns = [name for name in features.columns if name != "person_id"]
     _check(params, columns)
@@ -67,12 +70,12 @@ def fit(features: DataFrame, params: PersonasParams) -> PersonasModel:
         if params.order_by not in space.columns:
             raise PersonasError(f'order_by is "{params.order_by}", which is the same for everybody')
         tried = _all_tried(persona_space.turned(space, small), params)
-        trials = tuple(trial for trial, _ in tried)
-        best = _best(trials, params.min_share)
-        centres = next(centres for trial, centres in tried if trial == best)
+        of_use = [one for one in tried if _is_of_use(one[0], params.min_share)]
+        best, centres = max(of_use, key=lambda one: (one[0].silhouette, -one[0].k))
         order, personas = _told_apart(small, space, centres, params.order_by)
     finally:
         small.unpersist()
+    trials = tuple(trial for trial, _ in tried)
     return PersonasModel(best.clusters, space, tuple(centres[i] for i in order), personas, trials)
 
 
@@ -110,6 +113,8 @@ def _frozen(value: Any) -> Any:
 def _check(params: PersonasParams, columns: Sequence[str]) -> None:
     if not 2 <= params.k_min <= params.k_max:
         raise PersonasError(f"k_min is {params.k_min}, k_max {params.k_max}: wanted 2 <= k_min <= k_max")
+    if not 0 <= params.min_share <= 1:
+        raise PersonasError(f"min_share is {params.min_share}: wanted 0 to 1")
     if params.order_by not in columns:
         raise PersonasError(f'order_by is "{params.order_by}", not one of the features {", ".join(columns)}')
 
@@ -118,12 +123,20 @@ def _all_tried(turned: DataFrame, params: PersonasParams) -> list[tuple[Trial, C
     vector = array_to_vector(F.col("components")).alias("features")
     points = turned.select("person_id", vector).persist()
     try:
-        return [_tried(points, k, params) for k in range(params.k_min, params.k_max + 1)]
+        tried = [_tried(points, k, params) for k in range(params.k_min, params.k_max + 1)]
+        for k in range(params.k_min - 1, 0, -1):
+            if any(_is_of_use(trial, params.min_share) for trial, _ in tried):
+                break
+            tried.append(_tried(points, k, params))
+        return tried
     finally:
         points.unpersist()
 
 
 def _tried(points: DataFrame, k: int, params: PersonasParams) -> tuple[Trial, Centres]:
+    if k == 1:  # which KMeans refuses
+        mean = points.agg(Summarizer.mean(F.col("features"))).collect()[0][0]
+        return Trial(1, 1, -1.0, 1.0), (tuple(float(x) for x in mean),)
     model = KMeans(k=k, seed=params.seed, maxIter=params.iterations, distanceMeasure="euclidean").fit(points)
     sizes = [int(size) for size in model.summary.clusterSizes]
     centres = tuple(tuple(float(x) for x in centre) for centre in model.clusterCenters())
@@ -133,15 +146,8 @@ def _tried(points: DataFrame, k: int, params: PersonasParams) -> tuple[Trial, Ce
     return Trial(k, len(centres), float(silhouette), min(sizes) / sum(sizes)), centres
 
 
-def _best(trials: Sequence[Trial], min_share: float) -> Trial:
-    fit_for_use = [trial for trial in trials if trial.clusters == trial.k and trial.smallest_share >= min_share]
-    if not fit_for_use:
-        shares = ", ".join(f"k={trial.k}: {trial.smallest_share:.1%}" for trial in trials)
-        raise PersonasError(
-            f"no k leaves every cluster at least {min_share:.1%} of the people (smallest cluster at {shares}): "
-            "lower min_share or k_min, or look for outliers in the features"
-        )
-    return max(fit_for_use, key=lambda trial: (trial.silhouette, -trial.k))
+def _is_of_use(trial: Trial, min_share: float) -> bool:
+    return trial.clusters == trial.k and trial.smallest_share >= min_share
 
 
 def _told_apart(

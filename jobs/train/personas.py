@@ -34,6 +34,13 @@ def main(lake: Lake, options: Options) -> None:
         manifest = {"departments": departments, "model": personas.as_values(model)}
         version = registry.register(run, NAME, manifest)
     registry.set_alias(where, NAME, registry.CHAMPION, version.version)
+    if model.k < params.k_min:
+        tried = ", ".join(f"{trial.smallest_share:.1%} at k = {trial.k}" for trial in model.trials[:-1])
+        log.warning(
+            "train.personas: fewer personas than k_min = %d, for every persona is to hold %.1f%% of the people "
+            "and the smallest would hold %s",
+            *(params.k_min, 100 * params.min_share, tried),
+        )
     names = ", ".join(f"{persona.name} ({persona.share:.0%})" for persona in model.personas)
     log.info("train.personas: version %s, k = %d: %s", version.version, model.k, names)
 

@@ -82,8 +82,20 @@ def test_a_small_cluster_never_wins(spark: SparkSession) -> None:
     odd = shoppers(spark, sizes=(0, 6, 0), seed=2)
     model = personas.fit(features.union(odd), PersonasParams(k_min=2, k_max=4, min_share=0.05))
     assert model.k == 2
-    with pytest.raises(PersonasError, match=r"no k leaves every cluster at least 5.0%.*k=3: 2.0%"):
-        personas.fit(features.union(odd), PersonasParams(k_min=3, k_max=4, min_share=0.05))
+
+
+@pytest.mark.parametrize(("sizes", "min_share", "k"), [((150, 6, 150), 0.05, 2), ((15, 1, 0), 0.1, 1)])
+def test_fewer_where_no_k_leaves_everyone_a_share(
+    spark: SparkSession, sizes: tuple[int, int, int], min_share: float, k: int
+) -> None:
+    features = shoppers(spark, sizes)
+    model = personas.fit(features, PersonasParams(k_min=3, k_max=4, min_share=min_share))
+    assert model.k == len(model.personas) == k
+    assert min(persona.share for persona in model.personas) >= min_share
+    assert [trial.k for trial in model.trials] == [3, 4, 2, 1][: 5 - k]
+    assigned = personas.assign(model, features).collect()
+    assert len(assigned) == sum(sizes)
+    assert {row.segment_id for row in assigned} == {persona.segment_id for persona in model.personas}
 
 
 def test_space_is_standardised_and_leaves_out_constants(spark: SparkSession) -> None:
@@ -126,6 +138,8 @@ def test_refuses_what_it_cannot_order_or_assign(spark: SparkSession, model: pers
         personas.fit(features, PersonasParams(order_by="constant"))
     with pytest.raises(PersonasError, match="k_min is 1"):
         personas.fit(features, PersonasParams(k_min=1))
+    with pytest.raises(PersonasError, match="min_share is 5"):
+        personas.fit(features, PersonasParams(min_share=5))
     with pytest.raises(PersonasError, match="lack spend"):
         personas.assign(model, features.drop("spend"))
     with pytest.raises(SpaceError, match="no rows"):
