@@ -12,7 +12,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from jobs.job import Job, Options
-from jobs.lake import tables
+from jobs.lake import java_options, tables
 from jobs.lake.lake import Lake
 from jobs.lake.session import open_lake
 from jobs.privacy import keys
@@ -22,7 +22,10 @@ from tests.other_lake import opened_by_name, rooted
 # For jobs that are submitted and live for seconds: the second compiler would only take a core from the first. The
 # session of the tests lives for minutes, and took a fifth longer without it. With the second compiler goes four fifths
 # of the room for compiled code, which is then too little for a fit of ALS.
-SHORT_LIVED_JVM = {"SPARK_SUBMIT_OPTS": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m"}
+SHORT_LIVED_JVM = {
+    "SPARK_SUBMIT_OPTS": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m "
+    + java_options.shared_classes(Path(__file__).parents[1])
+}
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,6 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         # Nothing so small beats popularity by ranking; what it does beat it by lets the champion's way be tested.
         "LAKEHOUSE_EVALUATION__METRIC": "new.coverage",
         "LAKEHOUSE_PERSONAS__K_MAX": "4",
-        "LAKEHOUSE_PERSONAS__MIN_SHARE": "0.02",
     }
 
 

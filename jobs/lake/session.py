@@ -6,14 +6,10 @@ import sys
 from pyspark.sql import SparkSession
 
 from jobs.errors import OperatorError
-from jobs.lake import tables
+from jobs.lake import java_options, tables
 from jobs.lake.lake import Lake
 from jobs.settings.loading import Settings
 
-# A fit of ALS is one lineage as deep as its iterations; the default stack (1 MiB) overflowed at fifteen.
-DEEP_STACK = "-Xss4m"
-# Throughput counts, not pauses: on two cores the demo took 4 % less time and 8 % less memory than with G1.
-OWN_JAVA_OPTIONS = f"{DEEP_STACK} -XX:+UseParallelGC"
 ONE_BLAS_THREAD = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
 
 
@@ -91,18 +87,17 @@ def _properties(settings: Settings) -> dict[str, str]:
             f"spark.databricks.delta.properties.defaults.{key.removeprefix('delta.')}": value
             for key, value in retention(settings.maintenance.keep_hours, settings.maintenance.log_days).items()
         },
-        "spark.executor.extraJavaOptions": DEEP_STACK,
+        "spark.executor.extraJavaOptions": java_options.DEEP_STACK,
         **{f"spark.executorEnv.{name}": value for name, value in ONE_BLAS_THREAD.items()},
     }
 
 
 def _own_driver(settings: Settings) -> dict[str, str]:
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-    log_settings = f"{settings.project}/conf/log4j2.properties"
     return {
         "spark.master": settings.spark.master,
         "spark.driver.memory": settings.spark.driver_memory,
-        "spark.driver.extraJavaOptions": f"{OWN_JAVA_OPTIONS} -Dlog4j2.configurationFile={log_settings}",
+        "spark.driver.extraJavaOptions": java_options.own_driver(settings.project),
         "spark.ui.enabled": str(settings.spark.ui).lower(),
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.warehouse.dir": str(settings.home / "warehouse"),

@@ -20,8 +20,8 @@ class Missing(Exception):
     """The machine lacks something. The message is one line: what was seen, what to do."""
 
 
-def java() -> tuple[Path, int]:
-    """The `java` that Spark will use (JAVA_HOME before PATH), and its feature version, at least 17."""
+def java() -> tuple[Path, str]:
+    """The `java` that Spark will use (JAVA_HOME before PATH), and its version, such as 17.0.15: at least 17."""
     home = os.environ.get("JAVA_HOME")
     path = Path(home) / "bin" / "java" if home else Path(shutil.which("java") or "java")
     if home and not os.access(path, os.X_OK):
@@ -33,13 +33,13 @@ def java() -> tuple[Path, int]:
     except (OSError, subprocess.SubprocessError) as error:
         raise Missing(f"{path} does not start ({error}): {INSTALL_JAVA}") from None
     # "17.0.15" since Java 9, "1.8.0_392" before.
-    version = re.search(r'version "(?:1\.)?(\d+)', answer.stderr + answer.stdout)
+    version = re.search(r'version "((?:1\.)?(\d+)[^"]*)', answer.stderr + answer.stdout)
     if version is None:
         raise Missing(f"{path} -version does not tell a version: {INSTALL_JAVA}")
-    feature = int(version[1])
+    feature = int(version[2])
     if feature < JAVA:
         raise Missing(f"{path} is Java {feature}, {JAVA} or newer is needed: {INSTALL_JAVA} and set JAVA_HOME")
-    return path, feature
+    return path, version[1]
 
 
 def redis_server(environment: Path | None = None) -> Path:

@@ -29,7 +29,10 @@ from jobs.local.setup.steps import Failed, apt_install, can_apt_install, must, r
 
 UV = "0.13.8"
 AIRFLOW = ("apache-airflow==3.3.2", "apache-airflow-providers-apache-spark==6.3.4")
-INPUTS = ("setup.py", "conf/constraints.txt", "conf/ivy.xml", "conf/jars.sha256", "jobs/local/setup/toolchain.py")
+INPUTS = (
+    *("setup.py", "conf/constraints.txt", "conf/ivy.xml", "conf/jars.sha256"),
+    *("jobs/local/setup/toolchain.py", "jobs/local/class_archive.py"),
+)
 AIRFLOW_INPUTS = ("conf/constraints-airflow.txt", "jobs/local/setup/toolchain.py")
 
 
@@ -61,18 +64,20 @@ def main(arguments: list[str]) -> int:
 def set_up(project: Path) -> None:
     """Make .venv and .jars what the inputs say. Raises Failed, machine.Missing, jars.Refused."""
     began = time.monotonic()
-    java, feature = machine.java()
-    venv, stamp = project / ".venv", _stamp(project, INPUTS)
+    java, java_version = machine.java()
+    venv, stamp = project / ".venv", f"{_stamp(project, INPUTS)} Java {java_version}"
     if _read(venv / ".lakehouse-setup") == stamp and _is_whole(project):
         print(f"set-up: as it should be ({time.monotonic() - began:.1f} s)")
         return
     (venv / ".lakehouse-setup").unlink(missing_ok=True)
-    with step(f"Python {sys.version_info[0]}.{sys.version_info[1]}, Java {feature}, .venv"):
+    with step(f"Python {sys.version_info[0]}.{sys.version_info[1]}, Java {java_version}, .venv"):
         _make_venv(project)
     with step("Python packages"):
         _install_packages(project)
     with step("JARs of Spark and of the broker"):
         _install_jars(project, java)
+    with step("archive of Spark's classes"):
+        print(_class_archive(project), end="")
     with step("Redis"):
         print(f" {machine.redis_server(venv)}", end="")
     with step("OpenBLAS"):
@@ -153,6 +158,13 @@ def _install_jars(project: Path, java: Path) -> None:
     staging = project / ".jars" / "staging"
     count = jars.install(ivy, listing, targets, staging, lambda command, log: run(command, log, project))
     print(f" {count} fetched" if count else " all there", end="")
+
+
+def _class_archive(project: Path) -> str:
+    python, log = str(project / ".venv" / "bin" / "python"), _log(project, "class_archive")
+    if run([python, "-m", "jobs.local.class_archive"], log, project) == 0:
+        return ""
+    return f" not made (see .jars/{log.name}): without it Spark starts some seconds later, no more"
 
 
 def _openblas(project: Path) -> str:

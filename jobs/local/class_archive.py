@@ -1,0 +1,57 @@
+"""Java's archive of the classes that Spark loads, so that a session maps them instead of reading them out of JARs.
+
+`make setup` runs it once. Source: JEP 350, dynamic archives of class data.
+"""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from pyspark import SparkContext
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from jobs.lake.java_options import class_archive
+from jobs.lake.session import open_lake
+from jobs.settings.loading import load
+
+
+def make() -> Path:
+    """Write the archive anew and return where it lies. Raises OSError when Java did not write it."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["LAKEHOUSE_HOME"] = folder
+        settings = load("local")
+        target = class_archive(settings.project)
+        target.unlink(missing_ok=True)
+        unfinished = target.with_suffix(".unfinished")  # half an archive would crash a JVM
+        os.environ["SPARK_SUBMIT_OPTS"] = f'"-XX:ArchiveClassesAtExit={unfinished}" -Xlog:cds=off -Xlog:cds+dynamic=off'
+        try:
+            spark = open_lake("class archive", settings).spark
+            java = SparkContext._gateway.proc  # type: ignore[union-attr]
+            load_classes(spark, Path(folder))
+            spark.stop()
+            SparkContext._gateway.shutdown()  # type: ignore[union-attr]
+            java.stdin.close()
+            java.wait()
+            return unfinished.replace(target)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+
+def load_classes(spark: SparkSession, folder: Path) -> None:
+    """What every job does: write a Delta table, read it, group and join, and land one micro-batch."""
+    first, second = str(folder / "first"), str(folder / "second")
+    spark.range(100).withColumn("key", F.col("id") % 7).write.format("delta").save(first)
+    table = spark.read.format("delta").load(first)
+    table.groupBy("key").agg(F.count("*")).join(spark.range(5), F.col("key") == F.col("id")).collect()
+
+    def append(batch: DataFrame, _: int) -> None:
+        batch.write.format("delta").mode("append").save(second)
+
+    stream = spark.readStream.format("delta").load(first).writeStream.trigger(availableNow=True).foreachBatch(append)
+    stream.option("checkpointLocation", str(folder / "checkpoint")).start().awaitTermination()
+
+
+if __name__ == "__main__":
+    sys.exit(None if make() else 1)
