@@ -4,9 +4,9 @@
 """
 
 import os
-import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
@@ -17,8 +17,8 @@ from jobs.lake.session import open_lake
 from jobs.settings.loading import load
 
 
-def make() -> Path:
-    """Write the archive anew and return where it lies. Raises OSError when Java did not write it."""
+def make() -> None:
+    """Write the archive anew. Raises OSError when Java did not write it."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["LAKEHOUSE_HOME"] = folder
         settings = load("local")
@@ -28,13 +28,13 @@ def make() -> Path:
         os.environ["SPARK_SUBMIT_OPTS"] = f'"-XX:ArchiveClassesAtExit={unfinished}" -Xlog:cds=off -Xlog:cds+dynamic=off'
         try:
             spark = open_lake("class archive", settings).spark
-            java = SparkContext._gateway.proc  # type: ignore[union-attr]
+            gateway: Any = SparkContext._gateway
             load_classes(spark, Path(folder))
             spark.stop()
-            SparkContext._gateway.shutdown()  # type: ignore[union-attr]
-            java.stdin.close()
-            java.wait()
-            return unfinished.replace(target)
+            gateway.shutdown()
+            gateway.proc.stdin.close()
+            gateway.proc.wait()
+            unfinished.replace(target)
         finally:
             unfinished.unlink(missing_ok=True)
 
@@ -47,4 +47,4 @@ def load_classes(spark: SparkSession, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(None if make() else 1)
+    make()

@@ -65,7 +65,7 @@ def set_up(project: Path) -> None:
     """Make .venv and .jars what the inputs say. Raises Failed, machine.Missing, jars.Refused."""
     began = time.monotonic()
     java, java_version = machine.java()
-    venv, stamp = project / ".venv", f"{_stamp(project, INPUTS)} Java {java_version}"
+    venv, stamp = project / ".venv", _stamp(project, INPUTS, java_version)
     if _read(venv / ".lakehouse-setup") == stamp and _is_whole(project):
         print(f"set-up: as it should be ({time.monotonic() - began:.1f} s)")
         return
@@ -203,8 +203,9 @@ def _is_whole(project: Path) -> bool:
     )
 
 
-def _stamp(project: Path, inputs: tuple[str, ...]) -> str:
-    digest = hashlib.sha256(f"{project} {sys.version_info[:2]}".encode())
+def _stamp(project: Path, inputs: tuple[str, ...], java_version: str = "") -> str:
+    """Changes with the inputs, the place, Python's version and Java's, which alone can read its archive of classes."""
+    digest = hashlib.sha256(f"{project} {sys.version_info[:2]} {java_version}".encode())
     for name in inputs:
         digest.update((project / name).read_bytes())
     return digest.hexdigest()

@@ -118,7 +118,16 @@ def test_the_stamp_changes_with_each_input(tmp_path: Path) -> None:
     for name in toolchain.INPUTS:
         (tmp_path / name).write_text((tmp_path / name).read_text() + "\n")
         stamps.add(toolchain._stamp(tmp_path, toolchain.INPUTS))
-    assert len(stamps) == len(toolchain.INPUTS) + 1
+    stamps |= {toolchain._stamp(tmp_path, toolchain.INPUTS, java) for java in ("17.0.15", "17.0.16")}
+    assert len(stamps) == len(toolchain.INPUTS) + 3
+
+
+def test_set_up_goes_on_where_the_archive_of_classes_cannot_be_made(tmp_path: Path) -> None:
+    python = program(tmp_path / ".venv" / "bin", "python", "no room")
+    python.write_text(python.read_text() + "exit 1\n")
+    (tmp_path / ".jars").mkdir()
+    assert "not made (see .jars/class_archive.log)" in toolchain._class_archive(tmp_path)
+    assert "no room" in (tmp_path / ".jars" / "class_archive.log").read_text()
 
 
 def test_the_pins_hold_everything_that_setup_py_asks_for() -> None:
