@@ -43,4 +43,5 @@ def _reasons(contract: SourceContract) -> list[Column]:
 
 
 def _is_padded(key: Column) -> Column:
-    return (key != "") & (F.trim(key) != key)
+    """Blanks are also those that are not ASCII's, and what nobody sees: either would be another customer."""
+    return key.rlike(r"^[\s\p{Z}\p{Cf}]|[\s\p{Z}\p{Cf}]$")

@@ -18,6 +18,8 @@ from models.errors import ModelError
 from models.params import AlsParams
 from models.recommender import Kept, Recommender
 
+# The least normal float32 (IEEE 754), which MLlib takes: less is 0 there, and who has only that breaks the fit.
+LEAST_WEIGHT = 2.0**-126
 PERSON_FACTORS, ITEM_FACTORS = "gold.person_factors", "gold.item_factors"
 
 
@@ -41,18 +43,19 @@ def fit(ratings: DataFrame, params: AlsParams) -> AlsModel:
     """Learn factors from rows (person_id, item_id, weight > 0), one per person and item.
 
     The same ratings and params give the same factors up to float rounding: ids are numbered in sorted
-    order. Raises AlsError on an empty frame, and on a weight that is null, NaN, infinite, zero or negative
-    (MLlib would read it as "seen and disliked"). The frames returned are computed and cut off from
-    `ratings`.
+    order. A weight too small for MLlib counts as the least it takes. Raises AlsError on an empty frame, and
+    on a weight that is null, NaN, infinite, zero or negative (MLlib would read it as "seen and disliked").
+    The frames returned are computed and cut off from `ratings`.
     """
     _check_weights(ratings)
     learnable = ratings.join(_rated_by(ratings, params.min_people), on="item_id", how="left_semi")
     people = _numbered(learnable, "person_id").persist()
     items = _numbered(learnable, "item_id").persist()
+    weight = F.greatest(F.col("weight"), F.lit(LEAST_WEIGHT))
     numbered = (
         learnable.join(people, on="person_id", how="inner")
         .join(items, on="item_id", how="inner")
-        .select("person_id_index", "item_id_index", F.col("weight").cast("float").alias("weight"))
+        .select("person_id_index", "item_id_index", weight.cast("float").alias("weight"))
         .persist()
     )
     try:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from models import als
 from models.params import AlsParams
@@ -40,6 +41,17 @@ def test_same_ratings_in_another_order_give_the_same_factors(checkerboard: DataF
         one, two = ({row[0]: row.factors for row in getattr(m, name).collect()} for m in (model, again))
         assert one.keys() == two.keys()
         np.testing.assert_allclose([one[key] for key in one], [two[key] for key in one], rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("weight", [1e-46, 5e-324])
+def test_a_weight_too_small_for_float32_breaks_no_fit(spark: SparkSession, weight: float) -> None:
+    """A purchase that a dead clock dated decades back, decayed; fewer items than factors."""
+    bought = [(f"p{p}", f"i{i}", 1) for p in range(40) for i in range(12) if (p + i) % 3]
+    params = AlsParams(rank=16, iterations=2, min_people=5, blocks=1)
+    ancient = ratings(spark, ("ancient", "i1", 1)).withColumn("weight", F.lit(weight))
+    model = als.fit(ratings(spark, *bought).union(ancient), params)
+    factors = {row.person_id: row.factors for row in model.person_factors.collect()}
+    assert len(factors) == 41 and np.isfinite(list(factors.values())).all()
 
 
 def test_is_rebuilt_from_saved_tables(spark: SparkSession, model: als.AlsModel, tmp_path: Path) -> None:

@@ -129,6 +129,49 @@ def test_what_cannot_be_landed_is_named(
     assert not tables.exists(lake, "bronze.crm") or landed(lake) == {}
 
 
+def test_a_nameless_and_a_repeated_column_are_left_out(lake: Lake, sourced: Sourced, tmp_path: Path) -> None:
+    """As a data frame's index and a spreadsheet's empty columns are; and the first part of an export may be empty."""
+    header, *rows = crm("1,65+", "2,a").splitlines()
+    write(tmp_path, "crm/0.csv", "")
+    write(tmp_path, "crm/a.csv", "\n".join([f",{header},note,Note,,", f"0,{rows[0]},x,y,,"]))
+    write(tmp_path, "crm/b.csv", "\n".join([f"{header},note,", f"{rows[1]},z,"]))
+    land(sourced(crm=str(tmp_path / "crm")), "crm", AT)
+    assert landed(lake) == {"1": "65+", "2": "a"}
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_file_that_lacks_a_column_of_the_others_is_named(
+    lake: Lake, sourced: Sourced, tmp_path: Path, kind: str
+) -> None:
+    names = FIELDS["crm"].split(",")
+    frame = lake.spark.createDataFrame(
+        [("1", *["x"] * (len(names) - 1))], ", ".join(f"{name} string" for name in names)
+    )
+    lacking = frame.drop("age")
+    for part, rows in (("a", frame), ("b", lacking)):
+        if kind == "csv":
+            write(tmp_path, f"crm/{part}.csv", f",{','.join(rows.columns)}\n0,{','.join(rows.first() or ())}\n")
+        else:
+            rows.coalesce(1).write.parquet(f"{tmp_path}/crm/{part}.parquet")
+    with pytest.raises(OperatorError, match=r"sources\.crm: .*lacks the columns age"):
+        land(sourced(crm=str(tmp_path / "crm")), "crm", AT)
+    assert not tables.exists(lake, "bronze.crm") or landed(lake) == {}
+
+
+def test_a_column_of_the_contract_that_is_there_twice_is_refused(lake: Lake, sourced: Sourced, tmp_path: Path) -> None:
+    header, row = crm("1,65+").splitlines()
+    write(tmp_path, "crm.csv", f"{header},age\n{row},66\n")
+    with pytest.raises(OperatorError, match=r"crm\.csv .*has more than once the columns age"):
+        land(sourced(crm=str(tmp_path / "crm.csv")), "crm", AT)
+
+
+@pytest.mark.parametrize("key", ["1\u00a0", "\u20091", "1\u200b", "\ufeff1 "])
+def test_a_key_with_blanks_of_any_kind_is_quarantined(lake: Lake, sourced: Sourced, tmp_path: Path, key: str) -> None:
+    write(tmp_path, "crm.csv", crm(f"{key},x", "2,y"))
+    land(sourced(crm=str(tmp_path / "crm.csv")), "crm", AT)
+    assert landed(lake) == {"2": "y"}
+
+
 def test_files_that_do_not_fit_together_are_named(lake: Lake, sourced: Sourced, tmp_path: Path) -> None:
     write(tmp_path, "crm/a.csv", crm("1,65+"))
     other = write(tmp_path, "crm/b.csv", crm("2,65+").replace("household_id,age", "age,household_id"))
