@@ -16,6 +16,7 @@ RUNTIME = [
     "fastavro==1.13.1",
     "great-expectations==1.24.1",
     "httpx2>=2.0",
+    "idna",
     "importlib_metadata<=8.7.1",
     "jsonschema==4.26.0",
     "mlflow==3.17.2",

@@ -14,10 +14,18 @@ from expectations.contract import Contract
 from expectations.nodes import names
 from expectations.plain_messages import any_of
 
-MARKS = ("@", "%40", "\\", "'")  # of an address, as itself and in a URL; of an escape; of quotes that are no JSON
-PREFIXED = r"\+\d[\d ().\-/]{5,}\d"  # a phone number with its country's prefix
-CODE = r'"\s*+:'
-WORDS = r'"\s*+:\s*+(?:[^\s"]|"(?:[^"0-9]*+[0-9]){0,6}+[^"0-9]*+")'  # six digits at most: fewer than a phone number
+MARKS = ("@", "\\", "'")  # of an address; of a hidden letter; of quotes that are no JSON
+ENTITIES = ("&#", "&commat;", "&plus;", "&period;", "&nbsp;")
+ENCODED = r"%(?i:40|25|2b|3[0-9]|[c-f][0-9a-f])"  # in a link: at, per cent, plus, a digit, what is not ASCII
+# Outside ASCII: an at sign and a plus of other widths, and what is neither letter, mark, punctuation nor symbol:
+# digits, what nobody sees, and what this Java does not know yet.
+UNUSUAL = r"[\uff20\ufe6b\uff0b\ufe62\ufb29\u207a\u208a]|[^\x00-\x7f\p{L}\p{M}\p{P}\p{Sc}\p{Sm}\p{So}\p{Z}]"
+PREFIXED = r'\+[^0-9A-Za-z"]{0,6}[0-9](?:[^0-9A-Za-z"]{0,6}[0-9]){5}'  # a phone number with its country's prefix
+NO_LIST = r"\[(?=\s*+[{\]])"  # of words or numbers: one of objects, or an empty one
+CODE = rf'"\s*+:\s*+(?:{NO_LIST}|[^\s\[])'
+_SIX_DIGITS = r"(?:[^{end}0-9]*+[0-9]){{0,6}}+[^{end}0-9]*+"  # at most: fewer than a phone number
+_NUMBER, _WORD = _SIX_DIGITS.format(end=r",}\]"), _SIX_DIGITS.format(end='"')
+WORDS = rf'"\s*+:\s*+(?:{NO_LIST}|[^\s"\[0-9-]|-?+{_NUMBER}[,}}\]]|"{_WORD}")'
 
 
 @functools.cache
@@ -37,23 +45,33 @@ def is_coded(name: str) -> bool:
     return name.endswith("_id") or name in _coded()
 
 
+def is_agent(name: str) -> bool:
+    """Whether a field names a browser: its versions look like phone numbers."""
+    return _letters(name) in _listed()["agents"]["names"]
+
+
 def may_name_someone(text: Column, contract: Contract) -> Column:
     """Whether a JSON text may hold a direct identifier, or is none: never false where it does, cheap where it is.
 
-    It may where a field has a name that the contract does not know or that `kind_of` knows, where words hold as many
-    digits as a phone number, and where a mark stands that an address, a foreign prefix or a hidden letter needs. What
-    an object is followed by is no message any more, and may be anything.
+    It may where a field has a name that the contract does not know or that `kind_of` knows, where words or a number
+    hold as many digits as a phone number, and where a mark stands that an address, a foreign prefix or a hidden letter
+    needs. What an object is followed by is no message any more, and may be anything; so may what stands in a list.
     """
-    marks = functools.reduce(Column.__or__, [text.contains(mark) for mark in MARKS])
-    has_prefix = text.contains("+") & text.rlike(PREFIXED)
+    marks = has_mark(text)
     is_object = F.json_object_keys(text).isNotNull() & F.rtrim(text).endswith("}") & F.is_valid_utf8(text)
-    return ~F.coalesce(is_object, F.lit(False)) | marks | has_prefix | text.rlike(_unknown(contract))
+    return ~F.coalesce(is_object, F.lit(False)) | marks | text.rlike(_unknown(contract))
 
 
 def may_name_in_words(text: Column) -> Column:
     """Whether a plain text may hold an e-mail address, a phone number or a card number; never false where it does."""
-    hint = text.contains("@") | text.contains("%40") | text.contains("+") | text.rlike(r"(?:\d\D{0,3}){7}")
-    return F.coalesce(hint, F.lit(False))
+    return F.coalesce(has_mark(text) | text.rlike(r"(?:[0-9][^0-9]{0,6}){7}"), F.lit(False))
+
+
+def has_mark(text: Column) -> Column:
+    """Whether a mark stands in the text that an address, a country's prefix or a hidden letter needs."""
+    marks = functools.reduce(Column.__or__, [text.contains(mark) for mark in (*MARKS, *ENTITIES)])
+    encoded, prefixed = text.contains("%") & text.rlike(ENCODED), text.contains("+") & text.rlike(PREFIXED)
+    return marks | encoded | prefixed | text.rlike(UNUSUAL)
 
 
 def _unknown(contract: Contract) -> str:

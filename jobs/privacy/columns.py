@@ -7,7 +7,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from expectations.contract import MOST_BYTES, Contract
-from expectations.identifiers import kind_of, may_name_in_words, may_name_someone
+from expectations.identifiers import has_mark, kind_of, may_name_in_words, may_name_someone
 from jobs.privacy.encryption import opened, sealed
 from jobs.privacy.message import Protection, safe, safe_key, safe_text
 
@@ -25,7 +25,7 @@ def as_safe(contract: Contract, protection: Protection) -> Callable[[DataFrame],
         text, key = F.col("value").cast("string"), F.col("key").cast("string")
         is_long = F.col("size_bytes") > MOST_BYTES
         names_someone = F.col("value").isNotNull() & (is_long | may_name_someone(text, contract))
-        names_someone |= F.coalesce(key.contains("@") | key.contains("%40") | key.contains("+"), F.lit(False))
+        names_someone |= F.coalesce(has_mark(key), F.lit(False))
         names_someone |= F.coalesce(~F.is_valid_utf8(key), F.lit(False))
         marked = messages.withColumn("_is_named", names_someone)
         safe = _made_safe(protection)(

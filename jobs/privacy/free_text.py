@@ -1,33 +1,47 @@
-"""Words that a person may have typed, with what names somebody taken out: e-mail addresses, phone and card numbers."""
+"""Words that a person may have typed, with what names somebody taken out: e-mail addresses, card and phone numbers."""
 
 import re
 
-import phonenumbers
-
-from expectations.identifiers import PREFIXED
+from jobs.privacy.card_numbers import card_numbers
 from jobs.privacy.keys import Secrets
+from jobs.privacy.phone_numbers import international_numbers, local_numbers, spaced
+from jobs.privacy.plain_text import Plain, plain, replaced
 from jobs.privacy.tokens import token
 
 # Bounded as RFC 5321, 4.5.3.1 has it: without a bound, a long word without an address takes time by its square.
-EMAIL = re.compile(r"[^\s@\"'<>(),;:=&?/\\%]{1,64}(?:@|%40)[^\s@\"'<>(),;:=&?/\\%]{1,255}", re.IGNORECASE)
-DIALLED = re.compile(PREFIXED)
-CARD = re.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)")
+_LOCAL = r"[^\s@\"'<>(),;:=&?/\\\[\]{}|#][^\s@\"<>(),;:=&?/\\\[\]{}|#]{0,63}"
+_DOMAIN = r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}(?:xn--[a-z0-9-]{2,59}|[^\W\d_]{2,63})"
+_IMAGE = r"\d(?:\.\d)?x\.(?:png|jpe?g|gif|webp|avif|svg)"  # logo@2x.png
+EMAIL = re.compile(
+    rf"(?:{_LOCAL}|\"[^\"@\s]{{1,62}}\")@(?!{_IMAGE})(?:{_DOMAIN}|\[[0-9a-f.:]{{7,45}}\])", re.IGNORECASE
+)
 FEWEST_DIGITS = 7
+
+Found = list[tuple[int, int, str]]
 
 
 def scrubbed(text: str, region: str) -> str:
-    """Free text with `[email]`, `[card]` and `[phone]` where one stood. A number that fails Luhn's test is no card.
+    """Free text with `[email]`, `[card]` and `[phone]` where one stood, however it was encoded.
 
-    A phone number is one with a country's prefix, or one that is valid in `region` as libphonenumber has it.
+    A phone number is a possible one with a country's prefix, or one that is valid in `region`.
     """
-    text = EMAIL.sub("[email]", text)
-    if sum(map(str.isdigit, text)) < FEWEST_DIGITS:
-        return text
-    text = CARD.sub(lambda part: "[card]" if _is_card(part[0]) else part[0], text)
-    text = DIALLED.sub("[phone]", text)
-    for match in reversed(list(phonenumbers.PhoneNumberMatcher(text, region, max_tries=1_000))):
-        text = f"{text[: match.start]}[phone]{text[match.end :]}"
-    return text
+    view = plain(text)
+    found = _emails(view)
+    if sum(map(str.isdigit, view.text)) >= FEWEST_DIGITS:
+        for label, spans in (
+            ("[card]", card_numbers),
+            ("[phone]", international_numbers),
+            ("[phone]", lambda words: international_numbers(spaced(words))),
+            ("[phone]", lambda words: local_numbers(spaced(words), region)),
+        ):
+            found += [(*span, label) for span in spans(_blotted(view.text, found))]
+    return replaced(text, view, found) if found else text
+
+
+def without_emails(text: str) -> str:
+    """The text with `[email]` where an address stood: for what holds versions, which look like phone numbers."""
+    view = plain(text)
+    return replaced(text, view, _emails(view))
 
 
 def coded(text: str, secrets: Secrets, region: str) -> str:
@@ -35,14 +49,25 @@ def coded(text: str, secrets: Secrets, region: str) -> str:
 
     In angle brackets: what may stand in an id by the contract may not become valid by being replaced.
     """
+    view = plain(text)
+    found = [(start, end, "email") for start, end, _ in _emails(view)]
+    numbers = international_numbers(_blotted(view.text, found))
+    # 0012345678905 is an article's number as well as a phone's.
+    found += [(start, end, "phone") for start, end in numbers if view.text[start] == "+"]
+    return replaced(
+        text,
+        view,
+        [(start, end, f"<{token(kind, view.text[start:end], secrets, region)}>") for start, end, kind in found],
+    )
 
-    def replaced(kind: str, pattern: re.Pattern[str], text: str) -> str:
-        return pattern.sub(lambda match: f"<{token(kind, match[0].replace('%40', '@'), secrets, region)}>", text)
 
-    return replaced("phone", DIALLED, replaced("email", EMAIL, text))
+def _emails(view: Plain) -> Found:
+    return [(*match.span(), "[email]") for match in EMAIL.finditer(view.text)] if "@" in view.text else []
 
 
-def _is_card(text: str) -> bool:
-    """Luhn's test (ISO/IEC 7812-1, annex B)."""
-    digits = [int(digit) for digit in reversed(text) if digit.isdigit()]
-    return sum(digit if place % 2 == 0 else sum(divmod(2 * digit, 10)) for place, digit in enumerate(digits)) % 10 == 0
+def _blotted(text: str, found: Found) -> str:
+    """The text with what was found made unreadable, so that it is not found again."""
+    characters = list(text)
+    for start, end, _ in found:
+        characters[start:end] = "\0" * (end - start)
+    return "".join(characters)

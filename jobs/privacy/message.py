@@ -1,15 +1,18 @@
 """One message made safe to keep: every direct identifier a token, free text scrubbed, all else as it stood."""
 
 import json
+from decimal import Decimal
 from typing import Any, NamedTuple
 
-from expectations.identifiers import is_coded, kind_of
-from jobs.privacy.free_text import coded, scrubbed
+from expectations.identifiers import is_agent, is_coded, kind_of
+from jobs.privacy.free_text import coded, scrubbed, without_emails
 from jobs.privacy.keys import Secrets, secrets_of
 from jobs.privacy.tokens import network, token
 from jobs.settings.privacy_settings import PrivacySettings
 
 NETWORK = "ip_network"
+MOST_DIGITS = 19
+"""Of a card (ISO/IEC 7812-1)."""
 
 
 class Number(str):
@@ -80,13 +83,26 @@ def _value(name: str, value: Any, protection: Protection, kind: str | None) -> A
             return [_value(name, item, protection, kind) for item in value]
         case str() if kind is not None and value.strip():
             return token(kind, value, protection.secrets, protection.region)
-        case str() if isinstance(value, Number):
-            return value
+        case Number():
+            return value if is_coded(name) else _number(value, protection)
+        case str() if is_agent(name):
+            return without_emails(value)
         case str() if is_coded(name):
             return coded(value, protection.secrets, protection.region)
         case str():
             return scrubbed(value, protection.region)
     return value
+
+
+def _number(number: Number, protection: Protection) -> str:
+    """The number as it stood, or `[card]` or `[phone]` where it is one, also as a float: 4.1111e15."""
+    digits = str(number)
+    if not number.isdecimal():
+        exact = Decimal(number)
+        is_whole = 0 <= exact.adjusted() < MOST_DIGITS and exact == exact.to_integral_value()
+        digits = f"{abs(exact):f}" if is_whole else ""
+    safe = scrubbed(digits.partition(".")[0], protection.region)
+    return safe if safe.startswith("[") else number
 
 
 def _text(node: Any) -> str:

@@ -13,12 +13,18 @@ import re
 import unicodedata
 from datetime import date
 
+import idna
 import phonenumbers
 
 from expectations.identifiers import direct
 from jobs.privacy.keys import Secrets
 
 TOKEN = re.compile(rf"\b(?P<kind>{'|'.join(direct().values())})\.v(?P<version>\d+)\.(?P<digest>[A-Za-z0-9_-]{{43}})")
+# 203.0.113.9:443, [2001:db8::1]:443, fe80::1%eth0; the first of a list.
+ADDRESS = re.compile(
+    r"(?:\[([0-9A-Fa-f:.]+)(?:%[^\]]*)?\](?::\d{1,5})?|(\d{1,3}(?:\.\d{1,3}){3})(?::\d{1,5})?|([0-9A-Fa-f:.]+)(?:%\S*)?)"
+    r"\s*(?:,|$)"
+)
 # Mail providers whose addresses are one mailbox with and without dots, or with any tag behind a plus.
 DOTLESS = frozenset({"gmail.com"})
 TAGGED = frozenset({"gmail.com", "outlook.com", "hotmail.com", "live.com", "icloud.com", "fastmail.com", "proton.me"})
@@ -46,7 +52,7 @@ def rotated(old: str, secrets: Secrets) -> str:
 
 def normalised(kind: str, value: str, region: str) -> str:
     """What equal identifiers have in common: an e-mail's mailbox, a phone in E.164, a name without case and spaces."""
-    text = " ".join(unicodedata.normalize("NFKC", value).split())
+    text = " ".join(unicodedata.normalize("NFKC", "".join(filter(_is_seen, value))).split())
     match kind:
         case "email":
             return _mailbox(text)
@@ -59,14 +65,18 @@ def normalised(kind: str, value: str, region: str) -> str:
     return text.casefold()
 
 
+def _is_seen(character: str) -> bool:
+    return character.isascii() or unicodedata.category(character) != "Cf"
+
+
 def network(value: str) -> str | None:
     """The network an IP address lies in, coarse enough for geography: /24 of IPv4, /48 of IPv6; None for no address."""
-    try:
-        address = ipaddress.ip_address(value.strip())
-    except ValueError:
-        return None
-    mapped = getattr(address, "ipv4_mapped", None) or address
-    return str(ipaddress.ip_network((mapped, 24 if mapped.version == 4 else 48), strict=False))
+    address = _ip(value)
+    return (
+        None
+        if address is None
+        else str(ipaddress.ip_network((address, 24 if address.version == 4 else 48), strict=False))
+    )
 
 
 @functools.lru_cache(maxsize=65_536)  # one person's events lie together, and normalising a phone number is slow
@@ -85,27 +95,52 @@ def _written(kind: str, digest: bytes, version: int) -> str:
 
 
 def _mailbox(text: str) -> str:
-    local, _, domain = text.replace(" ", "").casefold().rpartition("@")
+    local, _, domain = text.replace(" ", "").rpartition("@")
+    local, domain = local.casefold(), _ascii_domain(domain.lower())
     domain = SAME_DOMAIN.get(domain, domain)
     if domain in TAGGED:
         local = local.split("+")[0]
     return f"{local.replace('.', '') if domain in DOTLESS else local}@{domain}"
 
 
-def _e164(text: str, region: str) -> str:
+def _ascii_domain(domain: str) -> str:
+    """The domain as the name service knows it: müller.example is xn--mller-kva.example (RFC 5891, UTS 46)."""
     try:
-        number = phonenumbers.parse(text, region)
-    except phonenumbers.NumberParseException:
-        return text.casefold()
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+        return idna.encode(domain.rstrip("."), uts46=True).decode()
+    except idna.IDNAError:
+        return domain
+
+
+def _e164(text: str, region: str) -> str:
+    """A possible number with its country. 00 is a prefix everywhere, and .0 what a float leaves behind."""
+    digits = text.removesuffix(".0")
+    international = f"+{digits[2:]}" if digits.startswith("00") else digits
+    for candidate, is_number in ((digits, _is_possible), (international, phonenumbers.is_valid_number)):
+        try:
+            number = phonenumbers.parse(candidate, region)
+        except phonenumbers.NumberParseException:
+            continue
+        if is_number(number):
+            return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return "".join(filter(str.isalnum, digits)).casefold() or digits
+
+
+def _is_possible(number: phonenumbers.PhoneNumber) -> bool:
+    return phonenumbers.is_possible_number_with_reason(number) == phonenumbers.ValidationResult.IS_POSSIBLE
 
 
 def _address(text: str) -> str:
+    return str(_ip(text) or text.casefold())
+
+
+def _ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The first address in the text, such as the visitor's in a list of proxies, without brackets, zone and port."""
+    match = ADDRESS.match(text.strip())
     try:
-        address = ipaddress.ip_address(text)
+        address = ipaddress.ip_address((match[1] or match[2] or match[3]) if match else "")
     except ValueError:
-        return text.casefold()
-    return str(getattr(address, "ipv4_mapped", None) or address)
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _day(text: str) -> str:

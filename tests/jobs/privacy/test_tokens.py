@@ -25,6 +25,14 @@ SECOND = Secrets((b"1" * 32, b"2" * 32), (b"k" * 32, b"l" * 32))
         ("email", "anna+x@outlook.com", "anna@OUTLOOK.com", "Outlook's tags"),
         ("phone", "+1 212-456-7890", "(212) 456 7890", "a prefix that the region adds"),
         ("phone", "+48 601 234 567", "+48601234567", "spaces"),
+        ("email", "\u200banna@example.com", "anna@exam\u00adple.com", "what nobody sees"),
+        ("email", "anna@müller.example", "Anna@XN--MLLER-KVA.example", "a domain in ASCII"),
+        ("phone", "0048 601 234 567", "+48601234567", "00 for +"),
+        ("phone", "2124567890.0", "(212) 456-7890", "a float"),
+        ("phone", "48601234567", "48-601-234-567", "hyphens in what is no number of the region"),
+        ("ip", "203.0.113.9:443", "203.0.113.9", "a port"),
+        ("ip", "[2001:db8::1]:443", "2001:db8::1", "a port of IPv6"),
+        ("ip", "203.0.113.9, 198.51.100.7", "203.0.113.9", "the proxies behind the visitor"),
         ("ip", "2001:db8::1", "2001:0DB8:0:0::0001", "IPv6 written shorter"),
         ("ip", "::ffff:203.0.113.9", "203.0.113.9", "IPv4 within IPv6"),
         ("surname", "NOWAK  ", "nowak", "case"),
@@ -42,6 +50,8 @@ def test_equal_persons_have_equal_tokens(kind: str, one: str, other: str, why: s
         (("email", "anna.nowak@example.com"), ("email", "annanowak@example.com")),
         (("email", "anna+x@example.com"), ("email", "anna@example.com")),
         (("phone", "+48601234567"), ("phone", "+48601234568")),
+        (("phone", "48601234567"), ("phone", "+148601234567")),  # not possible in the region: no country is made up
+        (("email", "a@straße.example"), ("email", "a@strasse.example")),
         (("name", "Anna"), ("surname", "Anna")),
     ],
 )
@@ -68,6 +78,8 @@ def test_networks() -> None:
     assert network("203.0.113.9") == "203.0.113.0/24"
     assert network("2001:db8:1:2::3") == "2001:db8:1::/48"
     assert network("::ffff:203.0.113.9") == "203.0.113.0/24"
+    assert network("203.0.113.9:443") == "203.0.113.0/24"
+    assert network("[2001:db8:1:2::3%eth0]:443") == "2001:db8:1::/48"
     assert network("home") is None
 
 
