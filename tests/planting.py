@@ -79,8 +79,7 @@ def planted(rng: Random) -> list[bytes]:
         fields += [("context", field) for field in context.names]
         fields += [("payload", "unknown"), ("context", "unknown"), ("unknown",)]
         for path in fields:
-            # A browser's versions look like numbers: its name is searched for addresses alone.
-            for invented in (email,) if path == ("context", "user_agent") else (email, phone):
+            for invented in (email, phone):
                 put(whole, path, invented(rng))
         for field, kind in direct().items():
             for holder in ((), ("payload",), ("context",)):

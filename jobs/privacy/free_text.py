@@ -26,7 +26,7 @@ def scrubbed(text: str, region: str) -> str:
     A phone number is a possible one with a country's prefix, or one that is valid in `region`.
     """
     view = plain(text)
-    found = _emails(view)
+    found = _emails(view, "[email]")
     if sum(map(str.isdigit, view.text)) >= FEWEST_DIGITS:
         for label, spans in (
             ("[card]", card_numbers),
@@ -38,10 +38,11 @@ def scrubbed(text: str, region: str) -> str:
     return replaced(text, view, found) if found else text
 
 
-def without_emails(text: str) -> str:
-    """The text with `[email]` where an address stood: for what holds versions, which look like phone numbers."""
+def scrubbed_agent(text: str) -> str:
+    """A browser's name with `[email]` and `[phone]` where an address or a number behind a plus stood; other numbers are
+    versions."""
     view = plain(text)
-    return replaced(text, view, _emails(view))
+    return replaced(text, view, [(start, end, f"[{kind}]") for start, end, kind in _certain(view)])
 
 
 def coded(text: str, secrets: Secrets, region: str) -> str:
@@ -50,19 +51,26 @@ def coded(text: str, secrets: Secrets, region: str) -> str:
     In angle brackets: what may stand in an id by the contract may not become valid by being replaced.
     """
     view = plain(text)
-    found = [(start, end, "email") for start, end, _ in _emails(view)]
-    numbers = international_numbers(_blotted(view.text, found))
-    # 0012345678905 is an article's number as well as a phone's.
-    found += [(start, end, "phone") for start, end in numbers if view.text[start] == "+"]
     return replaced(
         text,
         view,
-        [(start, end, f"<{token(kind, view.text[start:end], secrets, region)}>") for start, end, kind in found],
+        [
+            (start, end, f"<{token(kind, view.text[start:end], secrets, region)}>")
+            for start, end, kind in _certain(view)
+        ],
     )
 
 
-def _emails(view: Plain) -> Found:
-    return [(*match.span(), "[email]") for match in EMAIL.finditer(view.text)] if "@" in view.text else []
+def _certain(view: Plain) -> Found:
+    """What is an address or a phone number wherever it stands, as its kind."""
+    found = _emails(view, "email")
+    numbers = international_numbers(_blotted(view.text, found)) if "+" in view.text else ()
+    # 0012345678905 is an article's number as well as a phone's.
+    return found + [(start, end, "phone") for start, end in numbers if view.text[start] == "+"]
+
+
+def _emails(view: Plain, label: str) -> Found:
+    return [(*match.span(), label) for match in EMAIL.finditer(view.text)] if "@" in view.text else []
 
 
 def _blotted(text: str, found: Found) -> str:

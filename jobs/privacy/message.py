@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from expectations.identifiers import is_agent, is_coded, kind_of
-from jobs.privacy.free_text import coded, scrubbed, without_emails
+from jobs.privacy.free_text import coded, scrubbed, scrubbed_agent
 from jobs.privacy.keys import Secrets, secrets_of
 from jobs.privacy.tokens import network, token
 from jobs.settings.privacy_settings import PrivacySettings
@@ -86,7 +86,7 @@ def _value(name: str, value: Any, protection: Protection, kind: str | None) -> A
         case Number():
             return value if is_coded(name) else _number(value, protection)
         case str() if is_agent(name):
-            return without_emails(value)
+            return scrubbed_agent(value)
         case str() if is_coded(name):
             return coded(value, protection.secrets, protection.region)
         case str():

@@ -36,7 +36,7 @@ def international_numbers(text: str) -> Iterator[tuple[int, int]]:
             number = _parsed("+" + text[start:end].removeprefix("+").removeprefix("00"))
             if is_behind_a_word and sum(map(str.isdigit, text[start:end])) < FEWEST_DIGITS_BEHIND_A_WORD:
                 continue
-            if number and (_is_possible(number) if is_certain else phonenumbers.is_valid_number(number)):
+            if number and (is_possible(number) if is_certain else phonenumbers.is_valid_number(number)):
                 yield start, end
                 break
 
@@ -64,5 +64,6 @@ def _parsed(text: str) -> PhoneNumber | None:
         return None
 
 
-def _is_possible(number: PhoneNumber) -> bool:
+def is_possible(number: PhoneNumber) -> bool:
+    """Whether its country has numbers of that length, dialled from anywhere: of a local part alone not."""
     return phonenumbers.is_possible_number_with_reason(number) == phonenumbers.ValidationResult.IS_POSSIBLE

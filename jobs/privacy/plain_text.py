@@ -41,6 +41,11 @@ def plain(text: str) -> Plain:
     return whole if whole.text.isascii() else _of(_normalised(whole))
 
 
+def without_invisible(text: str) -> str:
+    """The text without the characters that nobody sees, such as a zero-width space or a soft hyphen."""
+    return text if text.isascii() else "".join(character for character in text if not _is_invisible(character))
+
+
 def replaced(text: str, view: Plain, found: Iterable[tuple[int, int, str]]) -> str:
     """The original `text` with each (start, end, replacement) of its plain text in place; they do not overlap."""
     pieces, last = [], 0
@@ -94,9 +99,9 @@ def _normalised(view: Plain) -> Iterator[Piece]:
 
 def _one(character: str) -> str:
     """The plain character for one that is not ASCII's, "" for one that nobody sees."""
-    category = unicodedata.category(character)
-    if category == "Cf" or character in INVISIBLE:
+    if _is_invisible(character):
         return ""
+    category = unicodedata.category(character)
     if (digit := unicodedata.digit(character, None)) is not None:
         return str(digit)
     if category == "Pd" or character == "\u2212":
@@ -107,3 +112,7 @@ def _one(character: str) -> str:
         return "."
     compatible = unicodedata.normalize("NFKC", character)
     return compatible if len(compatible) == 1 else character
+
+
+def _is_invisible(character: str) -> bool:
+    return unicodedata.category(character) == "Cf" or character in INVISIBLE

@@ -18,6 +18,8 @@ import phonenumbers
 
 from expectations.identifiers import direct
 from jobs.privacy.keys import Secrets
+from jobs.privacy.phone_numbers import is_possible
+from jobs.privacy.plain_text import without_invisible
 
 TOKEN = re.compile(rf"\b(?P<kind>{'|'.join(direct().values())})\.v(?P<version>\d+)\.(?P<digest>[A-Za-z0-9_-]{{43}})")
 # 203.0.113.9:443, [2001:db8::1]:443, fe80::1%eth0; the first of a list.
@@ -52,7 +54,7 @@ def rotated(old: str, secrets: Secrets) -> str:
 
 def normalised(kind: str, value: str, region: str) -> str:
     """What equal identifiers have in common: an e-mail's mailbox, a phone in E.164, a name without case and spaces."""
-    text = " ".join(unicodedata.normalize("NFKC", "".join(filter(_is_seen, value))).split())
+    text = " ".join(unicodedata.normalize("NFKC", without_invisible(value)).split())
     match kind:
         case "email":
             return _mailbox(text)
@@ -65,18 +67,12 @@ def normalised(kind: str, value: str, region: str) -> str:
     return text.casefold()
 
 
-def _is_seen(character: str) -> bool:
-    return character.isascii() or unicodedata.category(character) != "Cf"
-
-
 def network(value: str) -> str | None:
     """The network an IP address lies in, coarse enough for geography: /24 of IPv4, /48 of IPv6; None for no address."""
     address = _ip(value)
-    return (
-        None
-        if address is None
-        else str(ipaddress.ip_network((address, 24 if address.version == 4 else 48), strict=False))
-    )
+    if address is None:
+        return None
+    return str(ipaddress.ip_network((address, 24 if address.version == 4 else 48), strict=False))
 
 
 @functools.lru_cache(maxsize=65_536)  # one person's events lie together, and normalising a phone number is slow
@@ -115,7 +111,7 @@ def _e164(text: str, region: str) -> str:
     """A possible number with its country. 00 is a prefix everywhere, and .0 what a float leaves behind."""
     digits = text.removesuffix(".0")
     international = f"+{digits[2:]}" if digits.startswith("00") else digits
-    for candidate, is_number in ((digits, _is_possible), (international, phonenumbers.is_valid_number)):
+    for candidate, is_number in ((digits, is_possible), (international, phonenumbers.is_valid_number)):
         try:
             number = phonenumbers.parse(candidate, region)
         except phonenumbers.NumberParseException:
@@ -123,10 +119,6 @@ def _e164(text: str, region: str) -> str:
         if is_number(number):
             return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     return "".join(filter(str.isalnum, digits)).casefold() or digits
-
-
-def _is_possible(number: phonenumbers.PhoneNumber) -> bool:
-    return phonenumbers.is_possible_number_with_reason(number) == phonenumbers.ValidationResult.IS_POSSIBLE
 
 
 def _address(text: str) -> str:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.privacy.card_numbers import is_card
-from jobs.privacy.free_text import scrubbed, without_emails
+from jobs.privacy.free_text import scrubbed, scrubbed_agent
 from jobs.privacy.plain_text import plain, replaced
 from tests.privacy_texts import CARDS, EMAILS, LOCAL, PHONES, REGION, naming, naming_nobody
 
@@ -43,7 +43,7 @@ def test_at_most_one_in_a_thousand_that_name_nobody_is_changed() -> None:
     changed = [
         text
         for field, text in texts
-        if text != (without_emails(text) if field == "user_agent" else scrubbed(text, REGION))
+        if text != (scrubbed_agent(text) if field == "user_agent" else scrubbed(text, REGION))
     ]
     assert len(changed) <= MOST_SPOILT, changed[:20]
 
@@ -96,9 +96,9 @@ def test_what_only_looks_like_it_stays(text: str) -> None:
     assert scrubbed(text, REGION) == text
 
 
-def test_a_browser_keeps_its_versions_and_loses_an_address() -> None:
-    agent = "Mozilla/5.0 Chrome/80.0.3987.162 (+mailto:bot%40example.org)"
-    assert without_emails(agent) == "Mozilla/5.0 Chrome/80.0.3987.162 (+mailto:[email])"
+def test_a_browser_keeps_its_versions_and_loses_who_is_behind_it() -> None:
+    agent = "Mozilla/5.0 Chrome/80.0.3987.162 (+mailto:{}; call {})"
+    assert scrubbed_agent(agent.format("bot%40example.org", "+48 601 770 530")) == agent.format("[email]", "[phone]")
 
 
 @pytest.mark.parametrize(

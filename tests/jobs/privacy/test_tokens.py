@@ -26,6 +26,7 @@ SECOND = Secrets((b"1" * 32, b"2" * 32), (b"k" * 32, b"l" * 32))
         ("phone", "+1 212-456-7890", "(212) 456 7890", "a prefix that the region adds"),
         ("phone", "+48 601 234 567", "+48601234567", "spaces"),
         ("email", "\u200banna@example.com", "anna@exam\u00adple.com", "what nobody sees"),
+        ("email", "anna\ufe0f@example.com", "anna@example.com", "a variation selector"),
         ("email", "anna@müller.example", "Anna@XN--MLLER-KVA.example", "a domain in ASCII"),
         ("phone", "0048 601 234 567", "+48601234567", "00 for +"),
         ("phone", "2124567890.0", "(212) 456-7890", "a float"),
