@@ -15,7 +15,7 @@ from expectations.nodes import names
 from expectations.plain_messages import any_of
 
 MARKS = ("@", "\\", "'")  # of an address; of a hidden letter; of quotes that are no JSON
-ENTITIES = ("&#", "&commat;", "&plus;", "&period;", "&nbsp;")
+ENTITIES = "&(?:#|commat;|plus;|period;|nbsp;)"
 ENCODED = r"%(?i:40|25|2b|3[0-9]|[c-f][0-9a-f])"  # in a link: at, per cent, plus, a digit, what is not ASCII
 # Outside ASCII: an at sign and a plus of other widths, and what is neither letter, mark, punctuation nor symbol:
 # digits, what nobody sees, and what this Java does not know yet.
@@ -69,9 +69,10 @@ def may_name_in_words(text: Column) -> Column:
 
 def has_mark(text: Column) -> Column:
     """Whether a mark stands in the text that an address, a country's prefix or a hidden letter needs."""
-    marks = functools.reduce(Column.__or__, [text.contains(mark) for mark in (*MARKS, *ENTITIES)])
+    marks = functools.reduce(Column.__or__, [text.contains(mark) for mark in MARKS])
     encoded, prefixed = text.contains("%") & text.rlike(ENCODED), text.contains("+") & text.rlike(PREFIXED)
-    return marks | encoded | prefixed | text.rlike(UNUSUAL)
+    is_ascii = F.octet_length(text) == F.char_length(text)
+    return marks | (text.contains("&") & text.rlike(ENTITIES)) | encoded | prefixed | (~is_ascii & text.rlike(UNUSUAL))
 
 
 def _unknown(contract: Contract) -> str:
