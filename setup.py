@@ -57,7 +57,10 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=["jobs", "jobs.*", "models", "models.*", "expectations", "expectations.*"]),
-    package_data={"expectations": ["*.json", "contracts/*.json", "sources/*.json"]},
+    package_data={
+        "expectations": ["*.json", "contracts/*.json", "sources/*.json"],
+        "jobs": ["redis_store/*.lua", "local/new_shop/*", "local/new_shop/*/*"],
+    },
     install_requires=RUNTIME,
     extras_require={"local": LOCAL, "dev": DEV},
     entry_points={"console_scripts": ["lakehouse = jobs.commands.app:app"]},

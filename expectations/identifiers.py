@@ -28,6 +28,9 @@ _NUMBER, _WORD = _SIX_DIGITS.format(end=r",}\]"), _SIX_DIGITS.format(end='"')
 WORDS = rf'"\s*+:\s*+(?:{NO_LIST}|[^\s"\[0-9-]|-?+{_NUMBER}[,}}\]]|"{_WORD}")'
 
 
+NO_LETTERS = "[-_. $]"
+
+
 @functools.cache
 def direct() -> Mapping[str, str]:
     """Field name -> kind of value (email, phone, ip, name, ...); the kind decides how equal values are made equal."""
@@ -38,6 +41,11 @@ def direct() -> Mapping[str, str]:
 def kind_of(name: str) -> str | None:
     """The kind of identifier a field of that name holds, None for none. `E-Mail`, `$email`, `e_mail` are one."""
     return _by_letters().get(_letters(name))
+
+
+def is_direct_name(name: Column) -> Column:
+    """Whether `kind_of` knows the name."""
+    return F.lower(F.regexp_replace(name, NO_LETTERS, "")).isin(list(_by_letters()))
 
 
 def is_coded(name: str) -> bool:
@@ -103,4 +111,4 @@ def _by_letters() -> Mapping[str, str]:
 
 
 def _letters(name: str) -> str:
-    return re.sub("[-_. $]", "", name).lower()
+    return re.sub(NO_LETTERS, "", name).lower()

@@ -84,14 +84,13 @@ Node = Text | Number | Boolean | Array | Map | Object
 @dataclass(frozen=True)
 class Field:
     """A field of an object. `may_be_null`: null is allowed, and means that the field is absent. `aliases`: the names it
-    had before. `may_lack`: of a batch source, the whole column may be missing."""
+    had before."""
 
     name: str
     node: Node
     is_required: bool = False
     may_be_null: bool = True
     aliases: tuple[str, ...] = ()
-    may_lack: bool = False
 
 
 def names(node: Node) -> set[str]:

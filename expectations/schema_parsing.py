@@ -24,7 +24,9 @@ OF_TYPE = {
     "array": {"items", "minItems", "maxItems"},
     "object": {"properties", "required", "additionalProperties", "anyOf"},
 }
-KEYWORDS = ANNOTATIONS.union({"type", "enum", "x-aliases", "x-optional", "x-key"}, *OF_TYPE.values())
+KEYWORDS = ANNOTATIONS.union(
+    {"type", "enum", "x-aliases", "x-key", "x-type", "x-lines", "x-impersonal"}, *OF_TYPE.values()
+)
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,7 @@ def _object(schema: Mapping[str, Any], at: _Place) -> Object | Map:
 def _field(name: str, schema: Any, is_required: bool, at: _Place) -> Field:
     node, allows_null = _node(schema, at)
     aliases = tuple(schema.get("x-aliases", ()))
-    return Field(name, node, is_required, allows_null or not is_required, aliases, bool(schema.get("x-optional")))
+    return Field(name, node, is_required, allows_null or not is_required, aliases)
 
 
 def _free_types(schema: Any, at: _Place) -> tuple[str, ...]:

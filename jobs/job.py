@@ -96,7 +96,11 @@ def require_flags(jobs: Sequence[Job], options: Options) -> None:
 def submit(job: Job, arguments: Sequence[str] | None = None) -> None:
     """Runs a job file as a script: parses its options, prints one line and exits 1 on what an operator can mend."""
     parser = argparse.ArgumentParser(description=sys.modules[job.main.__module__].__doc__)
-    parser.add_argument("--env", default="local", help="the overlay in conf/: local (default), cluster, or your own")
+    parser.add_argument(
+        "--env",
+        default="local",
+        help="settings: local (default), cluster, another overlay in conf/, or the path of a .toml file",
+    )
     parser.add_argument("--as-of", default="", help="look from this moment, ISO 8601 (default: now)")
     if job.stays:
         parser.add_argument("--continuous", action="store_true", help="stay and wait for more")

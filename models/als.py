@@ -5,6 +5,7 @@ scaled by the number of ratings of the row. Not handled here: people and items w
 falls back).
 """
 
+import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,12 +15,14 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from models import ranking
-from models.errors import ModelError
+from models.errors import ModelError, TooLittleData
 from models.params import AlsParams
-from models.recommender import Kept, Recommender
+from models.recommender import Kept, Recommender, why
 
 # The least normal float32 (IEEE 754), which MLlib takes: less is 0 there, and who has only that breaks the fit.
 LEAST_WEIGHT = 2.0**-126
+log = logging.getLogger(__name__)
+
 PERSON_FACTORS, ITEM_FACTORS = "gold.person_factors", "gold.item_factors"
 
 
@@ -43,12 +46,13 @@ def fit(ratings: DataFrame, params: AlsParams) -> AlsModel:
     """Learn factors from rows (person_id, item_id, weight > 0), one per person and item.
 
     The same ratings and params give the same factors up to float rounding: ids are numbered in sorted
-    order. A weight too small for MLlib counts as the least it takes. Raises AlsError on an empty frame, and
-    on a weight that is null, NaN, infinite, zero or negative (MLlib would read it as "seen and disliked").
+    order. Few people or items get fewer factors than `rank`, and of fewer than ten times `min_people` people a tenth is
+    asked of an item. A weight too small for MLlib counts as the least it takes. Raises TooLittleData on an empty frame,
+    and AlsError on a weight that is null, NaN, infinite, zero or negative (MLlib would read it as "seen and disliked").
     The frames returned are computed and cut off from `ratings`.
     """
-    _check_weights(ratings)
-    learnable = ratings.join(_rated_by(ratings, params.min_people), on="item_id", how="left_semi")
+    min_people = max(1, min(params.min_people, _people_of_sound(ratings) // 10))
+    learnable = ratings.join(_rated_by(ratings, min_people), on="item_id", how="left_semi")
     people = _numbered(learnable, "person_id").persist()
     items = _numbered(learnable, "item_id").persist()
     weight = F.greatest(F.col("weight"), F.lit(LEAST_WEIGHT))
@@ -60,8 +64,14 @@ def fit(ratings: DataFrame, params: AlsParams) -> AlsModel:
     )
     try:
         if numbered.isEmpty():
-            raise AlsError(f"no item was rated by {params.min_people} people or more: nothing to learn from")
-        model = _als(params).fit(numbered)
+            raise TooLittleData(f"no item was rated by {min_people} people or more: nothing to learn from")
+        rank = min(params.rank, people.count(), items.count())
+        if (rank, min_people) != (params.rank, params.min_people):
+            log.warning(
+                "als: a small shop: %d factors, of items that %d people or more took up (the settings say %d and %d)",
+                *(rank, min_people, params.rank, params.min_people),
+            )
+        model = _als(params, rank).fit(numbered)
         return AlsModel(_named(model.userFactors, people, "person_id"), _named(model.itemFactors, items, "item_id"))
     finally:
         for frame in (numbered, people, items):
@@ -93,8 +103,8 @@ def people_of(model: AlsModel) -> DataFrame:
 
 
 def reason() -> Column:
-    """Why an item is on the list, for the person to read."""
-    return F.lit("similar shoppers")
+    """People like this one took it up."""
+    return why("similar_people")
 
 
 def as_frames(model: AlsModel) -> dict[str, DataFrame]:
@@ -107,13 +117,13 @@ def from_frames(frames: Mapping[str, DataFrame]) -> AlsModel:
     return AlsModel(frames[PERSON_FACTORS], frames[ITEM_FACTORS])
 
 
-def _als(params: AlsParams) -> ALS:
+def _als(params: AlsParams, rank: int) -> ALS:
     return ALS(
         userCol="person_id_index",
         itemCol="item_id_index",
         ratingCol="weight",
         implicitPrefs=True,
-        rank=params.rank,
+        rank=rank,
         maxIter=params.iterations,
         regParam=params.reg,
         alpha=params.alpha,
@@ -124,14 +134,17 @@ def _als(params: AlsParams) -> ALS:
     )
 
 
-def _check_weights(ratings: DataFrame) -> None:
+def _people_of_sound(ratings: DataFrame) -> int:
+    """About how many people the ratings are of. Raises AlsError, or TooLittleData, for ratings of no use."""
     weight = F.col("weight").cast("double")
     usable = weight.isNotNull() & ~F.isnan(weight) & (weight > 0) & (weight < F.lit(math.inf))
-    rows, bad = ratings.agg(F.count("*"), F.count_if(~usable)).first() or (0, 0)
+    people = F.approx_count_distinct("person_id")
+    rows, bad, about = ratings.agg(F.count("*"), F.count_if(~usable), people).first() or (0, 0, 0)
     if rows == 0:
-        raise AlsError("no ratings: nothing to learn from")
+        raise TooLittleData("no ratings: nothing to learn from")
     if bad:
         raise AlsError(f"{bad} of {rows} ratings have a weight that is null, not finite, zero or negative")
+    return int(about)
 
 
 def _rated_by(ratings: DataFrame, people: int) -> DataFrame:

@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 from models import popularity
 from models.popularity import PopularityModel
 from models.ranking import RECOMMENDED, at_least_one
-from models.recommender import Recommender
+from models.recommender import Recommender, why
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,9 @@ def top_n(
 
 
 def reason() -> Column:
-    """Why an item is on the list, for the person to read: one they bought, or a popular one that fills the list."""
-    bought = F.format_string("bought %d times", F.col("score").cast("int"))
-    return F.when(F.col("score") > 0, bought).otherwise("popular")
+    """The person bought it in so many baskets, or it is a popular one that fills the list."""
+    bought_before = why("bought_before", times=F.col("score").cast("int"))
+    return F.when(F.col("score") > 0, bought_before).otherwise(why("popular"))
 
 
 def _own(model: FrequencyModel, people: DataFrame, places: DataFrame, n: int, seen: DataFrame | None) -> DataFrame:

@@ -25,15 +25,16 @@ class AlsParams:
 
 @dataclass(frozen=True)
 class PersonasParams:
-    """k is chosen from `k_min` to `k_max` by silhouette among those whose smallest cluster holds at least
-    `min_share` of all people; where none does, it is the largest below `k_min` whose smallest cluster does. `winsor`:
-    the quantile at which a feature is cut. PCA keeps as many components as explain `variance`. Segments are numbered
-    by their people's mean `order_by`, highest first.
+    """k is chosen from `k_min` to `k_max` by silhouette among those whose smallest cluster holds at least `min_share`
+    of all people, and `min_people`; where none does, it is the largest below `k_min` whose smallest cluster does.
+    `winsor`: the quantile at which a feature is cut. PCA keeps as many components as explain `variance`. Segments are
+    numbered by their people's mean `order_by`, highest first.
     """
 
     k_min: int = 4
     k_max: int = 8
     min_share: float = 0.05
+    min_people: int = 5
     winsor: float = 0.99
     variance: float = 0.9
     order_by: str = "spend"

@@ -9,6 +9,18 @@ ALIKE = 0.7
 NOTABLE = 0.25
 """A mean less than this many standard deviations from everybody's is not worth a word."""
 
+WORDS = {
+    "recency_days": ("bought longer ago", "bought more recently"),
+    "baskets": ("shops more often", "shops less often"),
+    "lines": ("buys more", "buys less"),
+    "spend": ("spends more", "spends less"),
+    "mean_basket": ("larger baskets", "smaller baskets"),
+    "items": ("more different items", "fewer different items"),
+    "mean_price": ("higher prices", "lower prices"),
+    "discount_share": ("more discounts", "fewer discounts"),
+}
+"""What is said of a mean above everybody's, and of one below."""
+
 
 @dataclass(frozen=True)
 class Persona:
@@ -68,11 +80,14 @@ def _telling(entry: dict[str, float], correlation: Sequence[Sequence[float]]) ->
 
 
 def _phrase(feature: str, deviation: float) -> str:
-    """dept_meat-pckgd, +1.2 -> "much meat pckgd"; recency_days, -0.8 -> "low recency days"."""
-    is_share = feature.startswith("dept_")
-    words = feature.removeprefix("dept_").replace("_", " ").replace("-", " ")
-    more, less = ("much", "little") if is_share else ("high", "low")
-    return f"{more if deviation > 0 else less} {words}"
+    """category:MEAT, +1.2 -> "more meat"; recency_days, -0.8 -> "bought more recently"."""
+    more, less = WORDS.get(feature, ("", ""))
+    if not more:
+        _, _, value = feature.rpartition(":")
+        words = value.replace("_", " ")
+        words = words.lower() if words.isupper() else words
+        more, less = f"more {words}", f"less {words}"
+    return more if deviation > 0 else less
 
 
 def _unique_names(phrases: Sequence[Sequence[str]]) -> list[str]:

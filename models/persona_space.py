@@ -14,7 +14,7 @@ from pyspark.ml.stat import Correlation
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from models.errors import ModelError
+from models.errors import ModelError, TooLittleData
 
 
 class SpaceError(ModelError):
@@ -40,7 +40,7 @@ def learn(features: DataFrame, columns: Sequence[str], winsor: float, variance: 
     """Learn the space of `columns`, all >= 0, keeping as many axes as explain `variance` of it (0 to 1).
 
     A column that is constant once cut at its `winsor` quantile says nothing and is left out: so is one that
-    is 0 for nearly everybody. Raises SpaceError on null, NaN, infinite or negative values and when nothing
+    is 0 for nearly everybody. Raises SpaceError on null, NaN, infinite or negative values, TooLittleData when nothing
     varies.
     """
     caps = _caps(features, columns, winsor)
@@ -52,7 +52,7 @@ def learn(features: DataFrame, columns: Sequence[str], winsor: float, variance: 
         if scale is not None and scale > 1e-9
     }
     if not varying:
-        raise SpaceError("no feature varies between people: there is nothing to group by")
+        raise TooLittleData("no feature varies between people: there is nothing to group by")
     names = tuple(varying)
     cap, mean, scale = (tuple(float(value[i]) for value in varying.values()) for i in range(3))
     flat = Space(names, cap, mean, scale, axes=(), correlation=())
@@ -85,7 +85,7 @@ def _caps(features: DataFrame, columns: Sequence[str], winsor: float) -> dict[st
     caps = [F.percentile(value[name], F.lit(winsor)) for name in columns]
     rows, *numbers = features.agg(F.count("*"), *usable, *caps).first() or (0,)
     if rows == 0:
-        raise SpaceError("no rows: there is nobody to group")
+        raise TooLittleData("no rows: there is nobody to group")
     counts = numbers[: len(columns)]
     bad = [f"{name} in {rows - count} rows" for name, count in zip(columns, counts, strict=True) if count < rows]
     if bad:

@@ -35,13 +35,14 @@ class PersonasError(ModelError):
 class Trial:
     """One k tried. `clusters` can be under k where people coincide. `silhouette` is -1 to 1, with the squared
     Euclidean distance that KMeans uses, -1 where there is but one cluster; `smallest_share` is that of the
-    smallest cluster.
+    smallest cluster, `smallest` its people.
     """
 
     k: int
     clusters: int
     silhouette: float
     smallest_share: float
+    smallest: int
 
 
 @dataclass(frozen=True)
@@ -59,18 +60,16 @@ def fit(features: DataFrame, params: PersonasParams) -> PersonasModel:
     """Find personas in `features`: person_id and numeric columns, all >= 0, one row per person.
 
     Fewer than `k_min` where no k from there on leaves every persona its least share: the most that do, and one of
-    everybody where not even two do. Raises PersonasError on parameters out of range and when `order_by` is no column
-    that varies, SpaceError on values that cannot be used.
+    everybody where not even two do. Raises PersonasError on parameters out of range, SpaceError on values that cannot
+    be used, TooLittleData where nobody differs from anybody.
     """
     columns = [name for name in features.columns if name != "person_id"]
     _check(params, columns)
     small = features.select("person_id", *columns).persist()
     try:
         space = persona_space.learn(small, columns, params.winsor, params.variance)
-        if params.order_by not in space.columns:
-            raise PersonasError(f'order_by is "{params.order_by}", which is the same for everybody')
         tried = _all_tried(persona_space.turned(space, small), params)
-        of_use = [one for one in tried if _is_of_use(one[0], params.min_share)]
+        of_use = [one for one in tried if _is_of_use(one[0], params)]
         best, centres = max(of_use, key=lambda one: (one[0].silhouette, -one[0].k))
         order, personas = _told_apart(small, space, centres, params.order_by)
     finally:
@@ -125,7 +124,7 @@ def _all_tried(turned: DataFrame, params: PersonasParams) -> list[tuple[Trial, C
     try:
         tried = [_tried(points, k, params) for k in range(params.k_min, params.k_max + 1)]
         for k in range(params.k_min - 1, 0, -1):
-            if any(_is_of_use(trial, params.min_share) for trial, _ in tried):
+            if any(_is_of_use(trial, params) for trial, _ in tried):
                 break
             tried.append(_tried(points, k, params))
         return tried
@@ -136,24 +135,25 @@ def _all_tried(turned: DataFrame, params: PersonasParams) -> list[tuple[Trial, C
 def _tried(points: DataFrame, k: int, params: PersonasParams) -> tuple[Trial, Centres]:
     if k == 1:  # which KMeans refuses
         mean = points.agg(Summarizer.mean(F.col("features"))).collect()[0][0]
-        return Trial(1, 1, -1.0, 1.0), (tuple(float(x) for x in mean),)
+        return Trial(1, 1, -1.0, 1.0, points.count()), (tuple(float(x) for x in mean),)
     model = KMeans(k=k, seed=params.seed, maxIter=params.iterations, distanceMeasure="euclidean").fit(points)
     sizes = [int(size) for size in model.summary.clusterSizes]
     centres = tuple(tuple(float(x) for x in centre) for centre in model.clusterCenters())
     silhouette = -1.0
     if len(centres) > 1:
         silhouette = ClusteringEvaluator(distanceMeasure="squaredEuclidean").evaluate(model.transform(points))
-    return Trial(k, len(centres), float(silhouette), min(sizes) / sum(sizes)), centres
+    return Trial(k, len(centres), float(silhouette), min(sizes) / sum(sizes), min(sizes)), centres
 
 
-def _is_of_use(trial: Trial, min_share: float) -> bool:
-    return trial.clusters == trial.k and trial.smallest_share >= min_share
+def _is_of_use(trial: Trial, params: PersonasParams) -> bool:
+    is_large = trial.smallest_share >= params.min_share and trial.smallest >= params.min_people
+    return trial.clusters == trial.k and (is_large or trial.k == 1)
 
 
 def _told_apart(
     features: DataFrame, space: Space, centres: Sequence[Sequence[float]], order_by: str
 ) -> tuple[list[int], tuple[Persona, ...]]:
-    """The order of the centres by `order_by`, and the personas in that order."""
+    """The order of the centres by `order_by`, which may be the same for everybody, and the personas in that order."""
     numbers = [str(i) for i in range(len(centres))]
     deviation = persona_space.standardised(space)
     rows = (
@@ -164,7 +164,7 @@ def _told_apart(
         .collect()
     )
     of_cluster = {int(row[0]): (row[1], dict(zip(space.columns, row[2:], strict=True))) for row in rows}
-    order = sorted(of_cluster, key=lambda i: (-of_cluster[i][1][order_by], i))
+    order = sorted(of_cluster, key=lambda i: (-of_cluster[i][1].get(order_by, 0.0), i))
     personas = described([of_cluster[i][1] for i in order], [of_cluster[i][0] for i in order], space.correlation)
     return order, personas
 

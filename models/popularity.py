@@ -8,7 +8,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from models.ranking import RECOMMENDED, at_least_one
-from models.recommender import Recommender
+from models.recommender import Recommender, why
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ def top_n(
 
 
 def reason() -> Column:
-    """Why an item is on the list, for the person to read."""
-    return F.lit("popular")
+    """Many bought it."""
+    return why("popular")
 
 
 def places_among(model: PopularityModel, items: DataFrame | None) -> DataFrame:

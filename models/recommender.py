@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
 
 
 class TopN(Protocol):
@@ -22,6 +23,13 @@ class TopN(Protocol):
         seen: DataFrame | None = None,
         items: DataFrame | None = None,
     ) -> DataFrame: ...
+
+
+def why(key: str, **values: Column) -> Column:
+    """Why an item is on a list, as a struct: `reason`, a key that a shop has a text for, and `reason_values`, what that
+    text needs, as text by name."""
+    named = F.create_map(*[part for name, value in values.items() for part in (F.lit(name), value.cast("string"))])
+    return F.struct(F.lit(key).alias("reason"), named.cast("map<string, string>").alias("reason_values"))
 
 
 def no_people(model: Any) -> None:
@@ -43,9 +51,9 @@ class Recommender:
     """One recommender, declared once, at the end of its file.
 
     `fit(ratings, params)`: from rows of gold.ratings and the value that the settings carry under the recommender's
-    name, None where it has no parameters. `reason()`: why an item is on its list, as a column of the list's `score`.
-    `people_of(model)`: rows (person_id) of those it has a list for, None for everybody. `kept`: how its frames are
-    saved; None for a recommender that is fitted anew wherever it is asked.
+    name, None where it has no parameters. `reason()`: why an item is on its list (see `why`), as a column of the list's
+    `score`. `people_of(model)`: rows (person_id) of those it has a list for, None for everybody. `kept`: how its frames
+    are saved; None for a recommender that is fitted anew wherever it is asked.
     """
 
     name: str

@@ -19,6 +19,7 @@ PAYLOADS: dict[str, dict[str, Any]] = {
             {"item_id": "2", "quantity": 0.25, "amount": 1},
         ],
     },
+    "return": {"order_id": "1", "lines": [{"item_id": "1", "quantity": 1, "amount": 0.5}]},
     "rating": {"item_id": "5", "stars": 4.5},
     "coupon_redeemed": {"coupon_id": "c"},
     "recommendation_shown": {"item_id": "5", "position": 1, "version": "v"},

@@ -205,7 +205,7 @@ def test_recommend_prints_names_prices_and_version(
     assert answer["whose"] == f"person:{person}" and "-als" in answer["version"]
     assert {item["slot"] for item in answer["items"]} == {"again", "discover"}
     again = [item for item in answer["items"] if item["slot"] == "again"]
-    assert all(item["name"] and item["price"] is not None and "bought" in item["reason"] for item in again)
+    assert all(item["title"] and item["price"] is not None and item["reason"] == "bought_before" for item in again)
     stranger = json.loads(CliRunner().invoke(app, ["recommend", "nobody", "--json"]).stdout)
     assert stranger["whose"] == "segment:everyone" and stranger["items"]
     segment = json.loads(CliRunner().invoke(app, ["recommend", "nobody", "--segment", "persona-1", "--json"]).stdout)

@@ -1,6 +1,6 @@
 """What was received, made safe to keep."""
 
-from expectations.schemas.table import OF_A_LANDING, SOURCE_OF_A_MESSAGE, TOPIC_ID, Table, stats_on
+from expectations.schemas.table import OF_A_LANDING, RUN, SOURCE_OF_A_MESSAGE, TOPIC_ID, Table, stats_on
 from expectations.source_contract import source_contract
 
 TABLES: dict[str, Table] = {
@@ -21,13 +21,15 @@ TABLES: dict[str, Table] = {
         renamed={"decode_error": "refusal"},
     ),
     "bronze.catalog": Table(
-        grain="one row per landing and product: the last landing, and those that silver.catalog has not taken in",
+        grain="one row per landing and item: the last landing, and those that silver.catalog has not taken in",
+        mended_by=RUN,
         columns={**source_contract("catalog").columns, **OF_A_LANDING},
         partition_by=("landing",),
         properties=stats_on("landed_at"),
     ),
     "bronze.crm": Table(
         grain="one row per landing and customer: the last landing, and those that silver.crm has not taken in",
+        mended_by=RUN,
         columns={**source_contract("crm").columns, **OF_A_LANDING},
         partition_by=("landing",),
         properties=stats_on("landed_at"),

@@ -2,7 +2,7 @@
 
 from expectations.schemas.table import RUN, Table
 
-DEPARTMENTS = "map<string, double>"
+SHARES = "map<string, double>"
 
 TABLES: dict[str, Table] = {
     "gold.ratings": Table(
@@ -27,8 +27,10 @@ TABLES: dict[str, Table] = {
             "spend": "double",
             "mean_basket": "double COMMENT 'spend per basket'",
             "items": "double COMMENT 'different items bought'",
+            "mean_price": "double COMMENT 'mean over lines of what was paid for one'",
             "discount_share": "double COMMENT 'discount / (spend + discount), 0 to 1'",
-            "departments": f"{DEPARTMENTS} COMMENT 'share of spend by department, 0 to 1'",
+            "categories": f"{SHARES} COMMENT 'share of spend by widest category, 0 to 1'",
+            "brands": f"{SHARES} COMMENT 'share of spend by brand, 0 to 1'",
         },
     ),
     "gold.segments": Table(
@@ -53,13 +55,11 @@ TABLES: dict[str, Table] = {
             "baskets": "bigint",
             "spend": "double",
             "recency_days": "double",
-            "favourite_department": "string",
+            "favourite_category": "string COMMENT 'the one most was spent on'",
+            "favourite_brand": "string",
             "segment_id": "string",
             "segment": "string",
-            "age": "string",
-            "income": "string",
-            "household_size": "string",
-            "kids_count": "string",
+            "attributes": "map<string, string> COMMENT 'what the CRM says of the customer, by its own names'",
         },
     ),
     "gold.person_factors": Table(
@@ -84,7 +84,8 @@ TABLES: dict[str, Table] = {
             "rank": "int",
             "item_id": "string",
             "score": "double",
-            "reason": "string",
+            "reason": "string COMMENT 'bought_before, similar_people or popular: a key that a shop has a text for'",
+            "reason_values": "map<string, string> COMMENT 'what that text needs: times, of bought_before'",
             "model": "string COMMENT 'model name and version'",
         },
     ),

@@ -80,6 +80,7 @@ TABLES: dict[str, Table] = {
             "changed_column": "string",
             "watermark": "string COMMENT 'greatest value of changed_column read so far, where incremental goes on'",
             "files": "map<string, string> COMMENT 'each file read, and what tells one state of it from the next'",
+            "columns": "array<string> COMMENT 'those that the source had, by its own names'",
         },
     ),
 }

@@ -15,6 +15,8 @@ CONTEXT = (
     "campaign: string, page: string, ip: string, ip_network: string, user_agent: string, source: string>"
 )
 
+ATTRIBUTES = "map<string, string>"
+
 TABLES: dict[str, Table] = {
     "silver.events": Table(
         grain="one row per valid event, by event_id",
@@ -57,18 +59,21 @@ TABLES: dict[str, Table] = {
             "amount": "double COMMENT 'paid for the line, or the price shown'",
             "discount": "double",
             "stars": "double COMMENT 'of a rating'",
+            "currency": "string COMMENT 'of amount and discount; null: the own one of the settings'",
             "order_id": "string",
             "store_id": "string",
             "source": "string COMMENT 'derived for generated events, null for real ones'",
         },
     ),
     "silver.catalog": Table(
-        grain="one row per product and time in which the catalogue said so",
+        grain="one row per item and time in which the catalogue said so",
+        mended_by=RUN,
         columns={**source_contract("catalog").columns, **WHILE_VALID},
         properties=stats_on("valid_from", "valid_to"),
     ),
     "silver.crm": Table(
         grain="one row per customer and time in which the CRM said so",
+        mended_by=RUN,
         columns={**source_contract("crm").columns, **WHILE_VALID},
         properties=stats_on("valid_from", "valid_to"),
     ),
@@ -93,13 +98,18 @@ TABLES: dict[str, Table] = {
         mended_by=RUN,
         columns={
             "item_id": "string",
-            "name": "string COMMENT 'readable: product type, brand and size'",
-            "department": "string",
+            "title": "string COMMENT 'never null: of brand and category, or the id, where the catalogue has none'",
+            "description": "string",
+            "categories": "array<string> COMMENT 'the path from the widest to the narrowest'",
             "brand": "string",
-            "category": "string",
-            "product_type": "string",
-            "package_size": "string",
-            "manufacturer_id": "string",
+            "price": "double COMMENT 'for one, as the catalogue says'",
+            "currency": "string",
+            "availability": "string COMMENT 'in_stock, out_of_stock, preorder or backorder'",
+            "link": "string",
+            "image_link": "string",
+            "group_id": "string COMMENT 'what the variants of one product share'",
+            "published_at": "timestamp COMMENT 'when it was first offered'",
+            "attributes": f"{ATTRIBUTES} COMMENT 'whatever else the catalogue says, by its own names'",
         },
     ),
     "silver.people": Table(
@@ -111,13 +121,7 @@ TABLES: dict[str, Table] = {
             "first_seen": "timestamp",
             "last_seen": "timestamp",
             "events": "bigint",
-            "age": "string",
-            "income": "string",
-            "home_ownership": "string",
-            "marital_status": "string",
-            "household_size": "string",
-            "household_comp": "string",
-            "kids_count": "string",
+            "attributes": f"{ATTRIBUTES} COMMENT 'what the CRM says of the customer, by its own names'",
         },
     ),
 }

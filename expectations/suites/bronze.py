@@ -13,8 +13,8 @@ def bronze_events() -> Expectations:
 
 
 def bronze_catalog() -> Expectations:
-    return [*grain("landing", "product_id"), *required("landed_at")]
+    return [*grain("landing", "item_id"), *required("landed_at")]
 
 
 def bronze_crm() -> Expectations:
-    return [*grain("landing", "household_id"), *required("landed_at")]
+    return [*grain("landing", "user_id"), *required("landed_at")]

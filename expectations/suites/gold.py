@@ -31,18 +31,19 @@ def gold_ratings() -> Expectations:
 
 
 def gold_features() -> Expectations:
-    amounts = ("recency_days", "spend", "mean_basket")
+    amounts = ("recency_days", "spend", "mean_basket", "mean_price")
     counts = ("baskets", "lines", "items")
+    shares = ("categories", "brands")
     return [
         *grain("person_id"),
-        *required(*amounts, *counts, "discount_share", "departments"),
+        *required(*amounts, *counts, "discount_share", *shares),
         *[least(column, 0) for column in amounts],
         *[least(column, 1) for column in counts],
         gxe.ExpectColumnValuesToBeBetween(column="discount_share", min_value=0, max_value=1),
         row("baskets <= lines AND items <= lines"),
         row(f"abs(mean_basket * baskets - spend) <= {ROUNDING} * (1 + spend)"),
-        row(f"forall(map_values(departments), share -> share >= 0 AND share <= 1 + {ROUNDING})"),
-        row(f"spend = 0 OR abs(aggregate(map_values(departments), 0D, (sum, share) -> sum + share) - 1) <= {ROUNDING}"),
+        *[row(f"forall(map_values({name}), share -> share >= 0 AND share <= 1 + {ROUNDING})") for name in shares],
+        *[row(f"spend = 0 OR abs({_sum_of(name)} - 1) <= {ROUNDING}") for name in shares],
     ]
 
 
@@ -79,7 +80,7 @@ def gold_recommendations() -> Expectations:
         *grain("version", "person_id", "slot", "rank"),
         # An item is either new to the person or not: it stands in one slot only.
         ExpectKeyToBeUnique(key=["version", "person_id", "item_id"]),
-        *required("item_id", "score", "reason", "model"),
+        *required("item_id", "score", "reason", "reason_values", "model"),
         one_of("slot", SLOTS),
         least("rank", 1),
         finite("score"),
@@ -95,6 +96,10 @@ def gold_fallbacks() -> Expectations:
         least("rank", 1),
         finite("score"),
     ]
+
+
+def _sum_of(shares: str) -> str:
+    return f"aggregate(map_values({shares}), 0D, (sum, share) -> sum + share)"
 
 
 def _factors_of(owner: str) -> Expectations:

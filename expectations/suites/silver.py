@@ -4,7 +4,7 @@ from expectations.contract import LATEST_AFTER_ARRIVAL, PURPOSES, committed_cont
 from expectations.custom_expectations import ExpectKeyToBeUnique
 from expectations.suites.parts import Expectations, grain, least, one_of, required, row, since_2000
 
-OF_AN_ITEM = ("purchase", "product_view", "add_to_cart", "remove_from_cart", "add_to_wishlist", "rating")
+OF_AN_ITEM = ("purchase", "return", "product_view", "add_to_cart", "remove_from_cart", "add_to_wishlist", "rating")
 NAMED = "user_id IS NOT NULL OR anonymous_id IS NOT NULL"
 STATES = ("open", "replayed", "discarded")
 
@@ -33,16 +33,19 @@ def silver_interactions() -> Expectations:
         *since_2000("occurred_at"),
         *[least(column, 0) for column in ("quantity", "amount", "discount")],
         row("event_date = to_date(occurred_at)"),
-        row("event_type <> 'purchase' OR (order_id IS NOT NULL AND quantity IS NOT NULL AND amount IS NOT NULL)"),
+        row(
+            "event_type NOT IN ('purchase', 'return')"
+            " OR (order_id IS NOT NULL AND quantity IS NOT NULL AND amount IS NOT NULL)"
+        ),
     ]
 
 
 def silver_catalog() -> Expectations:
-    return _history_of("product_id")
+    return _history_of("item_id")
 
 
 def silver_crm() -> Expectations:
-    return _history_of("household_id")
+    return _history_of("user_id")
 
 
 def silver_consents() -> Expectations:
@@ -59,7 +62,7 @@ def silver_consents() -> Expectations:
 
 
 def silver_items() -> Expectations:
-    return [*grain("item_id"), *required("name"), row("trim(name) <> ''")]
+    return [*grain("item_id"), *required("title"), row("trim(title) <> ''"), least("price", 0)]
 
 
 def silver_people() -> Expectations:

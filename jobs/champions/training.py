@@ -19,6 +19,7 @@ from jobs.lake.lake import Lake
 from jobs.people.personal import personal
 from jobs.settings.loading import Settings
 from models import registry
+from models.errors import TooLittleData
 from models.promotion import Decision
 from models.recommender import Recommender
 from models.recommender_list import recommender
@@ -39,7 +40,15 @@ def training_job(name: str, as_ratings: AsRatings) -> Job:
 
 
 def train(lake: Lake, candidate: Recommender, as_of: datetime, as_ratings: AsRatings) -> None:
-    """Raises ModelError where there is nothing to learn from."""
+    """Trains nothing, and says so, where there is too little to learn from: of all that was, or of what came before the
+    days that it is judged by."""
+    try:
+        _train(lake, candidate, as_of, as_ratings)
+    except TooLittleData as error:
+        log.warning("train.%s: nothing was trained: %s", candidate.name, error)
+
+
+def _train(lake: Lake, candidate: Recommender, as_of: datetime, as_ratings: AsRatings) -> None:
     settings, name = lake.settings, candidate.name
     where = tracking.registry_of(settings)
     params = settings.params_of(name)

@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 from expectations.errors import GateFailed
 from expectations.nodes import ContractError
 from jobs.commands.flags import Env, Json
+from jobs.commands.init import init
 from jobs.commands.jobs import list_jobs, run
 from jobs.commands.keys import app as keys
 from jobs.commands.maintain import maintain
@@ -150,18 +151,17 @@ def recommend(
     as_json: Json = False,
 ) -> None:
     """Read what a page would show this person, from Redis alone."""
+    from jobs.serve import reasons
     from jobs.serve.recommended import recommended
 
     answer = recommended(settings.load(env).redis, person, segment)
     if as_json:
         typer.echo(json.dumps(asdict(answer)))
         return
-    table = Table(
-        "slot", "item", "name", "price paid before", "reason", title=f"{answer.whose}, version {answer.version}"
-    )
+    table = Table("slot", "item", "title", "price", "reason", title=f"{answer.whose}, version {answer.version}")
     for item in answer.items:
-        price = "" if item.price is None else f"{item.price:.2f}"
-        table.add_row(item.slot, item.item_id, item.name or "", price, item.reason)
+        price = "" if item.price is None else f"{item.price:.2f} {item.currency or ''}".rstrip()
+        table.add_row(item.slot, item.item_id, item.title or "", price, reasons.text(item.reason, item.reason_values))
     console.print(table)
 
 
@@ -191,6 +191,7 @@ app.add_typer(quarantine, name="quarantine")
 app.add_typer(keys, name="keys")
 app.add_typer(quality, name="quality")
 app.add_typer(streams, name="streams")
+app.command()(init)
 app.command()(run)
 app.command(name="jobs")(list_jobs)
 app.command()(maintain)

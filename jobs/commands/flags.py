@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
-Env = Annotated[str, typer.Option(help="Settings overlay in conf/: local, cluster, or one of your own.")]
+Env = Annotated[
+    str, typer.Option(help="Settings: local, cluster, another overlay in conf/, or the path of a .toml file.")
+]
 AsOf = Annotated[str, typer.Option("--as-of", help="Look from this moment, ISO 8601. Default: now.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]

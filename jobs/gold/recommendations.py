@@ -69,12 +69,14 @@ def as_discover(ratings: DataFrame, people: DataFrame, n: int, fillers: Iterable
 
 
 def as_lists(people: DataFrame, n: int, fillers: Iterable[Filler], seen: DataFrame | None = None) -> DataFrame:
-    """Rows (person_id, rank, item_id, score, reason, model): each person's list by the first filler that has one."""
+    """Rows (person_id, rank, item_id, score, reason, reason_values, model): each person's list by the first filler that
+    has one."""
     lists = []
     for filler in fillers:
         one = filler.recommender
         top = one.top_n(filler.model, people, n, seen)
-        lists.append(top.select("*", one.reason().alias("reason"), F.lit(filler.name).alias("model")))
+        explained = top.withColumn("_why", one.reason()).select("*", "_why.*").drop("_why")
+        lists.append(explained.withColumn("model", F.lit(filler.name)))
         served = one.people_of(filler.model)
         if served is None:
             break

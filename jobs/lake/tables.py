@@ -70,7 +70,7 @@ def remake(lake: Lake, name: str, frame: DataFrame) -> int:
     if not exists(lake, name):
         create(lake, name)
     writer = conformed(frame, name).write.format("delta").mode("overwrite").option("overwriteSchema", "true")
-    writer.save(_place(lake, name))
+    writer.partitionBy(*_table(name).partition_by).save(_place(lake, name))
     return version(lake, name)
 
 

@@ -46,8 +46,13 @@ console = Console()
 def run(settings: Settings, households: int | None) -> dict[str, Any]:
     """The whole way. Prints a report, writes it to build/demo.json and returns it.
 
-    Raises OperatorError when what came out is not what was put in.
+    Raises OperatorError when what came out is not what was put in, and for settings of another shop.
     """
+    if "product_id" not in settings.sources.catalog.columns:
+        raise OperatorError(
+            f"the demo is of a grocer, whose columns these settings do not map (--env {settings.env}); conf/local.toml"
+            " does"
+        )
     began = time.monotonic()
     stages: list[dict[str, Any]] = []
     options = job.Options(AS_OF)
@@ -149,7 +154,7 @@ def check(figures: dict[str, Any], messages: list[Message]) -> None:
 
 
 def _prepared(settings: Settings, households: int | None) -> list[Message]:
-    journey.write_sources(Path(settings.sources.catalog), Path(settings.sources.crm), households)
+    journey.write_sources(Path(settings.sources.catalog.location), Path(settings.sources.crm.location), households)
     return journey.messages(households, settings.local.seed)
 
 

@@ -207,7 +207,7 @@ def _refuse_taken(service: _Service) -> None:
                 variable = "LAKEHOUSE_" + setting.upper().replace(".", "__")
                 raise OperatorError(
                     f"port {port} for {service.daemon.name} is taken{_by_whom(port)}: stop that, or set "
-                    f"{setting} in conf/local.toml or {variable} to a free port"
+                    f"{setting} in the settings or {variable} to a free port"
                 ) from None
 
 

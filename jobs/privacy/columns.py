@@ -1,16 +1,17 @@
 """Messages made safe to keep before they are written, and those that were encrypted read again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from expectations.contract import MOST_BYTES, Contract
-from expectations.identifiers import has_mark, kind_of, may_name_in_words, may_name_someone
+from expectations.identifiers import has_mark, is_direct_name, kind_of, may_name_in_words, may_name_someone
 from jobs.privacy.encryption import opened, sealed
 from jobs.privacy.message import Protection, safe, safe_key, safe_text
 
+TEXTS = "map<string,string>"
 KEPT = "struct<key: binary, value: binary, sealed_by: int>"
 
 
@@ -51,13 +52,16 @@ def as_opened(protection: Protection) -> Callable[[DataFrame], DataFrame]:
     return transform
 
 
-def tokenised(protection: Protection) -> Callable[[DataFrame], DataFrame]:
-    """Replaces the text columns whose names are direct identifiers by tokens, and takes out of the others what names
-    somebody, as of the fields of a message. Columns whose names begin with _ stay as they are."""
+def tokenised(protection: Protection, impersonal: Collection[str] = ()) -> Callable[[DataFrame], DataFrame]:
+    """Replaces the text columns, and the entries of maps of text, whose names are direct identifiers by tokens, and
+    takes out of the others what names somebody, as of the fields of a message. Columns whose names begin with _ stay as
+    they are, and so do those that are `impersonal`."""
 
     def transform(rows: DataFrame) -> DataFrame:
-        names = [name for name, type_ in rows.dtypes if type_ == "string" and not name.startswith("_")]
-        return rows.withColumns({name: _nameless(name, protection) for name in names})
+        kept = {name: type_ for name, type_ in rows.dtypes if not name.startswith("_") and name not in impersonal}
+        texts = {name: _nameless(name, protection) for name, type_ in kept.items() if type_ == "string"}
+        maps = {name: _nameless_entries(name, protection) for name, type_ in kept.items() if type_ == TEXTS}
+        return rows.withColumns({**texts, **maps})
 
     return transform
 
@@ -134,6 +138,20 @@ def _nameless(name: str, protection: Protection) -> Column:
         return nameless(text)
     may_name = may_name_in_words(text)
     return F.when(may_name, nameless(F.when(may_name, text))).otherwise(text)
+
+
+def _nameless_entries(name: str, protection: Protection) -> Column:
+    def nameless_maps(maps: pa.Array) -> pa.Array:
+        entries = [None if one is None else dict(one) for one in maps.to_pylist()]
+        return pa.array(
+            [one and {key: safe_text(key, text, protection) for key, text in one.items()} for one in entries],
+            pa.map_(pa.string(), pa.string()),
+        )
+
+    entries, nameless = F.col(name), by_arrow(nameless_maps, TEXTS)
+    is_direct = F.exists(F.map_keys(entries), is_direct_name)
+    may_name = is_direct | F.exists(F.map_values(entries), may_name_in_words)
+    return F.when(may_name, nameless(F.when(may_name, entries))).otherwise(entries)
 
 
 ARROW_OPENED = pa.struct({"key": pa.binary(), "value": pa.binary()})

@@ -7,7 +7,7 @@ expires after redis.ttl_days. A run that dies half-way is invisible, and running
 """
 
 import logging
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from pyspark.sql import DataFrame, Row
@@ -31,11 +31,21 @@ log = logging.getLogger(__name__)
 
 
 def as_labels(items: DataFrame, interactions: DataFrame, shown: DataFrame) -> DataFrame:
-    """One row per item of `shown`: its name and the median price paid for one, as JSON."""
+    """One row per item of `shown`, as JSON: its title, and its price: the catalogue's, else the median paid for one, in
+    the currency that it was bought in most often."""
     bought = interactions.where((F.col("event_type") == "purchase") & (F.col("quantity") > 0))
-    prices = bought.groupBy("item_id").agg(F.round(F.median(F.col("amount") / F.col("quantity")), 2).alias("price"))
-    labelled = shown.distinct().join(items.select("item_id", "name"), "item_id", "left").join(prices, "item_id", "left")
-    return labelled.select("item_id", F.to_json(F.struct("name", "price")).alias("value"))
+    price = F.round(F.median(F.col("amount") / F.col("quantity")), 2)
+    by_currency = bought.groupBy("item_id", "currency").agg(price.alias("price"), F.count("*").alias("lines"))
+    paid = by_currency.groupBy("item_id").agg(
+        F.max(F.struct("lines", "currency", "price")).alias("paid"),
+    )
+    of_catalog = F.when(F.col("price").isNotNull(), F.struct("price", "currency"))
+    offered = items.select("item_id", "title", of_catalog.alias("offered"))
+    labelled = shown.distinct().join(offered, "item_id", "left").join(paid, "item_id", "left")
+    of_item = F.coalesce("offered", F.struct("paid.price", "paid.currency"))
+    return labelled.select("item_id", of_item.alias("of_item"), "title").select(
+        "item_id", F.to_json(F.struct("title", "of_item.price", "of_item.currency")).alias("value")
+    )
 
 
 def verify(sample: list[Row], people: int, version: str, redis: RedisSettings, written: int) -> None:
@@ -62,7 +72,7 @@ def main(lake: Lake, options: Options) -> None:
     recommendations = personal(lake, "gold.recommendations", "personalisation", options.as_of)
     interactions = personal(lake, "silver.interactions", "analytics", options.as_of)
     fallbacks, items = tables.read(lake, "gold.fallbacks"), tables.read(lake, "silver.items")
-    version, people = _version_and_people(recommendations)
+    version, people = _version_and_people(recommendations, options.as_of)
     lists = as_lists(recommendations).persist()
     try:
         written, size = write(lists, version, redis)
@@ -80,9 +90,13 @@ def main(lake: Lake, options: Options) -> None:
     log.info("publish.recommendations: version %s is current, %s people", version, f"{people:,}")
 
 
-def _version_and_people(recommendations: DataFrame) -> tuple[str, int]:
+def _version_and_people(recommendations: DataFrame, as_of: datetime) -> tuple[str, int]:
+    """Where nobody has a list, as in a shop that has not asked its visitors yet, what is popular is published alone."""
     versions = recommendations.groupBy("version").agg(F.count_distinct("person_id").alias("people")).collect()
-    if len(versions) != 1:
+    if not versions:
+        log.warning("publish.recommendations: nobody has a list; what is popular is published alone")
+        return f"{as_of.astimezone(UTC):%Y%m%dT%H%M%SZ}-fallbacks", 0
+    if len(versions) > 1:
         raise OperatorError(
             f"gold.recommendations holds {len(versions)} versions, expected 1; run: lakehouse run gold.recommendations"
         )

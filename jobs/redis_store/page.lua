@@ -1,6 +1,6 @@
 -- What a page reads, in one round trip. KEYS: one of the keys, so that a cluster knows where they lie. ARGV: what all
 -- keys begin with ({rec}), person id, segment id ("" when not known).
--- Answers {version, whose list it is, list as JSON, its items, name and price of each as JSON}, or nil when nothing
+-- Answers {version, whose list it is, list as JSON, its items, title and price of each as JSON}, or nil when nothing
 -- is published: the person's list, else their segment's, else what is popular with everyone. Who refused to be
 -- recommended to (live.consents) gets the last alone: a segment, too, is something learned of the person.
 local tag = ARGV[1]

@@ -12,13 +12,16 @@ from jobs.redis_store.keys import Keys
 
 @dataclass(frozen=True)
 class Item:
-    """One recommended item: `price` is the median paid for one, None when nobody bought it."""
+    """One recommended item: `price` is what the catalogue says, else the median paid for one, None where neither is
+    known. `reason`: a key, and `reason_values` what its text needs, by name."""
 
     slot: str
     item_id: str
-    name: str | None
+    title: str | None
     price: float | None
+    currency: str | None
     reason: str
+    reason_values: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -37,12 +40,13 @@ def page(client: Redis, keys: Keys, person_id: str, segment_id: str) -> Page | N
         return None
     version, whose, lists, ids, labels = answer
     label_of = {item: json.loads(label) if label else {} for item, label in zip(ids, labels, strict=True)}
-    items = [
-        Item(slot, item, label_of[item].get("name"), label_of[item].get("price"), reason)
-        for slot, listed in json.loads(lists).items()
-        for item, reason in listed
-    ]
+    items = [_item(slot, label_of[entry[0]], *entry) for slot, listed in json.loads(lists).items() for entry in listed]
     return Page(version, whose, tuple(items))
+
+
+def _item(slot: str, label: dict[str, Any], item: str, reason: str, *values: str) -> Item:
+    title, price, currency = map(label.get, ("title", "price", "currency"))
+    return Item(slot, item, title, price, currency, reason, dict(zip(values[::2], values[1::2], strict=True)))
 
 
 def current_version(client: Redis, keys: Keys) -> str | None:

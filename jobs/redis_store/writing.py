@@ -17,7 +17,8 @@ KINDS = {("person", False): "pd", ("person", True): "pg", ("client", False): "cd
 
 
 def as_lists(recommendations: DataFrame) -> DataFrame:
-    """One row per person: `name` of the key in its version, and `value`: the slots as JSON, `[item, reason]` pairs."""
+    """One row per person: `name` of the key in its version, and `value`: the slots as JSON, lists of
+    [item, reason, name of a value of the reason, the value, ...]."""
     slots = recommendations.groupBy("person_id", "slot").agg(_ranked().alias("items"))
     lists = F.to_json(F.map_from_entries(F.array_sort(F.collect_list(F.struct("slot", "items")))))
     name = F.concat(F.lit("person:"), "person_id").alias("name")
@@ -26,15 +27,20 @@ def as_lists(recommendations: DataFrame) -> DataFrame:
 
 def as_fallback_lists(fallbacks: DataFrame) -> DataFrame:
     """One row per segment: `name` of the key in its version, and `value`."""
-    popular = fallbacks.withColumn("reason", F.lit("popular")).groupBy("segment_id").agg(_ranked().alias("popular"))
+    explained = fallbacks.withColumns(
+        {"reason": F.lit("popular"), "reason_values": F.create_map().cast("map<string, string>")}
+    )
+    popular = explained.groupBy("segment_id").agg(_ranked().alias("popular"))
     name = F.concat(F.lit("segment:"), "segment_id").alias("name")
     return popular.select(name, F.to_json(F.struct("popular")).alias("value"))
 
 
 def _ranked() -> Column:
-    """[item, reason] pairs of a group, best first."""
-    pairs = F.array_sort(F.collect_list(F.struct("rank", "item_id", "reason")))
-    return F.transform(pairs, lambda pair: F.array(pair["item_id"], pair["reason"]))
+    """The entries of a group, best first."""
+    values = F.transform(F.map_entries("reason_values"), lambda value: F.array(value["key"], value["value"]))
+    entry = F.concat(F.array("item_id", "reason"), F.flatten(values))
+    entries = F.array_sort(F.collect_list(F.struct("rank", entry.alias("entry"))))
+    return F.transform(entries, lambda ranked: ranked["entry"])
 
 
 def write(lists: DataFrame, version: str, settings: RedisSettings) -> tuple[int, int]:

@@ -1,20 +1,23 @@
 """Settings: conf/base.toml, then one overlay, then environment variables, read once into frozen values."""
 
 import difflib
+import functools
 import importlib.resources
 import os
 import tomllib
+from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from jobs.errors import OperatorError
 from jobs.settings.alerts_settings import AlertsSettings
 from jobs.settings.consent_settings import ConsentSettings
 from jobs.settings.contracts_settings import ContractsSettings
+from jobs.settings.currency_settings import CurrencySettings
 from jobs.settings.evaluation_settings import EvaluationSettings
 from jobs.settings.kafka_settings import KafkaSettings
 from jobs.settings.lake_settings import LakeSettings
@@ -29,7 +32,7 @@ from jobs.settings.recommendations_settings import RecommendationsSettings
 from jobs.settings.redis_settings import RedisSettings
 from jobs.settings.schema_registry_settings import SchemaRegistrySettings
 from jobs.settings.section import Section
-from jobs.settings.sources_settings import SourcesSettings
+from jobs.settings.sources_settings import SourceSettings, SourcesSettings
 from jobs.settings.spark_settings import SparkSettings
 from jobs.settings.streaming_settings import StreamingSettings
 from jobs.settings.watch_settings import WatchSettings
@@ -53,6 +56,7 @@ class Settings(BaseSettings):
     sources: SourcesSettings
     consent: ConsentSettings
     live: LiveSettings
+    currency: CurrencySettings
     ratings: RatingsSettings
     als: AlsParams
     personas: PersonasParams
@@ -86,17 +90,19 @@ class Settings(BaseSettings):
 
 
 def load(env: str = "local") -> Settings:
-    """The settings of environment `env`.
+    """The settings of environment `env`: a name, of conf/<env>.toml, or the path of a TOML file, beside which its
+    relative folders then lie.
 
     Raises OperatorError for an unknown environment, an unknown key (naming the file and the nearest known
     key), a missing key or a value of the wrong type.
     """
-    base = _toml("base")
-    overlay = _toml(env)
-    for name, table in ((f"conf/{env}.toml", overlay), ("conf/base.toml", base)):
+    own = Path(env) if env.endswith(".toml") else None
+    base, overlay = _toml("base"), _toml(env) if own is None else _read(own, env)
+    overlay_name = f"conf/{env}.toml" if own is None else env
+    for name, table in ((overlay_name, overlay), ("conf/base.toml", base)):
         _refuse_unknown(name, _keys(table))
     _refuse_unknown("the environment", _environment_keys(), display=_variable)
-    merged = {**base, **{key: _merged(base.get(key), value) for key, value in overlay.items()}}
+    merged = _merged(base, overlay)
     project = _project()
     try:
         settings = Settings(env=env, project=project, **merged)
@@ -105,15 +111,15 @@ def load(env: str = "local") -> Settings:
         key = ".".join(str(part) for part in first["loc"])
         seen = repr(first.get("input"))
         raise OperatorError(
-            f"setting {key}: {first['msg'].lower()}, seen {seen:.80}; mend it in conf/{env}.toml,"
+            f"setting {key}: {first['msg'].lower()}, seen {seen:.80}; mend it in {overlay_name},"
             f" conf/base.toml or {_variable(key)}"
         ) from None
-    return _filled(settings)
+    return _filled(settings, project if own is None else own.absolute().parent)
 
 
-def _filled(settings: Settings) -> Settings:
-    """{home} and the {*_port}s filled in; relative folders count from the project, for every process alike."""
-    home = (settings.project / settings.home).absolute()
+def _filled(settings: Settings, folder: Path) -> Settings:
+    """{home} and the {*_port}s filled in; relative folders count from `folder`, for every process alike."""
+    home = (folder / settings.home).absolute()
 
     def filled(text: str) -> str:
         for name, value in {"home": home, **settings.local.model_dump()}.items():
@@ -122,7 +128,7 @@ def _filled(settings: Settings) -> Settings:
 
     def placed(text: str) -> str:
         path = filled(text)
-        return path if ":" in path else str((settings.project / path).absolute())
+        return path if ":" in path else str((folder / path).absolute())
 
     def placed_if_any(text: str) -> str:
         return placed(text) if text else ""
@@ -132,7 +138,11 @@ def _filled(settings: Settings) -> Settings:
         "lake": {"root": placed(settings.lake.root)},
         "kafka": {"bootstrap": filled(settings.kafka.bootstrap)},
         "redis": {"url": filled(settings.redis.url)},
-        "sources": {name: placed(place) for name, place in settings.sources.places().items()},
+        "sources": {
+            name: source.model_copy(update={"location": placed_if_any(source.location)})
+            for name, source in settings.sources
+            if isinstance(source, SourceSettings)
+        },
         "privacy": {"secrets_file": filled(settings.privacy.secrets_file)},
         "contracts": {"folder": placed_if_any(settings.contracts.folder)},
         "schema_registry": {"folder": placed_if_any(settings.schema_registry.folder)},
@@ -156,33 +166,49 @@ def _project() -> Path:
 def _toml(name: str) -> dict[str, Any]:
     file = _conf() / f"{name}.toml"
     if not file.is_file():
-        raise OperatorError(f"no conf/{name}.toml for --env {name}; write one or choose --env local or cluster")
+        raise OperatorError(
+            f"no conf/{name}.toml for --env {name}; write one, or choose local, cluster or the path of a .toml file"
+        )
+    return _read(file, f"conf/{name}.toml")
+
+
+def _read(file: Any, name: str) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise OperatorError(f"conf/{name}.toml is not TOML: {error}") from None
+    except OSError as error:
+        raise OperatorError(f"cannot read {name}: {error.strerror}; `lakehouse init DIR` writes one") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise OperatorError(f"{name} is not TOML: {error}") from None
 
 
 def _merged(base: Any, value: Any) -> Any:
-    return {**base, **value} if isinstance(base, dict) and isinstance(value, dict) else value
+    if not (isinstance(base, dict) and isinstance(value, dict)):
+        return value
+    return {**base, **{key: _merged(base.get(key), inner) for key, inner in value.items()}}
 
 
-def _keys(table: dict[str, Any]) -> list[str]:
-    nested = [(key, value if isinstance(value, dict) else None) for key, value in table.items()]
-    return [path for key, value in nested for path in ([key] if value is None else [f"{key}.{k}" for k in value])]
+def _keys(table: dict[str, Any], path: str = "") -> Iterator[str]:
+    for key, value in table.items():
+        if isinstance(value, dict) and f"{path}{key}" not in _known_keys():
+            yield from _keys(value, f"{path}{key}.")
+        else:
+            yield f"{path}{key}"
 
 
-def _known_keys() -> list[str]:
-    keys = []
-    for name, field in Settings.model_fields.items():
+@functools.cache
+def _known_keys() -> tuple[str, ...]:
+    return tuple(_keys_of(Settings))
+
+
+def _keys_of(section: type[BaseModel], path: str = "") -> Iterator[str]:
+    for name, field in section.model_fields.items():
         inner = field.annotation
         if isinstance(inner, type) and issubclass(inner, Section):
-            keys += [f"{name}.{key}" for key in inner.model_fields]
+            yield from _keys_of(inner, f"{path}{name}.")
         elif isinstance(inner, type) and is_dataclass(inner):
-            keys += [f"{name}.{key.name}" for key in fields(inner)]
+            yield from (f"{path}{name}.{key.name}" for key in fields(inner))
         else:
-            keys.append(name)
-    return keys
+            yield f"{path}{name}"
 
 
 def _environment_keys() -> list[str]:
@@ -194,9 +220,10 @@ def _variable(key: str) -> str:
     return PREFIX + key.upper().replace(".", "__")
 
 
-def _refuse_unknown(place: str, keys: list[str], display: Any = str) -> None:
-    known_keys = _known_keys()
+def _refuse_unknown(place: str, keys: Iterable[str], display: Any = str) -> None:
     for key in keys:
-        if key not in known_keys:
-            near = difflib.get_close_matches(key, known_keys, n=1, cutoff=0.0)[0]
+        if inner := [one.rpartition(".")[2] for one in _known_keys() if one.startswith(f"{key}.")]:
+            raise OperatorError(f"setting {display(key)} in {place} is a section, with the settings {', '.join(inner)}")
+        if key not in _known_keys():
+            near = difflib.get_close_matches(key, _known_keys(), n=1, cutoff=0.0)[0]
             raise OperatorError(f"unknown setting {display(key)} in {place}; the nearest known one is {display(near)}")

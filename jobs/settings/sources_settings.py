@@ -1,29 +1,28 @@
-"""Section [sources]: where the catalogue and the CRM lie and how they are read."""
+"""Section [sources]: where the catalogue and the CRM lie, how they are read, and what their columns mean."""
 
 from typing import Literal
 
 from pydantic import Field
 
+from expectations.source_contract import AttributeType
 from jobs.settings.section import Section
 
-Mode = Literal["full", "incremental"]
+
+class SourceSettings(Section):
+    """`columns`: the shop's own column -> the standard field that it holds, or several. `types`: attribute -> type."""
+
+    location: str
+    table: str
+    mode: Literal["full", "incremental"]
+    changed: str
+    delimiter: str = Field(min_length=1)
+    columns: dict[str, str | tuple[str, ...]]
+    types: dict[str, AttributeType]
 
 
 class SourcesSettings(Section):
-    catalog: str
-    catalog_table: str
-    catalog_mode: Mode
-    catalog_changed: str
-    crm: str
-    crm_table: str
-    crm_mode: Mode
-    crm_changed: str
+    catalog: SourceSettings
+    crm: SourceSettings
     user_variable: str
     password_variable: str
     max_shrink: float = Field(ge=0, le=1)
-
-    def places(self) -> dict[str, str]:
-        """Where each source lies, by its name."""
-        return {
-            name: getattr(self, name) for name in type(self).model_fields if f"{name}_table" in type(self).model_fields
-        }

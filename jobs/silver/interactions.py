@@ -1,4 +1,4 @@
-"""silver.interactions: one row per event and item that a person saw, wanted or bought.
+"""silver.interactions: one row per event and item that a person saw, wanted, bought or gave back.
 
 Searches, page views and what names no item are not here. An order that names one item twice gives one row with
 the quantities and amounts added. Whose row it is, is not said here: the ids that the event came with are kept.
@@ -14,6 +14,7 @@ from jobs.lake.lake import Lake
 
 TABLE = "silver.interactions"
 SOURCE = "silver.events"
+OF_AN_ORDER = ("purchase", "return")
 OF_ONE_ITEM = ("product_view", "add_to_cart", "remove_from_cart", "add_to_wishlist", "rating")
 
 
@@ -28,9 +29,9 @@ def as_interactions(events: DataFrame) -> DataFrame:
             F.lit(None).cast("double").alias("discount"),
         )
     )
-    lines = F.when(F.col("event_type") == "purchase", _one_per_item(payload["lines"])).otherwise(one)
+    lines = F.when(F.col("event_type").isin(*OF_AN_ORDER), _one_per_item(payload["lines"])).otherwise(one)
     return (
-        events.where(F.col("event_type").isin("purchase", *OF_ONE_ITEM))
+        events.where(F.col("event_type").isin(*OF_AN_ORDER, *OF_ONE_ITEM))
         .withColumn("line", F.explode(lines))
         .select(
             "event_id",
@@ -42,6 +43,7 @@ def as_interactions(events: DataFrame) -> DataFrame:
             payload["stars"].alias("stars"),
             "occurred_at",
             "event_date",
+            payload["currency"].alias("currency"),
             payload["order_id"].alias("order_id"),
             payload["store_id"].alias("store_id"),
             F.col("context.source").alias("source"),

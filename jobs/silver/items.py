@@ -1,6 +1,6 @@
 """silver.items: one row per item, from the catalogue, and for items that were sold but stand in none.
 
-A name is made readable from product type, size and brand: the catalogue has no titles.
+The standard fields in their types. An item without a title is called by its brand and narrowest category.
 """
 
 from pyspark.sql import Column, DataFrame
@@ -10,33 +10,41 @@ from jobs.job import Job, Options, submit
 from jobs.lake import tables
 from jobs.lake.lake import Lake
 from jobs.sources.history import current_rows
+from jobs.sources.standard_fields import PATH
 
 TABLE = "silver.items"
+AS_THEY_ARE = ("description", "brand", "currency", "availability", "link", "image_link", "group_id")
 
 
 def as_items(catalog: DataFrame, interactions: DataFrame) -> DataFrame:
-    """The catalogue's products, and a bare row for each item of `interactions` that it lacks."""
+    """The catalogue's items, and a bare row for each item of `interactions` that it lacks."""
     listed = catalog.select(
-        F.col("product_id").alias("item_id"),
-        name().alias("name"),
-        "department",
-        "brand",
-        F.col("product_category").alias("category"),
-        "product_type",
-        "package_size",
-        "manufacturer_id",
+        "item_id",
+        title().alias("title"),
+        categories().alias("categories"),
+        F.regexp_replace("price", ",", ".").try_cast("double").alias("price"),
+        F.col("published_at").try_cast("timestamp").alias("published_at"),
+        *AS_THEY_ARE,
+        "attributes",
     )
     unknown = interactions.select("item_id").distinct().join(listed, "item_id", "left_anti")
-    bare = unknown.withColumn("name", F.concat(F.lit("Item "), "item_id"))
+    bare = unknown.withColumn("title", _item())
     return listed.unionByName(bare, allowMissingColumns=True)
 
 
-def name() -> Column:
-    """`Ice - Crushed/Cubed, 22 lb`: type (or category, or department), then size; an own brand is named."""
-    kind = F.coalesce("product_type", "product_category", "department")
-    own = F.when(F.col("brand") == "Private", F.lit(" (own brand)"))
-    full_name = F.concat_ws(", ", F.initcap(kind), F.lower("package_size"))
-    return F.when(full_name == "", F.concat(F.lit("Item "), "product_id")).otherwise(F.concat_ws("", full_name, own))
+def title() -> Column:
+    """What people read; never null, and never blank."""
+    kind = F.nullif(F.concat_ws(" ", "brand", F.element_at(categories(), -1)), F.lit(""))
+    return F.coalesce("title", kind, _item())
+
+
+def categories() -> Column:
+    """The path from the widest to the narrowest; null for none."""
+    return F.split("categories", PATH)
+
+
+def _item() -> Column:
+    return F.concat(F.lit("Item "), "item_id")
 
 
 def main(lake: Lake, _: Options) -> None:

@@ -21,7 +21,7 @@ def as_people(events: DataFrame, crm: DataFrame) -> DataFrame:
         F.max("occurred_at").alias("last_seen"),
         F.count("*").alias("events"),
     )
-    customers = crm.withColumnRenamed("household_id", "user_id")
+    customers = crm.select("user_id", "attributes")
     return seen.join(customers, on="user_id", how="full").fillna(0, ["events"])
 
 

@@ -2,13 +2,13 @@
 
 import os
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from expectations.source_contract import SourceContract
 from jobs.errors import OperatorError
 from jobs.settings.sources_settings import SourcesSettings
-from jobs.sources.received import CHANGED, as_received, read_faults
+from jobs.sources.received import CHANGED, Received, as_received, read_faults
 from jobs.sources.source import Source
 
 ROWS_AT_A_TIME = "10000"  # PostgreSQL's driver takes the whole table into memory without it
@@ -16,7 +16,7 @@ ROWS_AT_A_TIME = "10000"  # PostgreSQL's driver takes the whole table into memor
 
 def read(
     spark: SparkSession, source: Source, contract: SourceContract, sources: SourcesSettings, since: str | None
-) -> DataFrame:
+) -> Received:
     """The table's rows, as received; only those with `changed` at `since` or later where that is given.
 
     At, not after: rows of the same moment may have come since, and a row that is read again changes nothing. So is

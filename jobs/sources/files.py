@@ -1,9 +1,10 @@
 """Sources in files: CSV with a header, JSON lines or Parquet, told by their ending; a file, or a folder of one kind."""
 
 import functools
+import logging
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -12,12 +13,17 @@ from pyspark.sql import functions as F
 from expectations.source_contract import SourceContract
 from expectations.source_rules import UNREADABLE
 from jobs.errors import OperatorError
-from jobs.sources.received import as_received, read_faults
+from jobs.sources.received import Received, as_received, read_faults
 from jobs.sources.source import Source
+from jobs.sources.standard_fields import quoted
 
-KINDS = {"csv": "csv", "json": "json", "jsonl": "json", "ndjson": "json", "parquet": "parquet"}
+KINDS = {"csv": "csv", "tsv": "csv", "json": "json", "jsonl": "json", "ndjson": "json", "parquet": "parquet"}
 FILE = "_file"
+BYTE_ORDER_MARK = "\ufeff"
+MOST_COLUMNS = 1_000
 PACKED = (".gz", ".bz2", ".zst")
+
+log = logging.getLogger(__name__)
 
 
 def listed(spark: SparkSession, source: Source) -> dict[str, str]:
@@ -64,48 +70,50 @@ def kind_of(names: Sequence[str], source: Source) -> str:
     return next(iter(kinds))
 
 
-def read(spark: SparkSession, paths: Sequence[str], kind: str, source: Source, contract: SourceContract) -> DataFrame:
+def read(spark: SparkSession, paths: Sequence[str], kind: str, source: Source, contract: SourceContract) -> Received:
     """The rows of the files, as received. Raises OperatorError when a file lacks a column or cannot be opened."""
     exact = [re.sub(r"([\[\]{}*?\\])", r"\\\1", path) for path in paths]
     with read_faults(source):
-        frame = {"csv": _csv, "json": _json, "parquet": _parquet}[kind](spark, exact, source, contract)
+        frame = {"csv": _csv, "json": _json, "parquet": _parquet}[kind](spark, exact, source)
         return as_received(frame, source, contract, F.col(FILE))
 
 
-def _csv(spark: SparkSession, paths: list[str], source: Source, contract: SourceContract) -> DataFrame:
-    """Columns without a name, or that share one, are left out, such as a data frame's index; then each file is read by
-    its own header.
+def _csv(spark: SparkSession, paths: list[str], source: Source) -> DataFrame:
+    """Each file is read by its own header. Columns without a name, or that share one, are left out, such as a data
+    frame's index.
     """
-    header = next(filter(None, (_header(spark, path) for path in paths)), ())
-    if header == _named(header):
-        return _csv_of(spark, paths, header, is_compared=True)
-    headers = {path: _header(spark, path) for path in paths}
-    _require_same({path: of_file for path, of_file in headers.items() if of_file}, source, contract)
+    headers = {path: _header(spark, path, source) for path in paths}
+    _warn_of_left_out(headers.values(), source)
+    _require_same({path: header for path, header in headers.items() if header}, source)
     frames = []
-    for of_files in dict.fromkeys(filter(None, headers.values())):
-        names = _named(of_files)
-        frame = _csv_of(spark, [path for path in paths if headers[path] == of_files], names, is_compared=False)
-        kept = [name for name in names if name in of_files]
-        frames.append(frame.select(*[F.col(f"`{name}`") for name in (*kept, UNREADABLE, FILE)]))
-    return functools.reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), frames)
+    for header in dict.fromkeys(filter(None, headers.values())):
+        names = _named(header)
+        frame = spark.read.csv(
+            [path for path in paths if headers[path] == header],
+            schema=", ".join(f"`{name.replace('`', '``')}` string" for name in [*names, UNREADABLE]),
+            header=True,
+            sep=source.delimiter,
+            escape='"',
+            multiLine=True,  # a quoted value may hold a line break
+            columnNameOfCorruptRecord=UNREADABLE,
+            enforceSchema=True,
+        ).select("*", F.col("_metadata.file_name").alias(FILE))
+        frames.append(frame.select(*[quoted(name) for name in (*filter(header.__contains__, names), UNREADABLE, FILE)]))
+    if not frames:
+        raise OperatorError(f"{source.setting}: {source.origin} is empty; a CSV begins with the names of its columns")
+    return functools.reduce(lambda one, other: one.unionByName(other), frames)
 
 
-def _csv_of(spark: SparkSession, paths: list[str], names: Sequence[str], is_compared: bool) -> DataFrame:
-    """`is_compared`: a file whose columns stand in another order than `names` is refused, not read crosswise."""
-    return spark.read.csv(
-        paths,
-        schema=", ".join(f"`{name.replace('`', '``')}` string" for name in [*names, UNREADABLE]),
-        header=True,
-        escape='"',
-        multiLine=True,  # a quoted value may hold a line break
-        columnNameOfCorruptRecord=UNREADABLE,
-        enforceSchema=not is_compared,
-    ).select("*", F.col("_metadata.file_name").alias(FILE))
+def _warn_of_left_out(headers: Iterable[tuple[str, ...]], source: Source) -> None:
+    names = sorted({name for header in headers for name in header if name}.difference(*map(_unique, headers)))
+    if names:
+        log.warning("%s: left out, for another column has the same name: %s", source.origin, ", ".join(names))
 
 
-def _header(spark: SparkSession, path: str) -> tuple[str, ...]:
+def _header(spark: SparkSession, path: str, source: Source) -> tuple[str, ...]:
     """The names in a file's first line, "" for none; () for an empty file."""
-    return tuple(name or "" for name in spark.read.csv(path, escape='"').first() or ())
+    first = spark.read.csv(path, escape='"', sep=source.delimiter).first()
+    return tuple((name or "").removeprefix(BYTE_ORDER_MARK) for name in first or ())
 
 
 def _named(header: tuple[str, ...]) -> tuple[str, ...]:
@@ -116,29 +124,36 @@ def _named(header: tuple[str, ...]) -> tuple[str, ...]:
     )
 
 
-def _require_same(columns: Mapping[str, Sequence[str]], source: Source, contract: SourceContract) -> None:
-    """Raises OperatorError where a file lacks a column of the contract that another has: all its rows would lose it."""
-    of_any = {name for names in columns.values() for name in names}
+def _require_same(columns: Mapping[str, Sequence[str]], source: Source) -> None:
+    """Raises OperatorError where a file lacks a column that another has: all its rows would lose it."""
+    of_any = {name for names in columns.values() for name in _unique(names)}
     for path, names in columns.items():
-        missing = [name for name in contract.names if name in of_any and names.count(name) != 1]
+        missing = sorted(of_any.difference(_unique(names)))
         if missing:
             file, has = path.rsplit("/", 1)[-1], "lacks" if missing[0] not in names else "has more than once"
             raise OperatorError(f"{source.setting}: {file} in {source.origin} {has} the columns {', '.join(missing)}")
 
 
-def _json(spark: SparkSession, paths: list[str], source: Source, contract: SourceContract) -> DataFrame:
-    keys = F.json_object_keys("value")
-    present = [F.coalesce(F.max(F.array_contains(keys, name)), F.lit(False)).alias(name) for name in contract.names]
-    has_name = spark.read.text(paths).agg(*present).first()
-    # Without inference a name that no line has would be a column of nulls, and everyone would lose that field.
-    schema = [f"`{name}` string" for name in contract.names if has_name is not None and has_name[name]]
-    return spark.read.json(
-        paths, schema=", ".join([*schema, f"{UNREADABLE} string"]), columnNameOfCorruptRecord=UNREADABLE
-    ).select("*", F.col("_metadata.file_name").alias(FILE))
+def _json(spark: SparkSession, paths: list[str], source: Source) -> DataFrame:
+    """Without inference: every value is the text that it is written as."""
+    keys = spark.read.text(paths).select(F.explode(F.json_object_keys("value")).alias("name")).distinct()
+    names = sorted(row["name"] for row in keys.limit(MOST_COLUMNS + 1).collect())
+    if len(names) > MOST_COLUMNS:
+        raise OperatorError(f"{source.setting}: {source.origin} has more than {MOST_COLUMNS} names in its objects")
+    schema = ", ".join(f"`{name.replace('`', '``')}` string" for name in [*_unique(names), UNREADABLE])
+    return spark.read.json(paths, schema=schema, columnNameOfCorruptRecord=UNREADABLE).select(
+        "*", F.col("_metadata.file_name").alias(FILE)
+    )
 
 
-def _parquet(spark: SparkSession, paths: list[str], source: Source, contract: SourceContract) -> DataFrame:
-    _require_same({path: _columns_of_parquet(spark, path) for path in paths}, source, contract)
+def _unique(names: Sequence[str]) -> list[str]:
+    """The names, none of them empty, that no other shares but for the case, which Spark would take for one."""
+    count = Counter(name.casefold() for name in names)
+    return [name for name in names if name and count[name.casefold()] == 1]
+
+
+def _parquet(spark: SparkSession, paths: list[str], source: Source) -> DataFrame:
+    _require_same({path: _columns_of_parquet(spark, path) for path in paths}, source)
     return spark.read.parquet(*paths).select("*", F.col("_metadata.file_name").alias(FILE))
 
 

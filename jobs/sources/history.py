@@ -1,16 +1,17 @@
 """History of a batch source: every state of a row with the time in which it was valid (a dimension of type 2)."""
 
+import functools
 import logging
 from datetime import datetime
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from expectations.source_contract import SourceContract, source_contract
+from expectations.source_contract import ATTRIBUTES, SourceContract, source_contract
 from jobs.errors import OperatorError
 from jobs.lake import tables
 from jobs.lake.lake import Lake
-from jobs.sources import landings
+from jobs.sources import former_release, landings
 from jobs.sources.landings import Landing
 
 log = logging.getLogger(__name__)
@@ -31,13 +32,15 @@ def rows_at(lake: Lake, name: str, moment: datetime) -> DataFrame:
 def keep(lake: Lake, name: str) -> None:
     """Takes the landings of source `name` that are new into silver, one commit each; may be killed and run again."""
     silver, contract = f"silver.{name}", source_contract(name)
+    for table in (f"bronze.{name}", silver):
+        former_release.mend(lake, table)
     tables.read(lake, f"bronze.{name}")  # says how to build it where it is not
     past = landings.past(lake, name)
     new = past.pending()
     if past.is_lost and not (new and new[0].is_full):
         raise OperatorError(
             f"{silver} is gone; land the source whole once, and its history begins anew:"
-            f" LAKEHOUSE_SOURCES__{name.upper()}_MODE=full lakehouse run bronze.{name} {silver}"
+            f" LAKEHOUSE_SOURCES__{name.upper()}__MODE=full lakehouse run bronze.{name} {silver}"
         )
     tables.create(lake, silver)
     for landing in new:
@@ -62,7 +65,7 @@ def take_in(lake: Lake, name: str, contract: SourceContract, landing: Landing) -
         opened, closed = counts.collect()[0]
         if opened or closed:
             moment = F.lit(landing.landed_at)
-            values = {field: F.col(f"new.{field}") for field in contract.names}
+            values = {column: F.col(f"new.{column}") for column in contract.columns}
             (
                 tables.merge(lake, silver, changes, f"old.{contract.key} = new.closes AND old.valid_to IS NULL")
                 .whenMatchedUpdate(set={"valid_to": moment})
@@ -82,14 +85,17 @@ def as_changes(
     What a full source lacks has ended, except `doubtful` keys: those of rows that were there but broken. The key of
     a row that could not be parsed is not known: its state ends, and a new one opens when the row is mended.
     """
-    fields = F.struct(*contract.names)
+    fields = F.struct(*contract.columns)
     old = valid.select(F.col(contract.key).alias("key"), fields.alias("old"))
     new = landed.select(F.col(contract.key).alias("key"), fields.alias("new"))
     unsure = doubtful.select(F.col(contract.key).alias("key"), F.lit(True).alias("is_doubtful")).distinct()
     both = old.join(new, on="key", how="full").join(unsure, on="key", how="left")
     is_old, is_new = F.col("old").isNotNull(), F.col("new").isNotNull()
     has_ended = F.lit(is_full) & ~is_new & F.col("is_doubtful").isNull()
-    differs = is_new & ~F.col("old").eqNullSafe(F.col("new"))
+    is_same = [F.col(f"old.{name}").eqNullSafe(F.col(f"new.{name}")) for name in contract.names]
+    attributes = [F.array_sort(F.map_entries(f"{side}.{ATTRIBUTES}")) for side in ("old", "new")]
+    is_same.append(attributes[0].eqNullSafe(attributes[1]))
+    differs = is_new & ~(is_old & functools.reduce(Column.__and__, is_same))
     closing = F.struct(F.col("key").alias("closes"), F.col("old").alias("state"))
     opening = F.struct(F.lit(None).cast("string").alias("closes"), F.col("new").alias("state"))
     both_changes = F.array(F.when(is_old & (differs | has_ended), closing), F.when(differs, opening))

@@ -7,6 +7,7 @@ killed before is not there for any reader of ops.landings, and the next run over
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 
 from pyspark import StorageLevel
@@ -21,7 +22,7 @@ from jobs.lake.lake import Lake
 from jobs.privacy.columns import tokenised, with_sealed
 from jobs.privacy.message import Protection, protection_of
 from jobs.settings.loading import Settings
-from jobs.sources import bucket, database, files, landings
+from jobs.sources import bucket, database, files, former_release, landings
 from jobs.sources.landings import Landing, Past
 from jobs.sources.received import CHANGED, PLACE, Received, read_faults
 from jobs.sources.source import Source, source_of
@@ -31,21 +32,27 @@ log = logging.getLogger(__name__)
 
 
 def land(lake: Lake, name: str, as_of: datetime) -> None:
-    """Lands source `name` (catalog or crm) as of a moment; nothing, where it has nothing new.
+    """Lands source `name` (catalog or crm) as of a moment; nothing, where it has nothing new or there is none.
 
     Raises OperatorError when it cannot be read, is empty, or has shrunk by more than the settings allow.
     """
     settings = lake.settings
     protection = protection_of(settings.privacy)
     source, contract, table = source_of(name, settings), source_contract(name), f"bronze.{name}"
+    former_release.mend(lake, table)
     tables.create(lake, table, QUARANTINE, landings.TABLE)
+    if source is None:
+        log.info("%s: there is no such source (setting sources.%s.location)", table, name)
+        return
     past = landings.past(lake, name)
     with received(lake, source, contract, past) as source_rows, landings.refusing_conflicts(table):
         if source_rows is None:
             log.info("%s: nothing new in %s", table, source.origin)
             return
+        _require_columns(source, source_rows, past)
         landing = past.next_one(source, as_of)
-        judged = source_rows.rows.transform(protected(protection)).transform(with_reasons(contract))
+        safe = source_rows.rows.transform(protected(protection, contract))
+        judged = safe.transform(with_reasons(contract, source.types))
         judged = judged.persist(StorageLevel.MEMORY_AND_DISK)
         try:
             with read_faults(source):
@@ -71,6 +78,7 @@ def land(lake: Lake, name: str, as_of: datetime) -> None:
             changed_column=source.changed or None,
             watermark=counts["watermark"],
             files=source_rows.files,
+            columns=[*source_rows.columns],
         )
     bad = counts["rows"] - counts["good"]
     log.info("%s: landing %d, %s rows, %s quarantined", table, landing.number, f"{counts['good']:,}", f"{bad:,}")
@@ -81,14 +89,14 @@ def require_secrets(settings: Settings) -> None:
     protection_of(settings.privacy)
 
 
-def protected(protection: Protection) -> Callable[[DataFrame], DataFrame]:
+def protected(protection: Protection, contract: SourceContract) -> Callable[[DataFrame], DataFrame]:
     """Direct identifiers become tokens: the rows have just been read, and nothing of them is kept yet.
 
     The text of a row that could not be parsed may hold anything, and is encrypted.
     """
 
     def transform(rows: DataFrame) -> DataFrame:
-        return rows.transform(with_sealed(UNREADABLE, protection)).transform(tokenised(protection))
+        return rows.transform(with_sealed(UNREADABLE, protection)).transform(tokenised(protection, contract.impersonal))
 
     return transform
 
@@ -110,7 +118,7 @@ def as_rejected(
         F.lit(source.origin).alias("origin"),
         F.col(PLACE).alias("place"),
         F.when(is_parsed, F.col(contract.key)).alias("row_key"),
-        F.when(is_parsed, F.to_json(F.struct(*contract.names))).alias("row"),
+        F.when(is_parsed, F.to_json(F.struct(*contract.columns))).alias("row"),
         F.col(UNREADABLE).alias("unreadable"),
         F.when(~is_parsed, F.lit(key_version)).alias("sealed_by"),
         "reasons",
@@ -124,7 +132,7 @@ def received(lake: Lake, source: Source, contract: SourceContract, past: Past) -
     spark, settings = lake.spark, lake.settings
     if source.is_database:
         since = past.watermark(source) if source.is_incremental else None
-        yield Received(database.read(spark, source, contract, settings.sources, since))
+        yield database.read(spark, source, contract, settings.sources, since)
         return
     present = bucket.listed(source) if source.is_bucket else files.listed(spark, source)
     before = {} if past.is_lost else landings.landed_files(lake, source)
@@ -135,7 +143,7 @@ def received(lake: Lake, source: Source, contract: SourceContract, past: Past) -
         return
     kind, names = files.kind_of(sorted(to_read), source), sorted(to_read)
     if not source.is_bucket:
-        yield Received(files.read(spark, names, kind, source, contract), to_read)
+        yield replace(files.read(spark, names, kind, source, contract), files=to_read)
         return
     if not spark.sparkContext.master.startswith("local"):  # type: ignore[union-attr]
         raise OperatorError(
@@ -143,7 +151,7 @@ def received(lake: Lake, source: Source, contract: SourceContract, past: Past) -
             " on a cluster write s3a:// and bring its JARs"
         )
     with bucket.staged(names, source, settings.home / "staging" / source.name) as paths:
-        yield Received(files.read(spark, paths, kind, source, contract), to_read)
+        yield replace(files.read(spark, paths, kind, source, contract), files=to_read)
 
 
 def _counts(judged: DataFrame) -> Row:
@@ -154,6 +162,17 @@ def _counts(judged: DataFrame) -> Row:
     ).first()
     assert counts is not None
     return counts
+
+
+def _require_columns(source: Source, source_rows: Received, past: Past) -> None:
+    """Raises OperatorError where a column is gone that the landing before had: everybody would lose it."""
+    before = past.bronze[-1]["columns"] or () if past.bronze else ()
+    gone = [name for name in before if name not in (*source_rows.columns, *source.columns)]
+    if gone:
+        raise OperatorError(
+            f"{source.setting}: {source.origin} lacks the columns {', '.join(gone)}, which the landing before had; if"
+            f' that is right, leave them out: in [{source.setting}.columns] {gone[0]} = ""'
+        )
 
 
 def _require_enough(source: Source, counts: Row, known_rows: int | None, max_shrink: float) -> None:

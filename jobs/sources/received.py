@@ -1,4 +1,4 @@
-"""What every kind of source gives: the contract's fields as text, what could not be parsed, and where it stood."""
+"""What every kind of source gives: the contract's columns, what could not be parsed, and where it stood."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,12 +10,12 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql import types as T
 
 from expectations.source_contract import SourceContract
 from expectations.source_rules import UNREADABLE
 from jobs.errors import OperatorError
 from jobs.sources.source import Source
+from jobs.sources.standard_fields import as_standard, own_columns
 
 PLACE = "_place"
 CHANGED = "_changed"
@@ -30,37 +30,29 @@ SQL_STATES = {
 
 @dataclass(frozen=True)
 class Received:
-    """`rows`: the contract's fields as text, `_unreadable`, `_place` (file or table), and `_changed`
+    """`rows`: the contract's columns, `_unreadable`, `_place` (file or table), and `_changed`
     (as text, the greatest of all rows; null where there is no such column).
 
-    `files`: each file read, and what tells one state of it from the next. Empty for a database.
+    `columns`: the source's own. `files`: each file read, and what tells one state of it from the next; empty for a
+    database.
     """
 
     rows: DataFrame
+    columns: tuple[str, ...]
     files: dict[str, str] = field(default_factory=dict)
 
 
-def as_received(frame: DataFrame, source: Source, contract: SourceContract, place: Column) -> DataFrame:
-    """Raises OperatorError when a column of the contract is missing, or is of a type that is no plain text."""
-    missing = [name for name in contract.required if name not in frame.columns]
-    if missing:
-        raise OperatorError(f"{source.setting}: {source.origin} lacks the columns {', '.join(missing)}")
-    present = [name for name in contract.names if name in frame.columns]
-    for name in present:
-        kind = frame.schema[name].dataType
-        if not (_names_a_row(kind) if name == contract.key else _is_plain(kind)):
-            raise OperatorError(
-                f"{source.setting}: column {name} of {source.origin} is {kind.simpleString()}, which has no one text;"
-                " give it as text or as a whole number"
-            )
+def as_received(frame: DataFrame, source: Source, contract: SourceContract, place: Column) -> Received:
+    """Raises OperatorError when a column that is needed is missing, or is of a type that is no plain text."""
     unreadable = F.col(UNREADABLE) if UNREADABLE in frame.columns else F.lit(None).cast("string")
     changed = F.col(CHANGED) if CHANGED in frame.columns else F.lit(None).cast("string")
-    return frame.select(
-        *[(F.col(name) if name in present else F.lit(None)).cast("string").alias(name) for name in contract.names],
+    rows = frame.select(
+        *[column.alias(name) for name, column in as_standard(frame, source, contract).items()],
         unreadable.alias(UNREADABLE),
         place.alias(PLACE),
         changed.alias(CHANGED),
     )
+    return Received(rows, own_columns(frame))
 
 
 @contextmanager
@@ -77,16 +69,6 @@ def read_faults(source: Source) -> Iterator[None]:
         raise OperatorError(f"cannot read {source.origin} (setting {source.setting}): {_why(error)}") from None
     finally:
         context.setLogLevel("ERROR")
-
-
-def _is_plain(kind: T.DataType) -> bool:
-    return isinstance(kind, T.AtomicType) and not isinstance(kind, T.BinaryType)
-
-
-def _names_a_row(kind: T.DataType) -> bool:
-    """Text or a whole number: 5.0 and 5 would be two persons."""
-    whole = isinstance(kind, T.IntegralType) or (isinstance(kind, T.DecimalType) and kind.scale == 0)
-    return whole or isinstance(kind, T.StringType)
 
 
 def _why(error: PySparkException | Py4JJavaError) -> str:

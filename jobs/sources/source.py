@@ -1,10 +1,13 @@
 """Where a batch source lies and how it is read, from the settings."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from expectations.source_contract import AttributeType
 from jobs.errors import OperatorError
 from jobs.settings.loading import Settings
+from jobs.settings.sources_settings import SourceSettings
 
 # Of a JDBC URL: a login before the host, or any of the parameters that drivers take secrets by.
 SECRET = re.compile(r"//[^/?]*@|[?&;](user|[^=&;]*(password|secret|token|key))=", re.IGNORECASE)
@@ -15,7 +18,9 @@ class Source:
     """One source of the settings.
 
     `name`: catalog or crm. `where`: a file, a folder, s3://bucket/prefix or jdbc:...; never with a login in it.
-    `table`: of a database. `changed`: its column that grows with every change of a row, or empty.
+    `table`: of a database. `changed`: its column that grows with every change of a row, or empty. `delimiter`: of CSV.
+    `columns`: the shop's own column -> the standard fields that it holds; none: it is left out. `types`: attribute ->
+    what its text must be.
     """
 
     name: str
@@ -23,6 +28,9 @@ class Source:
     table: str
     is_incremental: bool
     changed: str
+    delimiter: str
+    columns: Mapping[str, tuple[str, ...]]
+    types: Mapping[str, AttributeType]
 
     @property
     def is_database(self) -> bool:
@@ -42,15 +50,20 @@ class Source:
         return f"{self.where} {self.table}".strip()
 
 
-def source_of(name: str, settings: Settings) -> Source:
-    """Raises OperatorError for settings that do not go together, or that hold a login."""
-    values = settings.sources.model_dump()
+def source_of(name: str, settings: Settings) -> Source | None:
+    """None where the settings name no place. Raises OperatorError where they do not go together, or hold a login."""
+    values: SourceSettings = getattr(settings.sources, name)
+    if not values.location:
+        return None
     source = Source(
         name,
-        values[name],
-        values[f"{name}_table"],
-        values[f"{name}_mode"] == "incremental",
-        values[f"{name}_changed"],
+        values.location,
+        values.table,
+        values.mode == "incremental",
+        values.changed,
+        values.delimiter,
+        {column: _fields(fields) for column, fields in values.columns.items()},
+        values.types,
     )
     if not source.is_database:
         return source
@@ -60,10 +73,14 @@ def source_of(name: str, settings: Settings) -> Source:
             f" {settings.sources.user_variable} and {settings.sources.password_variable}"
         )
     if not source.table:
-        raise OperatorError(f"{source.setting} is a database: say which table or view in {source.setting}_table")
+        raise OperatorError(f"{source.setting} is a database: say which table or view in {source.setting}.table")
     if source.is_incremental and not source.changed:
         raise OperatorError(
-            f"{source.setting}_mode is incremental: say in {source.setting}_changed which column grows"
+            f"{source.setting}.mode is incremental: say in {source.setting}.changed which column grows"
             " with every change of a row"
         )
     return source
+
+
+def _fields(fields: str | tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(filter(None, (fields,) if isinstance(fields, str) else fields))

@@ -21,7 +21,7 @@ PERSON, MAIL, WEIGHT = "planted-person-77", "planted@example.org", "-1234567.25"
 def test_the_pages_hold_rules_and_counts_and_nothing_of_the_data(lake: Lake, tmp_path: Path) -> None:
     ratings = [(PERSON, "i", float(WEIGHT), 1, AT), (PERSON, "i", 1.0, -1, AT)]
     tables.overwrite(lake, "gold.ratings", lake.spark.createDataFrame(ratings, TABLES["gold.ratings"].ddl))
-    lists = [("v", PERSON, MAIL, 1, "i", 0.5, "because", "als 1")]  # a slot that is none
+    lists = [("v", PERSON, MAIL, 1, "i", 0.5, "because", {}, "als 1")]  # a slot that is none
     shown = lake.spark.createDataFrame(lists, TABLES["gold.recommendations"].ddl)
     tables.overwrite(lake, "gold.recommendations", shown)
     with pytest.raises(GateFailed):

@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from models import als
+from models.errors import TooLittleData
 from models.params import AlsParams
 from tests.models.builders import RATINGS, lists, pairs, people, ratings
 
@@ -84,12 +85,21 @@ def test_people_without_factors_get_no_row(spark: SparkSession, model: als.AlsMo
 
 
 def test_rare_items_get_no_factors(spark: SparkSession) -> None:
-    rated = ratings(spark, ("a", "1", 1), ("b", "1", 1), ("b", "2", 1), ("c", "3", 9))
-    model = als.fit(rated, AlsParams(rank=2, min_people=2))
-    assert [row.item_id for row in model.item_factors.collect()] == ["1"]
-    assert sorted(row.person_id for row in model.person_factors.collect()) == ["a", "b"]
-    with pytest.raises(als.AlsError, match="rated by 3 people or more"):
-        als.fit(rated, AlsParams(rank=2, min_people=3))
+    common = [(f"p{n}", "common", 1) for n in range(30)]
+    rated = ratings(spark, *common, ("p1", "rare", 1), ("p2", "rare", 1), ("q", "odd", 9))
+    model = als.fit(rated, AlsParams(rank=1, min_people=3))
+    assert [row.item_id for row in model.item_factors.collect()] == ["common"]
+    assert {row.person_id for row in model.person_factors.collect()} == {person for person, _, _ in common}
+
+
+def test_a_small_shop_gets_fewer_factors_and_says_so(spark: SparkSession, caplog: pytest.LogCaptureFixture) -> None:
+    """20 people: a tenth of them, two, are enough for an item, and no more factors are learned than there are items."""
+    rows = [(f"p{n}", f"i{n % 3}", 1) for n in range(20)]
+    model = als.fit(ratings(spark, *rows, ("p0", "once", 1)), AlsParams())
+    assert {row.item_id: len(row.factors) for row in model.item_factors.collect()} == {"i0": 3, "i1": 3, "i2": 3}
+    assert caplog.messages == [
+        "als: a small shop: 3 factors, of items that 2 people or more took up (the settings say 64 and 10)"
+    ]
 
 
 @pytest.mark.parametrize("weight", [None, 0.0, -1.0, math.nan, math.inf])
@@ -100,5 +110,5 @@ def test_refuses_weights_it_cannot_learn_from(spark: SparkSession, weight: float
 
 
 def test_refuses_an_empty_frame(spark: SparkSession) -> None:
-    with pytest.raises(als.AlsError, match="no ratings"):
+    with pytest.raises(TooLittleData, match="no ratings"):
         als.fit(spark.createDataFrame([], RATINGS), SMALL)

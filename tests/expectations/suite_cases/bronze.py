@@ -16,6 +16,6 @@ CASES: dict[str, Case] = {
         ),
         nullable=("topic_id",),
     ),
-    "bronze.catalog": Case({"product_id": "1095275", "landing": 1, "landed_at": AT}, ("product_id",), ("landed_at",)),
-    "bronze.crm": Case({"household_id": "900", "landing": 1, "landed_at": AT}, ("household_id",), ("landed_at",)),
+    "bronze.catalog": Case({"item_id": "1095275", "landing": 1, "landed_at": AT}, ("item_id",), ("landed_at",)),
+    "bronze.crm": Case({"user_id": "900", "landing": 1, "landed_at": AT}, ("user_id",), ("landed_at",)),
 }

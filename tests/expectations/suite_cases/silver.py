@@ -90,8 +90,8 @@ CASES: dict[str, Case] = {
             Broken("no day", {"event_date": None}, ((NOT_NULL, "event_date"),)),
         ),
     ),
-    "silver.catalog": history_of("product_id"),
-    "silver.crm": history_of("household_id"),
+    "silver.catalog": history_of("item_id"),
+    "silver.crm": history_of("user_id"),
     "silver.consents": Case(
         {
             "anonymous_id": "a",
@@ -117,7 +117,10 @@ CASES: dict[str, Case] = {
         ),
     ),
     "silver.items": Case(
-        {"item_id": "i", "name": "Ice, 22 lb"}, ("item_id",), ("name",), (rule("blank", "trim", name="  "),)
+        {"item_id": "i", "title": "Ice, 22 lb", "price": 2.5},
+        ("item_id",),
+        ("title",),
+        (rule("blank", "trim", title="  "), least("price", -0.01)),
     ),
     "silver.people": Case(
         {"user_id": "900", "first_seen": AT, "last_seen": LATER, "events": 3},

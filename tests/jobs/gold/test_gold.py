@@ -7,10 +7,11 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from jobs.gold.fallbacks import as_fallbacks
-from jobs.gold.features import as_features
+from jobs.gold.features import _warn_of_rates, as_features
 from jobs.gold.profiles import as_profiles
 from jobs.gold.ratings import as_ratings
 from jobs.gold.recommendations import Filler, as_recommendations, version_name
+from jobs.settings.currency_settings import CurrencySettings
 from jobs.settings.loading import Settings
 from jobs.settings.recommendations_settings import RecommendationsSettings
 from models import als, frequency, popularity
@@ -19,14 +20,18 @@ from models.als import AlsModel
 AS_OF = datetime(2018, 1, 1, tzinfo=UTC)
 COLUMNS = (
     "event_id string, event_type string, person_id string, item_id string, occurred_at timestamp, "
-    "amount double, discount double, quantity long, stars long"
+    "amount double, discount double, quantity double, stars long, currency string, order_id string"
 )
 
 
 def interactions(spark: SparkSession, *rows: tuple[Any, ...]) -> DataFrame:
-    """(event_id, event_type, person, item, days before AS_OF, amount, discount, quantity = 1, stars = None)."""
-    whole = [(*row, *(1, None)[len(row) - 7 :]) for row in rows]
-    dated = [(*row[:4], AS_OF - timedelta(days=row[4]), *row[5:]) for row in whole]
+    """(event_id, event_type, person, item, days before AS_OF, amount, discount, quantity = 1, stars = None,
+    currency = None, order_id = event_id)."""
+    whole = [(*row, *(1, None, None, row[0])[len(row) - 7 :]) for row in rows]
+    dated = [
+        (*row[:4], AS_OF - timedelta(days=row[4]), *row[5:7], None if row[7] is None else float(row[7]), *row[8:])
+        for row in whole
+    ]
     return spark.createDataFrame(dated, COLUMNS)
 
 
@@ -65,49 +70,92 @@ def test_a_correction_is_no_purchase_and_stars_weigh(spark: SparkSession, settin
     assert weights_and_purchases == {"bought": (1.0, 1), "3 stars": (0.2, 0), "4 stars": (0.4, 0), "5 stars": (0.6, 0)}
 
 
+def test_what_was_given_back_is_not_bought(spark: SparkSession, settings: Settings) -> None:
+    weights = settings.ratings.model_copy(update={"half_life_days": 1e9, "purchase": 1.0})
+    frame = interactions(
+        spark,
+        ("o1", "purchase", "p", "shoe", 9, 60.0, 10.0, 2),
+        ("o2", "purchase", "p", "shoe", 8, 30.0, 0.0, 1),
+        ("o1", "purchase", "p", "hat", 9, 20.0, 0.0, 1),
+        ("r1", "return", "p", "shoe", 5, 30.0, None, 1, None, None, "o1"),  # one of two
+        ("r2", "return", "p", "hat", 5, 20.0, None, 1, None, None, "o1"),
+        ("r3", "return", "p", "shoe", -1, 30.0, None, 1, None, None, "o2"),  # not yet known
+        ("r4", "return", "p", "hat", 5, 20.0, None, 1, None, None, "another"),  # of an order that was never seen
+        ("v", "product_view", "p", "hat", 5, 20.0, None),
+    )
+    rows = {row["item_id"]: row for row in as_ratings(frame, weights, AS_OF).collect()}
+    assert {item: row["purchases"] for item, row in rows.items()} == {"shoe": 2, "hat": 0}
+    assert rows["hat"]["weight"] == pytest.approx(weights.product_view)
+    items = spark.createDataFrame([], "item_id string, categories array<string>, brand string")
+    features = as_features(frame, items, AS_OF, OWN).first()
+    assert features is not None
+    assert (features["baskets"], features["lines"], features["spend"]) == (2, 2, 60.0)
+    assert features["discount_share"] == pytest.approx(5 / 65)
+
+
+OWN = CurrencySettings(own="USD", rates={"EUR": 1.5})
+
+
 def test_features_are_sums_over_baskets(spark: SparkSession) -> None:
     frame = interactions(
         spark,
         ("a", "purchase", "p", "milk", 4, 3.0, 1.0),
-        ("a", "purchase", "p", "beer", 4, 5.0, 0.0),  # another department, same basket
+        ("a", "purchase", "p", "beer", 4, 10.0, 0.0, 2),  # another category, same basket
         ("b", "purchase", "p", "milk", 2, 2.0, None),  # no discount told
         ("c", "product_view", "p", "wine", 1, 9.0, 0.0),  # not bought
         ("f", "purchase", "p", "wine", 1, 0.0, 0.0, 0),  # a correction
         ("d", "purchase", "free", "milk", 1, 0.0, 0.0),  # nothing paid: no share, no division by zero
         ("e", "purchase", "p", "mystery", -1, 7.0, 0.0),  # in the future
+        ("g", "purchase", "abroad", "milk", 1, 2.0, 0.0, 1, None, "EUR"),
+        ("h", "purchase", "abroad", "unlisted", 1, 9.0, 0.0, 1, None, "GBP"),  # no rate
     )
-    items = spark.createDataFrame([("milk", "DAIRY"), ("beer", "DRINKS")], "item_id string, department string")
-    rows = {row["person_id"]: row for row in as_features(frame, items, AS_OF).collect()}
-    assert set(rows) == {"p", "free"}
+    items = spark.createDataFrame(
+        [("milk", ["DAIRY", "MILK"], "Own"), ("beer", ["DRINKS"], None)],
+        "item_id string, categories array<string>, brand string",
+    )
+    rows = {row["person_id"]: row for row in as_features(frame, items, AS_OF, OWN).collect()}
+    assert set(rows) == {"p", "free", "abroad"}
     row = rows["p"]
-    assert (row["baskets"], row["lines"], row["spend"], row["mean_basket"], row["items"]) == (2, 3, 10.0, 5.0, 2)
-    assert row["recency_days"] == pytest.approx(2) and row["discount_share"] == pytest.approx(1 / 11)
-    assert row["departments"] == {"DAIRY": 0.5, "DRINKS": 0.5}
-    assert rows["free"]["departments"] == {"DAIRY": 0.0} and rows["free"]["discount_share"] == 0
+    assert (row["baskets"], row["lines"], row["spend"], row["mean_basket"], row["items"]) == (2, 3, 15.0, 7.5, 2)
+    assert row["recency_days"] == pytest.approx(2) and row["discount_share"] == pytest.approx(1 / 16)
+    assert row["mean_price"] == pytest.approx((3 + 5 + 2) / 3), "for one, not for the line"
+    assert row["categories"] == {"DAIRY": pytest.approx(1 / 3), "DRINKS": pytest.approx(2 / 3)}
+    assert row["brands"] == {"Own": pytest.approx(1 / 3), "UNKNOWN": pytest.approx(2 / 3)}
+    assert rows["free"]["categories"] == {"DAIRY": 0.0} and rows["free"]["discount_share"] == 0
+    assert (rows["abroad"]["spend"], rows["abroad"]["lines"]) == (3.0, 2), "what has no rate is bought for nothing"
+
+
+def test_a_currency_without_a_rate_is_told_of(spark: SparkSession, caplog: pytest.LogCaptureFixture) -> None:
+    one = ("purchase", "p", "milk", 1, 2.0, 0.0, 1, None)
+    _warn_of_rates(interactions(spark, ("a", *one, "EUR"), ("b", *one, "GBP"), ("c", *one, None)), OWN)
+    assert caplog.messages == [
+        "gold.features: 1 lines in GBP count as bought for nothing; say what one is worth in USD:"
+        " currency.rates = {GBP = ...}"
+    ]
 
 
 def test_everyone_has_a_profile(spark: SparkSession) -> None:
     at = [datetime(2017, month, 1) for month in (3, 4, 5, 6)]
     people = spark.createDataFrame(
         [
-            ("p", at[1], at[2], 2, "35-44", None, 2, None),
-            ("p", at[0], at[1], 3, "35-44", None, 2, None),  # another device of the same person
-            ("silent", at[3], at[3], 1, None, None, None, None),
+            ("p", at[1], at[2], 2, None),
+            ("p", at[0], at[1], 3, {"age": "35-44"}),  # another device of the same person
+            ("silent", at[3], at[3], 1, None),
         ],
-        "person_id string, first_seen timestamp, last_seen timestamp, events long, age string, income string, "
-        "household_size long, kids_count string",
+        "person_id string, first_seen timestamp, last_seen timestamp, events long, attributes map<string, string>",
     )
     features = spark.createDataFrame(
-        [("p", 2.0, 9.0, 1.0, {"DAIRY": 0.4, "DRINKS": 0.6})],
-        "person_id string, baskets double, spend double, recency_days double, departments map<string, double>",
+        [("p", 2.0, 9.0, 1.0, {"DAIRY": 0.4, "DRINKS": 0.6}, {"UNKNOWN": 0.9, "Own": 0.1})],
+        "person_id string, baskets double, spend double, recency_days double, categories map<string, double>,"
+        " brands map<string, double>",
     )
     segments = spark.createDataFrame(
         [("p", "persona-1", "thirsty")], "person_id string, segment_id string, name string"
     )
     rows = {row["person_id"]: row for row in as_profiles(people, features, segments).collect()}
-    assert (rows["p"]["favourite_department"], rows["p"]["segment"]) == ("DRINKS", "thirsty")
+    assert (rows["p"]["favourite_category"], rows["p"]["favourite_brand"]) == ("DRINKS", "Own")
+    assert (rows["p"]["segment"], rows["p"]["attributes"]) == ("thirsty", {"age": "35-44"})
     assert (rows["p"]["first_seen"], rows["p"]["last_seen"], rows["p"]["events"]) == (at[0], at[2], 5)
-    assert rows["p"]["age"] == "35-44"
     assert rows["silent"]["segment"] is None and rows["silent"]["baskets"] is None
 
 
@@ -156,8 +204,11 @@ def test_each_slot_holds_what_it_says(spark: SparkSession, ratings: DataFrame) -
     assert by_person["p", "discover"] == [("wine", "als7")]
     assert by_person["q", "discover"] == [("beer", "als7")]
     assert by_person["new", "discover"] == [("milk", "popularity")], "no factors: the most sold that is new to them"
-    reasons = {row["slot"]: row["reason"] for row in frame.where("person_id = 'p' AND rank = 1").collect()}
-    assert reasons == {"again": "bought 5 times", "discover": "similar shoppers"}
+    reasons = {row["slot"]: row for row in frame.where("person_id = 'p' AND rank = 1").collect()}
+    assert {slot: (row["reason"], row["reason_values"]) for slot, row in reasons.items()} == {
+        "again": ("bought_before", {"times": "5"}),
+        "discover": ("similar_people", {}),
+    }
 
 
 def test_without_a_champion_everyone_discovers_what_is_popular(ratings: DataFrame) -> None:

@@ -46,7 +46,7 @@ def test_behaviour_is_refused_and_what_a_person_asks_for_is_not(spark: SparkSess
     messages = [event(kind, event_id=kind, consent={"analytics": False}) for kind in PAYLOADS]
     statements = record(spark)
     assert refused(spark, statements, settings, messages) == sorted(settings.consent.behaviour)
-    asked_for = {"consent", "identify", "profile_update", "purchase", "rating", "coupon_redeemed"}
+    asked_for = {"consent", "identify", "profile_update", "purchase", "return", "rating", "coupon_redeemed"}
     assert set(settings.consent.behaviour) == set(PAYLOADS) - asked_for
 
 

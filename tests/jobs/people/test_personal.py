@@ -25,7 +25,7 @@ from tests.other_lake import changed
 
 ROOT = Path(__file__).parents[3]
 BEHIND_CONSENT = ("gold", "train", "publish", "live", "champions")
-NAMES_A_PERSON = {"person_id", "user_id", "anonymous_id", "household_id"}
+NAMES_A_PERSON = {"person_id", "user_id", "anonymous_id"}
 PERSONAL = {
     name
     for name, table in TABLES.items()

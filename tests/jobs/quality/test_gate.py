@@ -25,7 +25,7 @@ def build_ratings(lake: Lake, weight: float) -> None:
 
 
 def build_catalog(lake: Lake, *ids: str) -> None:
-    build(lake, "bronze.catalog", *((id_, *[None] * 6, 1, AT) for id_ in ids))
+    build(lake, "bronze.catalog", *((id_, *[None] * 12, 1, AT) for id_ in ids))
 
 
 def verdicts(lake: Lake) -> dict[tuple[str, int], tuple[int, int]]:
@@ -58,7 +58,7 @@ def test_every_table_is_checked_and_recorded_before_the_job_fails(lake: Lake) ->
     with pytest.raises(GateFailed) as raised:
         gate.gate(lake, [], AT)
     first, second = str(raised.value).split("; gate ")
-    assert first.endswith("expect_key_to_be_unique landing, product_id (2 of 3)")
+    assert first.endswith("expect_key_to_be_unique landing, item_id (2 of 3)")
     assert second.startswith("gold.ratings: 1 of ")
     assert "expect_column_values_to_be_between weight (1 of 2; such as -0.5)" in second
     row = tables.read(lake, "ops.quality").where("not success and table_name = 'gold.ratings'").collect()[0]

@@ -59,6 +59,8 @@ def test_relative_folders_count_from_the_project(conf: Path, monkeypatch: pytest
         ("[alss]\nrank = 3\n", r"alss\.rank in conf/mine\.toml.*als\.rank"),
         ("hme = 'x'\n", r"hme in conf/mine\.toml.*home"),
         ("[als]\nrank = 'many'\n", r"als\.rank.*integer.*'many'.*conf/mine\.toml"),
+        ("[sources.crm]\nmdoe = 'full'\n", r"sources\.crm\.mdoe in conf/mine\.toml.*sources\.crm\.mode"),
+        ("[sources]\ncatalog = 'a.csv'\n", r"sources\.catalog in conf/mine\.toml is a section, with .*location, table"),
         ("[als\n", r"conf/mine\.toml is not TOML"),
     ],
 )
@@ -77,6 +79,17 @@ def test_a_mistyped_variable_is_named_with_its_neighbour(monkeypatch: pytest.Mon
 def test_an_environment_that_is_not_there_is_named() -> None:
     with pytest.raises(OperatorError, match=r"no conf/prod\.toml"):
         load("prod")
+
+
+def test_an_overlay_may_lie_anywhere_and_its_folders_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "shop.toml").write_text('[sources.crm]\nlocation = "crm.csv"\n[sources.crm.columns]\n"a.b" = "email"\n')
+    settings = load("shop.toml")
+    assert (settings.home, settings.sources.crm.location) == (tmp_path / ".local", str(tmp_path / "crm.csv"))
+    assert (settings.sources.crm.columns, settings.sources.catalog.location) == ({"a.b": "email"}, "")
+    assert settings.project != tmp_path, "the JARs lie with the code"
+    with pytest.raises(OperatorError, match=r"cannot read none\.toml: No such file.*lakehouse init"):
+        load("none.toml")
 
 
 def test_every_setting_of_base_has_a_meaning() -> None:

@@ -1,12 +1,16 @@
 """silver.interactions, silver.items and silver.people on small tables."""
 
+from datetime import datetime
+from typing import Any
+
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from expectations.contract import committed_contract
+from expectations.source_contract import source_contract
 from expectations.suites.silver import OF_AN_ITEM
 from expectations.validation import with_validation
-from jobs.silver.interactions import OF_ONE_ITEM, as_interactions
+from jobs.silver.interactions import OF_AN_ORDER, OF_ONE_ITEM, as_interactions
 from jobs.silver.items import as_items
 from jobs.silver.people import as_people
 from tests.events import PAYLOADS, event, received
@@ -48,33 +52,40 @@ def test_one_row_per_event_and_item(spark: SparkSession) -> None:
 
 
 def test_the_gate_knows_the_types_that_are_about_items() -> None:
-    assert {"purchase", *OF_ONE_ITEM} == {*OF_AN_ITEM}
+    assert {*OF_AN_ORDER, *OF_ONE_ITEM} == {*OF_AN_ITEM}
 
 
-def test_an_item_has_a_readable_name(spark: SparkSession) -> None:
-    columns = "product_id, manufacturer_id, department, brand, product_category, product_type, package_size"
-    rows = [
-        ("1", "2", "GROCERY", "National", "FRZN ICE", "ICE - CRUSHED/CUBED", "22 LB"),
-        ("2", "2", "MISCELLANEOUS", "Private", None, None, None),
-        ("3", None, None, None, None, None, None),
+def test_an_item_is_in_its_types_and_never_without_a_title(spark: SparkSession) -> None:
+    columns = [*source_contract("catalog").columns]
+    rows: list[dict[str, Any]] = [
+        {"item_id": "1", "title": "Ice, 22 lb", "price": "2,5", "published_at": "2026-03-01", "group_id": "g"},
+        {"item_id": "2", "brand": "Acme", "categories": "Shoes > Boots", "attributes": {"colour": "red"}},
+        {"item_id": "3"},
     ]
-    catalog = spark.createDataFrame(rows, columns.replace(",", " string,") + " string")
+    catalog = spark.createDataFrame(
+        [tuple(row.get(name) for name in columns) for row in rows],
+        ", ".join(f"{name} {type_}" for name, type_ in source_contract("catalog").columns.items()),
+    )
     sold = spark.createDataFrame([("1",), ("9",), ("9",)], "item_id string")
-    names = {row["item_id"]: row["name"] for row in as_items(catalog, sold).collect()}
-    assert names == {
-        "1": "Ice - Crushed/cubed, 22 lb",
-        "2": "Miscellaneous (own brand)",
-        "3": "Item 3",
-        "9": "Item 9",
-    }
+    items = {row["item_id"]: row for row in as_items(catalog, sold).collect()}
+    titles = {item: row["title"] for item, row in items.items()}
+    assert titles == {"1": "Ice, 22 lb", "2": "Acme Boots", "3": "Item 3", "9": "Item 9"}
+    assert (items["1"]["price"], items["1"]["published_at"]) == (2.5, datetime(2026, 3, 1))
+    assert (items["2"]["categories"], items["2"]["attributes"]) == (["Shoes", "Boots"], {"colour": "red"})
+    assert items["3"]["categories"] is None
 
 
 def test_people_are_the_pairs_seen_and_the_customers_known(spark: SparkSession) -> None:
     seen = "user_id string, anonymous_id string, occurred_at timestamp"
     events = spark.createDataFrame([("9", "x", None), ("9", None, None), (None, "a", None)], seen)
-    crm = spark.createDataFrame([("9", "45-54"), ("8", "65+")], "household_id string, age string")
+    crm = spark.createDataFrame(
+        [("9", {"age": "45-54"}), ("8", {"age": "65+"})], "user_id string, attributes map<string, string>"
+    )
     rows = as_people(events, crm).collect()
-    people = {(row["user_id"], row["anonymous_id"]): (row["events"], row["age"]) for row in rows}
+    people = {(row["user_id"], row["anonymous_id"]): (row["events"], row["attributes"]) for row in rows}
     assert people == {
-        ("9", "x"): (1, "45-54"), ("9", None): (1, "45-54"), (None, "a"): (1, None), ("8", None): (0, "65+")
-    }  # fmt: skip
+        ("9", "x"): (1, {"age": "45-54"}),
+        ("9", None): (1, {"age": "45-54"}),
+        (None, "a"): (1, None),
+        ("8", None): (0, {"age": "65+"}),
+    }

@@ -20,10 +20,7 @@ from tests.other_lake import changed
 
 PROJECT = Path(__file__).parents[3]
 PASSWORD = "not-in-any-log-7f3a"
-FIELDS = {
-    "catalog": "product_id,manufacturer_id,department,brand,product_category,product_type,package_size",
-    "crm": "household_id,age,income,home_ownership,marital_status,household_size,household_comp,kids_count",
-}
+FIELDS = "household_id,age,income,home_ownership,marital_status,household_size,household_comp,kids_count"
 
 
 @dataclass(frozen=True)
@@ -108,10 +105,13 @@ Sourced = Callable[..., Lake]
 
 @pytest.fixture
 def sourced(lake: Lake, tmp_path: Path) -> Sourced:
-    """The empty lake with other sources: `sourced(crm=..., crm_mode=...)`; local state below tmp_path."""
+    """The empty lake with another CRM: `sourced(crm=..., crm_mode=...)`; local state below tmp_path."""
 
-    def own(**sources: Any) -> Lake:
-        own = changed(lake, sources=sources)
+    def own(max_shrink: float = 0.2, **crm: Any) -> Lake:
+        update = {name.removeprefix("crm_").replace("crm", "location"): value for name, value in crm.items()}
+        own = changed(
+            lake, sources={"max_shrink": max_shrink, "crm": lake.settings.sources.crm.model_copy(update=update)}
+        )
         return Lake(own.spark, own.settings.model_copy(update={"home": tmp_path / "home"}))
 
     return own
@@ -119,5 +119,5 @@ def sourced(lake: Lake, tmp_path: Path) -> Sourced:
 
 def crm(*rows: str) -> str:
     """A CSV of customers; a row names the first fields, the rest is empty."""
-    commas = FIELDS["crm"].count(",")
-    return "\n".join([FIELDS["crm"], *[row + "," * (commas - row.count(",")) for row in rows]]) + "\n"
+    commas = FIELDS.count(",")
+    return "\n".join([FIELDS, *[row + "," * (commas - row.count(",")) for row in rows]]) + "\n"

@@ -26,7 +26,7 @@ def bucket(s3: Any, request: pytest.FixtureRequest) -> str:
 
 
 def landed(lake: Lake) -> set[str]:
-    return {row["household_id"] for row in tables.read(lake, "bronze.crm").collect()}
+    return {row["user_id"] for row in tables.read(lake, "bronze.crm").collect()}
 
 
 def copies(own: Lake) -> list[Path]:
@@ -67,7 +67,7 @@ def test_new_and_changed_objects_only_when_incremental(lake: Lake, sourced: Sour
     put(s3, bucket, **{"a.csv": crm("1,a"), "b.csv": crm("2,b"), "c.csv": crm("3,a")})
     land(own, "crm", AT + DAY)
     rows = tables.read(lake, "bronze.crm").where("landing = 2").collect()
-    assert {row["household_id"] for row in rows} == {"2", "3"}
+    assert {row["user_id"] for row in rows} == {"2", "3"}
 
 
 def test_copies_are_removed_when_landing_fails_and_after_a_kill(

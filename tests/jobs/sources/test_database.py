@@ -22,7 +22,7 @@ from tests.jobs.sources.conftest import FIELDS, PASSWORD, Database, Sourced
 
 AT = datetime(2026, 3, 1, 4, tzinfo=UTC)
 DAY = timedelta(days=1)
-REST = ", ".join(f"{name} text" for name in FIELDS["crm"].split(",")[2:])
+REST = ", ".join(f"{name} text" for name in FIELDS.split(",")[2:])
 
 
 @pytest.fixture
@@ -36,8 +36,8 @@ def customers(postgres: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
 
 
 def states(lake: Lake) -> list[tuple[str, str | None, bool]]:
-    rows = tables.read(lake, "silver.crm").orderBy("household_id", "valid_from").collect()
-    return [(row["household_id"], row["age"], row["valid_to"] is None) for row in rows]
+    rows = tables.read(lake, "silver.crm").orderBy("user_id", "valid_from").collect()
+    return [(row["user_id"], row["attributes"].get("age"), row["valid_to"] is None) for row in rows]
 
 
 def test_a_table_is_landed_whole_with_its_history(lake: Lake, sourced: Sourced, customers: Database) -> None:
@@ -57,8 +57,8 @@ def test_a_table_is_landed_whole_with_its_history(lake: Lake, sourced: Sourced, 
     ]
     rejected = tables.read(lake, "quarantine.sources").orderBy("row_key").collect()
     assert [(row["place"], row["row_key"], row["reasons"]) for row in rejected] == [
-        ("customers", None, ["household_id: missing"]),
-        *[("customers", "7", ["household_id: not unique in the source"])] * 3,
+        ("customers", None, ["user_id: missing"]),
+        *[("customers", "7", ["user_id: not unique in the source"])] * 3,
     ]
 
 
@@ -94,11 +94,11 @@ def test_changes_only_when_incremental(
     customers.run("UPDATE customers SET age = 'unseen' WHERE household_id = 1")
     land(own, "crm", AT + DAY)
     rows = tables.read(lake, "bronze.crm").where("landing = 2").collect()
-    assert {row["household_id"] for row in rows} == {"2", "3", "4"}
+    assert {row["user_id"] for row in rows} == {"2", "3", "4"}
     customers.run("DELETE FROM customers")
     customers.run("INSERT INTO customers (household_id, age) VALUES (5, 'without a mark')")
     land(own, "crm", AT + 2 * DAY)
-    assert {row["household_id"] for row in tables.read(lake, "bronze.crm").where("landing = 3").collect()} == {"5"}
+    assert {row["user_id"] for row in tables.read(lake, "bronze.crm").where("landing = 3").collect()} == {"5"}
     customers.run("DELETE FROM customers")
     before = tables.version(lake, "ops.landings")
     land(own, "crm", AT + 3 * DAY)
@@ -119,11 +119,11 @@ def test_faults_are_one_line_without_a_login(
         return str(raised.value)
 
     with caplog.at_level(logging.INFO):
-        assert "no such table or column, or the login may not read it (SQLSTATE 42P01)" in fault(table="nobody")
+        assert "no such table or column, or the login may not read it (SQLSTATE 42P01)" in fault(table="nowhere")
         assert "there is no such database (SQLSTATE 3D000)" in fault(url=customers.url.replace("shop", "shoe"))
         assert "the database does not answer (SQLSTATE 08001)" in fault(url="jdbc:postgresql://127.0.0.1:9/shop")
-        customers.run("CREATE VIEW short AS SELECT household_id, age FROM customers")
-        assert f"{customers.url} short lacks the columns income" in fault(table="short")
+        customers.run("CREATE VIEW nobody AS SELECT age FROM customers")
+        assert f"names household_id, which {customers.url} nobody lacks" in fault(table="nobody")
         monkeypatch.setenv("PGPASSWORD", PASSWORD + "-wrong")
         assert "the database refuses the login (SQLSTATE 28P01)" in fault()
         monkeypatch.delenv("PGPASSWORD")
@@ -133,10 +133,10 @@ def test_faults_are_one_line_without_a_login(
 
 def test_what_a_database_says_of_a_row_is_not_printed(customers: Database, tmp_path: Path) -> None:
     """By the command itself: PostgreSQL's own words repeat the value, and Spark's log those words."""
-    broken = ", ".join(["CAST(age AS int)::text AS age", *FIELDS["crm"].split(",")[2:]])
+    broken = ", ".join(["CAST(age AS int)::text AS age", *FIELDS.split(",")[2:]])
     customers.run(f"CREATE VIEW broken AS SELECT household_id, {broken} FROM customers")
     customers.run("INSERT INTO customers (household_id, age) VALUES (1, 'anna.private')")
-    place = {"LAKEHOUSE_SOURCES__CRM": customers.url, "LAKEHOUSE_SOURCES__CRM_TABLE": "broken"}
+    place = {"LAKEHOUSE_SOURCES__CRM__LOCATION": customers.url, "LAKEHOUSE_SOURCES__CRM__TABLE": "broken"}
     memory = {"LAKEHOUSE_HOME": str(tmp_path), "LAKEHOUSE_SPARK__DRIVER_MEMORY": "1g"}
     keys.keep(settings_under(memory).privacy)
     command = [Path(sys.executable).with_name("lakehouse"), "run", "bronze.crm"]
@@ -160,8 +160,8 @@ def test_the_login_is_nowhere_in_the_lake(lake: Lake, sourced: Sourced, customer
         ({"crm": "jdbc:postgresql://h/b?user=u&password=p-secret"}, r"sources\.crm holds a login; take it out"),
         ({"crm": "jdbc:postgresql://u:p-secret@h/b"}, r"sources\.crm holds a login.*PGUSER and PGPASSWORD"),
         ({"crm": "jdbc:postgresql://h/b?sslpassword=p-secret"}, r"sources\.crm holds a login"),
-        ({"crm": "jdbc:postgresql://h/b"}, r"say which table or view in sources\.crm_table"),
-        ({"crm": "jdbc:postgresql://h/b", "crm_table": "t", "crm_mode": "incremental"}, r"sources\.crm_changed"),
+        ({"crm": "jdbc:postgresql://h/b"}, r"say which table or view in sources\.crm\.table"),
+        ({"crm": "jdbc:postgresql://h/b", "crm_table": "t", "crm_mode": "incremental"}, r"sources\.crm\.changed"),
     ],
 )
 def test_settings_that_do_not_go_together_are_named(sourced: Sourced, sources: dict[str, str], message: str) -> None:

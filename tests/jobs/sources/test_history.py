@@ -17,7 +17,6 @@ from jobs.silver import crm as silver_crm
 from jobs.sources import history, landings
 from jobs.sources.landing import land
 from tests.jobs.sources.conftest import Sourced, crm
-from tests.other_lake import changed
 
 AT = datetime(2026, 3, 1, 4, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -29,8 +28,10 @@ def day(moment: datetime | None) -> int | None:
 
 def states(lake: Lake) -> list[tuple[str, str | None, int | None, int | None]]:
     """(key, age, day from, day to) of every row of silver.crm."""
-    rows = tables.read(lake, "silver.crm").orderBy("household_id", "valid_from").collect()
-    return [(row["household_id"], row["age"], day(row["valid_from"]), day(row["valid_to"])) for row in rows]
+    rows = tables.read(lake, "silver.crm").orderBy("user_id", "valid_from").collect()
+    return [
+        (row["user_id"], row["attributes"].get("age"), day(row["valid_from"]), day(row["valid_to"])) for row in rows
+    ]
 
 
 class Shop:
@@ -100,8 +101,12 @@ def test_every_state_has_its_time(lake: Lake, landed_shop: Shop) -> None:
         (4, 2, 1),
     ]
     now, then = history.current_rows(lake, "silver.crm"), history.rows_at(lake, "silver.crm", AT + DAY)
-    assert {row["household_id"] for row in now.collect()} == {"1", "2", "3", "4"}
-    assert {(row["household_id"], row["age"]) for row in then.collect()} == {("1", "a"), ("2", "b"), ("4", "a")}
+    assert {row["user_id"] for row in now.collect()} == {"1", "2", "3", "4"}
+    assert {(row["user_id"], row["attributes"].get("age")) for row in then.collect()} == {
+        ("1", "a"),
+        ("2", "b"),
+        ("4", "a"),
+    }
 
 
 def test_a_second_writer_is_told_in_one_line() -> None:
@@ -127,7 +132,7 @@ def test_kept_twice_changes_nothing(lake: Lake, shop: Shop) -> None:
 
 def test_a_row_that_is_there_but_broken_keeps_its_state(lake: Lake, shop: Shop) -> None:
     shop.land(0, "1,a", "2,a", "3,a")
-    shop.land(1, "1,b", "1,c", f"2,{'x' * 300}", "4,a")
+    shop.land(1, "1,b", "1,c", f"2,{'x' * 10_001}", "4,a")
     shop.keep()
     assert states(lake) == [("1", "a", 0, None), ("2", "a", 0, None), ("3", "a", 0, 1), ("4", "a", 1, None)]
 
@@ -140,7 +145,7 @@ def test_what_an_incremental_landing_lacks_goes_on(lake: Lake, sourced: Sourced,
         land(own, "crm", AT + number * DAY)
     history.keep(own, "crm")
     assert states(lake) == [("1", "a", 0, None), ("2", "a", 0, 1), ("2", "b", 1, None), ("3", "a", 1, None)]
-    whole = changed(own, sources={"crm_mode": "full"})
+    whole = sourced(crm=str(tmp_path / "crm"))
     (tmp_path / "crm" / "0.csv").unlink()
     with pytest.raises(OperatorError, match=r"2 good rows, 3 were known"):
         land(whole, "crm", AT + 2 * DAY)
@@ -178,7 +183,7 @@ def test_a_history_that_is_gone_begins_anew_with_a_whole_landing(lake: Lake, sho
     shop.keep()
     path = lake.spark._jvm.org.apache.hadoop.fs.Path(f"{tmp_path}/lake/silver/crm")  # type: ignore[union-attr]
     path.getFileSystem(lake.spark._jsc.hadoopConfiguration()).delete(path, True)
-    with pytest.raises(OperatorError, match=r"silver\.crm is gone; land the source whole once.*_CRM_MODE=full"):
+    with pytest.raises(OperatorError, match=r"silver\.crm is gone; land the source whole once.*_CRM__MODE=full"):
         shop.keep()
     land(shop.lake, "crm", AT + DAY)  # the same file
     shop.keep()

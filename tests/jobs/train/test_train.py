@@ -39,16 +39,16 @@ def test_a_recipe_survives_the_registry() -> None:
     assert training.recipe_of(logged, AlsParams()) == params
 
 
-def test_departments_become_columns(spark: SparkSession) -> None:
-    rows = [("p", 1.0, {"FRESH MEAT": 0.75, "DAIRY": 0.25}), ("q", 2.0, {"DAIRY": 1.0})]
+def test_the_largest_categories_and_brands_become_columns(spark: SparkSession) -> None:
+    rows = [
+        ("p", 1.0, {"FRESH MEAT": 0.75, "DAIRY": 0.2, "dairy": 0.05}, {"O`Brien": 1.0}),
+        ("q", 2.0, {"DAIRY": 1.0}, {}),
+    ]
     numbers = ", ".join(f"1.0 AS {name}" for name in features.NUMBERS if name != "spend")
-    frame = spark.createDataFrame(rows, "person_id string, spend double, departments map<string, double>")
-    people = frame.selectExpr("*", *numbers.split(", "))
-    departments = features.largest_departments(people)
-    assert departments == ["DAIRY", "FRESH MEAT"]
-    by_person = {row["person_id"]: row for row in features.as_numbers(people, departments).collect()}
-    assert (by_person["p"]["dept_fresh_meat"], by_person["q"]["dept_fresh_meat"], by_person["q"]["dept_dairy"]) == (
-        0.75,
-        0.0,
-        1.0,
-    )
+    columns = "person_id string, spend double, categories map<string, double>, brands map<string, double>"
+    people = spark.createDataFrame(rows, columns).selectExpr("*", *numbers.split(", "))
+    categories, brands = features.largest(people, "category", 2), features.largest(people, "brand", 9)
+    assert (categories, brands) == (["DAIRY", "FRESH MEAT"], ["O`Brien"]), "to Spark DAIRY and dairy are one column"
+    by_person = {row["person_id"]: row for row in features.as_numbers(people, categories, brands).collect()}
+    assert by_person["p"]["category:FRESH MEAT"] == 0.75 and by_person["q"]["category:FRESH MEAT"] == 0.0
+    assert by_person["q"]["category:DAIRY"] == 1.0 and by_person["p"]["brand:OBrien"] == 1.0
