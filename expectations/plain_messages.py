@@ -12,6 +12,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from expectations.contract import Contract
+from expectations.json_numbers import LONGEST
 from expectations.nodes import Array, Boolean, Map, Node, Number, Object, Text
 
 SPACE = r"\s*+"
@@ -19,8 +20,8 @@ SPACE = r"\s*+"
 STRING = r'"[^"\\]*+(?:\\(?:[^u]|u(?:(?![dD][89a-fA-F])|[dD][89abAB]..\\u(?=[dD][c-fC-F]))....)[^"\\]*+)*+"'
 SCALARS = {
     "string": STRING,
-    "integer": r"-?+[0-9]++(?![.eE])",
-    "number": r"-?+[0-9][0-9.eE+-]*+",
+    "integer": rf"-?+[0-9]{{1,{LONGEST}}}+(?![.eE0-9])",
+    "number": rf"-?+[0-9][0-9.eE+-]{{0,{LONGEST}}}+(?![0-9.eE+-])",
     "boolean": r"(?:true|false)",
     "null": "null",
 }

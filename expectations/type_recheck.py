@@ -4,13 +4,13 @@ What is left is the message as plain JSON of known fields alone, so that the par
 whole numbers written without a fraction, fields that are null left out, half a character replaced by U+FFFD.
 """
 
-import decimal
 import json
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from expectations.contract import Contract
+from expectations.json_numbers import exact, is_bigint, shortened
 from expectations.nodes import Array, Boolean, Map, Node, Number, Object, Text
 
 NOT_JSON = "message: not JSON"
@@ -89,7 +89,9 @@ def _value(notes: _Notes, path: str, place: str, node: Node, value: Any) -> Any:
     match node, value:
         case Number(is_whole=True), Literal():
             return _whole_number(notes, path, value)
-        case (Number(), Literal()) | (Boolean(), bool()):
+        case Number(), Literal():
+            return Literal(shortened(value))
+        case Boolean(), bool():
             return value
         case Text(), str() if not isinstance(value, Literal):
             return _unicode(value)
@@ -107,7 +109,7 @@ def _whole_number(notes: _Notes, path: str, value: Literal) -> Any:
     number = _whole(value)
     if number is not None:
         return Literal(number)
-    is_large = abs(_exact(value)) >= 2**63
+    is_large = not is_bigint(exact(value))
     notes.wrong.append(f"{path}: {'too large for an integer' if is_large else 'number where integer is expected'}")
     return _NOTHING
 
@@ -125,21 +127,15 @@ def _map(notes: _Notes, path: str, node: Map, values: Mapping[str, Any]) -> dict
     for value in values.values():
         if node.types and _type(value) not in allowed:
             notes.wrong.append(f"{path}.*: {_type(value)} where {' or '.join(node.types)} is expected")
-    return _unicode(values)
+    return _unicode(
+        {name: Literal(shortened(one)) if isinstance(one, Literal) else one for name, one in values.items()}
+    )
 
 
 def _whole(number: Literal) -> int | None:
     """The number, None where it has a fraction or is no bigint."""
-    exact = _exact(number)
-    is_whole = abs(exact) <= 2**63 and exact == exact.to_integral_value()
-    return int(exact) if is_whole and exact < 2**63 else None
-
-
-def _exact(number: Literal) -> decimal.Decimal:
-    try:
-        return decimal.Decimal(number)
-    except decimal.InvalidOperation:  # an exponent of twenty digits
-        return decimal.Decimal(float(number))
+    value = exact(number)
+    return int(value) if is_bigint(value) and value == value.to_integral_value() else None
 
 
 def _type(value: Any) -> str:

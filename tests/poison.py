@@ -63,6 +63,10 @@ POISON = [
         "past 64 bits", spelled("64", '"schema_version": 1', '"schema_version": 18446744073709551617'), "schema_version"
     ),
     Poison(
+        "an exponent of a million", spelled("1e6", '"schema_version": 1', '"schema_version": 1e1000000'), "schema_v"
+    ),
+    Poison("an exponent of twenty digits", spelled("e20", '"payload"', f'"seen": 1e{"9" * 20}, "payload"')),
+    Poison(
         "a number as a string", spelled("str", '"schema_version": 1', '"schema_version": "1"'), "schema_version: string"
     ),
     Poison("a byte order mark", b"\xef\xbb\xbf" + text("bom"), NOT_JSON),

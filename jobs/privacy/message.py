@@ -1,10 +1,10 @@
 """One message made safe to keep: every direct identifier a token, free text scrubbed, all else as it stood."""
 
 import json
-from decimal import Decimal
 from typing import Any, NamedTuple
 
 from expectations.identifiers import is_agent, is_coded, kind_of
+from expectations.json_numbers import exact
 from jobs.privacy.free_text import coded, scrubbed, scrubbed_agent
 from jobs.privacy.keys import Secrets, secrets_of
 from jobs.privacy.tokens import network, token
@@ -98,9 +98,9 @@ def _number(number: Number, protection: Protection) -> str:
     """The number as it stood, or `[card]` or `[phone]` where it is one, also as a float: 4.1111e15."""
     digits = str(number)
     if not number.isdecimal():
-        exact = Decimal(number)
-        is_whole = 0 <= exact.adjusted() < MOST_DIGITS and exact == exact.to_integral_value()
-        digits = f"{abs(exact):f}" if is_whole else ""
+        value = exact(number)
+        is_whole = value.is_finite() and 0 <= value.adjusted() < MOST_DIGITS and value == value.to_integral_value()
+        digits = f"{value.copy_abs():f}" if is_whole else ""
     safe = scrubbed(digits.partition(".")[0], protection.region)
     return safe if safe.startswith("[") else number
 

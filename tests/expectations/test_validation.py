@@ -7,6 +7,7 @@ from pyspark.sql import functions as F
 from expectations.contract import MOST_BYTES, committed_contract
 from expectations.validation import with_validation
 from tests.events import PAYLOADS, event, received
+from tests.odd_numbers import LARGE, ODD_NUMBERS, SMALL
 
 PURCHASE = PAYLOADS["purchase"]
 LINE = PURCHASE["lines"][0]
@@ -209,6 +210,31 @@ def reasons(spark: SparkSession, messages: list[Any]) -> list[list[str]]:
 def test_what_the_contract_allows_has_no_reasons(spark: SparkSession) -> None:
     reasons_of_valid = reasons(spark, VALID)
     assert [(message, why) for message, why in zip(VALID, reasons_of_valid, strict=True) if why] == []
+
+
+def test_no_number_stops_the_judgement(spark: SparkSession) -> None:
+    """Wherever one may stand: a version, an integer, a number, and what the contract does not know."""
+    cart, seen = event("add_to_cart", payload={"item_id": "5", "quantity": 777}), view(price=777, colour=1)
+    places = {
+        "schema_version": json.dumps(event()).replace('"schema_version": 1', '"schema_version": 777'),
+        "payload.quantity": json.dumps(cart),
+        "payload.price": json.dumps(seen),
+        "attributes": json.dumps(event("profile_update", payload={"attributes": {"shoe size": 777}})),
+        "unknown": json.dumps(event(unknown={"deep": [777]})),
+    }
+    messages = {(place, odd): text.replace("777", odd) for place, text in places.items() for odd in ODD_NUMBERS}
+    found = dict(zip(messages, reasons(spark, [*messages.values()]), strict=True))
+    for odd in LARGE:
+        assert found["schema_version", odd] == ["schema_version: too large for an integer"], odd
+        assert found["payload.quantity", odd] == ["payload.quantity: too large for an integer"], odd
+        assert found["payload.price", odd] != [] and all(
+            "payload.price: " in why for why in found["payload.price", odd]
+        ), odd
+    for odd in SMALL:
+        assert found["schema_version", odd] == ["schema_version: number where integer is expected"], odd
+    assert {odd: why for (place, odd), why in found.items() if place in ("attributes", "unknown") and why} == {}
+    small = {odd: why for (place, odd), why in found.items() if place == "payload.price" and odd not in LARGE and why}
+    assert small == {}
 
 
 def test_every_broken_rule_is_named(spark: SparkSession) -> None:
