@@ -1,15 +1,18 @@
-"""What became of all messages so far, as the tables have it: read without Spark, in a moment."""
+"""What became of all messages so far, as the tables have it: read without Spark, in a moment.
 
-from collections import Counter
+By deltalake's own SQL, not by `to_pyarrow_table`: there pyarrow's threads let go of files that are Python objects, and
+where the program ended just then it was aborted (9 of 100 programs that read two tables of 12 files).
+"""
+
 from dataclasses import asdict, dataclass
 
-import pyarrow.compute as pc
-from deltalake import DeltaTable
+from deltalake import DeltaTable, QueryBuilder
 
 from jobs.lake import places
 from jobs.settings.loading import Settings
 
 COUNTS = ("received", "kept", "quarantined", "duplicate", "refused")
+STATES = ("open", "replayed", "discarded")
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,13 @@ def message_counts(settings: Settings) -> MessageCounts | None:
     ledger, quarantine = (places.table(root, name) for name in ("ops.ledger", "quarantine.events"))
     if not all(DeltaTable.is_deltatable(place) for place in (ledger, quarantine)):
         return None
-    counted = DeltaTable(ledger).to_pyarrow_table(columns=list(COUNTS))
-    states = Counter(DeltaTable(quarantine).to_pyarrow_table(columns=["state"])["state"].to_pylist())
-    sums = {name: int(pc.sum(counted[name]).as_py() or 0) for name in COUNTS}
-    return MessageCounts(**sums, **{state: states[state] for state in ("open", "replayed", "discarded")})
+    sums = _one_row(ledger, [f"COALESCE(SUM({name}), 0) AS {name}" for name in COUNTS])
+    states = _one_row(quarantine, [f"COUNT(*) FILTER (WHERE state = '{state}') AS {state}" for state in STATES])
+    return MessageCounts(**sums, **states)
+
+
+def _one_row(place: str, columns: list[str]) -> dict[str, int]:
+    """The columns, each an aggregate over the whole table."""
+    query = QueryBuilder().register("rows", DeltaTable(place))
+    (row,) = query.execute(f"SELECT {', '.join(columns)} FROM rows").read_all().to_struct_array().to_pylist()
+    return row
