@@ -18,6 +18,7 @@ RUNTIME = [
     "httpx2>=2.0",
     "idna",
     "importlib_metadata<=8.7.1",
+    "jinja2",
     "jsonschema==4.26.0",
     "mlflow==3.17.2",
     "numpy",
@@ -58,7 +59,7 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["jobs", "jobs.*", "models", "models.*", "expectations", "expectations.*"]),
     package_data={
-        "expectations": ["*.json", "contracts/*.json", "sources/*.json"],
+        "expectations": ["*.json", "*.j2", "contracts/*.json", "sources/*.json"],
         "jobs": ["redis_store/*.lua", "local/new_shop/*", "local/new_shop/*/*"],
     },
     install_requires=RUNTIME,

@@ -1,24 +1,21 @@
-"""Great Expectations' Data Docs of what the gate found: HTML with counts, and nothing of the data itself.
+"""A page of what the gate found: every rule in words, with counts, and nothing of the data itself.
 
-The pages are made of recorded outcomes, never of a validation's own result: names of tables and columns, rules,
-counts of rows. A value, an example or an error's text of a row cannot come in.
+It is made of recorded outcomes, never of a validation's own result: names of tables and columns, rules, counts of rows.
+A value, an example or an error's text of a row cannot come in. Great Expectations' own site is not used: without the
+internet its pages are empty, for scripts and styles come from a dozen servers.
 """
 
-import contextlib
-import io
+import importlib.resources
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from expectations.gate import Outcome, label, prepare
+from jinja2 import Environment, StrictUndefined
 
-if TYPE_CHECKING:
-    from great_expectations.core.expectation_validation_result import (
-        ExpectationSuiteValidationResult,
-        ExpectationValidationResult,
-    )
+from expectations.gate import NOT_CHECKED, Outcome, label, prepare
+
+HOLDS, FAILS, NEW = "holds", "fails", "not checked yet"
 
 
 @dataclass(frozen=True)
@@ -31,90 +28,66 @@ class Checked:
     outcomes: Sequence[Outcome]
 
 
+@dataclass(frozen=True)
+class Rule:
+    """One rule of a table as the page has it. `broken_by`: of how many rows, empty where it is not about rows."""
+
+    words: str
+    result: str
+    broken_by: str
+
+
+@dataclass(frozen=True)
+class TableOnPage:
+    name: str
+    version: int
+    at: str
+    rows: int
+    rules: list[Rule]
+
+    @property
+    def held(self) -> int:
+        return sum(rule.result == HOLDS for rule in self.rules)
+
+    @property
+    def result(self) -> str:
+        """Of the whole table: that of its worst rule."""
+        results = {rule.result for rule in self.rules}
+        return next(result for result in (FAILS, NOT_CHECKED, NEW, HOLDS) if result in results)
+
+
 def write(checks: Sequence[Checked], folder: Path) -> Path:
-    """Writes the pages of the checks, and an index of them, into the folder; returns the index."""
+    """Writes the page of the checks as index.html into the folder, and returns it."""
+    template = (importlib.resources.files("expectations") / "data_docs.html.j2").read_text(encoding="utf-8")
+    environment = Environment(autoescape=True, undefined=StrictUndefined)
+    page = environment.from_string(template).render(tables=[_on_page(check) for check in checks])
+    folder.mkdir(parents=True, exist_ok=True)
+    index = folder / "index.html"
+    index.write_text(page, encoding="utf-8")
+    return index
+
+
+def _on_page(check: Checked) -> TableOnPage:
     prepare()
-    from great_expectations.core.run_identifier import RunIdentifier
-    from great_expectations.data_context.types.resource_identifiers import (
-        ExpectationSuiteIdentifier,
-        ValidationResultIdentifier,
-    )
-
-    context = _context(folder)
-    for check in checks:
-        run = RunIdentifier(run_name=f"version {check.version}", run_time=check.at)
-        key = ValidationResultIdentifier(ExpectationSuiteIdentifier(check.name), run, batch_identifier=check.name)
-        context.validation_results_store.set(key, _as_result(check, run))
-    with contextlib.redirect_stdout(io.StringIO()):
-        context.build_data_docs()
-    return folder / "index.html"
-
-
-def _context(folder: Path) -> Any:
-    import great_expectations
-    from great_expectations.data_context.types.base import (
-        DataContextConfig,
-        InMemoryStoreBackendDefaults,
-        ProgressBarsConfig,
-    )
-
-    site = {
-        "class_name": "SiteBuilder",
-        "show_how_to_buttons": False,
-        "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(folder)},
-        "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
-    }
-    config = DataContextConfig(
-        analytics_enabled=False,
-        progress_bars=ProgressBarsConfig(globally=False),
-        store_backend_defaults=InMemoryStoreBackendDefaults(),
-        data_docs_sites={"gate": site},
-    )
-    return great_expectations.get_context(mode="ephemeral", project_config=config)
-
-
-def _as_result(check: Checked, run: Any) -> "ExpectationSuiteValidationResult":
-    from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResult
-
+    from expectations.rules_in_words import in_words
     from expectations.suites import suite_for
 
     outcomes = {(outcome.expectation, outcome.column): outcome for outcome in check.outcomes}
-    results = [
-        _one(expectation.configuration, outcome)
-        for expectation in suite_for(check.name).expectations
-        if (outcome := outcomes.get((expectation.expectation_type, label(expectation.configuration.kwargs))))
-    ]
-    held, all_of_them = sum(bool(result.success) for result in results), len(results)
-    return ExpectationSuiteValidationResult(
-        suite_name=check.name,
-        success=held == all_of_them,
-        results=results,
-        statistics={
-            "evaluated_expectations": all_of_them,
-            "successful_expectations": held,
-            "unsuccessful_expectations": all_of_them - held,
-            "success_percent": 100 * held / max(1, all_of_them),
-        },
-        meta={
-            "expectation_suite_name": check.name,
-            "run_id": run.to_json_dict(),
-            "validation_time": check.at.isoformat(),
-            "active_batch_definition": {},
-        },
-    )
+    rules = []
+    for expectation in suite_for(check.name).expectations:
+        about = label(expectation.configuration.kwargs)
+        rules.append(_rule(in_words(expectation), outcomes.get((expectation.expectation_type, about))))
+    at = f"{check.at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+    return TableOnPage(check.name, check.version, at, max(outcome.rows for outcome in check.outcomes), rules)
 
 
-def _one(configuration: Any, outcome: Outcome) -> "ExpectationValidationResult":
-    from great_expectations.core.expectation_validation_result import ExpectationValidationResult
-
-    unexpected = {}
-    if outcome.unexpected is not None:
-        percent = 100 * outcome.unexpected / max(1, outcome.rows)
-        unexpected = {"unexpected_count": outcome.unexpected, "unexpected_percent": percent}
-    return ExpectationValidationResult(
-        success=outcome.success,
-        expectation_config=configuration,
-        result={"element_count": outcome.rows, **unexpected},
-        meta={},
-        exception_info={"raised_exception": False, "exception_message": None, "exception_traceback": None},
-    )
+def _rule(words: str, outcome: Outcome | None) -> Rule:
+    if outcome is None:
+        return Rule(words, NEW, "")
+    if outcome.success:
+        return Rule(words, HOLDS, "" if outcome.unexpected is None else "0")
+    if outcome.unexpected is None:
+        is_error = (outcome.observed or "").startswith(NOT_CHECKED)
+        return Rule(words, NOT_CHECKED if is_error else FAILS, "")
+    share = outcome.unexpected / max(1, outcome.rows)
+    return Rule(words, FAILS, f"{outcome.unexpected:,} of {outcome.rows:,} ({share:.2%})")

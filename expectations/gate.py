@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
 
 LONGEST = 200  # characters of an observation
+NOT_CHECKED = "could not be checked"  # how the observation begins where an expectation could not be computed
 
 
 @dataclass(frozen=True)
@@ -180,13 +181,13 @@ def _observed(kwargs: dict[str, Any], detail: dict[str, Any], column: str | None
 def _error(result: Any) -> str | None:
     """The first line of what went wrong inside, or null. Text in single quotes may be a value: it is left out."""
     if result is None:
-        return "could not be checked: no result"
+        return f"{NOT_CHECKED}: no result"
     info = result.exception_info or {}
     # One exception, or one for each metric that failed.
     for exception in [info] if "raised_exception" in info else list(info.values()):
         if exception["raised_exception"]:
             text = str(exception["exception_message"]).strip().splitlines() or [""]
-            return "could not be checked: " + re.sub(r"'.*'", "'…'", text[0])
+            return f"{NOT_CHECKED}: " + re.sub(r"'.*'", "'…'", text[0])
     return None
 
 

@@ -1,4 +1,4 @@
-"""`lakehouse quality`: days measured, alerts read, what the gate saw last, as pages."""
+"""`lakehouse quality`: days measured, alerts read, what the gate saw last, as a page."""
 
 import json
 from datetime import UTC, date, datetime, timedelta
@@ -16,7 +16,7 @@ from jobs.errors import OperatorError
 from jobs.lake.lake import Lake
 from jobs.settings import loading as settings
 
-app = typer.Typer(no_args_is_help=True, help="Days measured and judged; what the gate found, as pages.")
+app = typer.Typer(no_args_is_help=True, help="Days measured and judged; what the gate found, as a page.")
 console = Console()
 
 Since = Annotated[str, typer.Option(help="From this day on, such as 2026-03-01. Default: the last day that is over.")]
@@ -66,7 +66,7 @@ def docs(
     to: Annotated[Path | None, typer.Option(help="The folder. Default: data_docs in the home of the settings.")] = None,
     env: Env = "local",
 ) -> None:
-    """Write what the gate saw last of every table as HTML: rules and counts, nothing of the data."""
+    """Write what the gate saw last of every table as one HTML page: rules and counts, nothing of the data."""
     from expectations import data_docs
     from jobs.watch.last_checks import last_checks
 
