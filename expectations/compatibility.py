@@ -3,7 +3,7 @@
 Backward compatible, in the sense of schema registries: every message that is valid under the old version and has only
 the fields it knows is valid under the new one, and no field of it is lost. Fields may be added; a field may be renamed
 when the new one names the old in `x-aliases`, and its type may be widened: null allowed, or an integer that its limits
-hold within 32 bits made a larger one or a number, for that the lake's column can follow without a rewrite.
+hold within 32 bits made a larger one or a number, for that the lake's column can follow without a loss.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ def _changes(old: Node, new: Node, path: str) -> Iterator[str]:
         yield f"{where}: {' and '.join(sorted(types))} no longer allowed"
     elif not {type(old), type(new)} & {Object, Array} and not _is_one_column(old, new):
         before, after = ddl(column_type(old)), ddl(column_type(new))
-        yield f"{where}: {before} cannot become {after} without a rewrite of the lake"
+        yield f"{where}: {before} cannot become {after} without a loss"
     yield from _limits(old, new, where)
     if isinstance(old, Object) and isinstance(new, Object):
         yield from _fields(old, new, path)

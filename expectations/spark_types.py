@@ -8,7 +8,7 @@ from expectations.nodes import Array, Boolean, ContractError, Map, Node, Number,
 
 INT = 2**31
 WIDER: dict[str, set[str]] = {"int": {"bigint", "double"}}
-"""What Delta can widen a column to without a rewrite, of the types that a contract amounts to."""
+"""What a column can be widened to without a loss, of the types that a contract amounts to."""
 
 
 def column_type(node: Node) -> T.DataType:

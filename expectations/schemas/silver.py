@@ -39,10 +39,7 @@ TABLES: dict[str, Table] = {
             "event_hash": "bigint COMMENT 'xxhash64 of event_id, by which it is kept unique'",
             **TOPIC_ID,
         },
-        properties={
-            **stats_on("event_type", "occurred_at", "partition", "offset", "received_at", "event_date"),
-            "delta.enableTypeWidening": "true",
-        },
+        properties=stats_on("event_type", "occurred_at", "partition", "offset", "received_at", "event_date"),
         grows=("payload",),
     ),
     "silver.interactions": Table(

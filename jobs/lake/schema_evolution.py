@@ -24,6 +24,11 @@ def widened(own: T.StructType, new: T.StructType) -> T.StructType:
     return T.StructType([*fields, *[T.StructField(name, type_, True) for name, type_ in brought.items()]])
 
 
+def widened_field(own: T.DataType, target: T.DataType) -> str | None:
+    """The path of the first number that is wider in `target`, `own` widened; None: it has new fields at most."""
+    return _unlike(own, target, "")
+
+
 @functools.cache
 def declared(name: str) -> T.StructType:
     """The columns that this release's table has."""
@@ -102,11 +107,13 @@ def _unlike(own: T.DataType, declared_type: T.DataType, path: str) -> str | None
     if isinstance(own, T.StructType) and isinstance(declared_type, T.StructType):
         types = {field.name: field.dataType for field in declared_type}
         for field in own:
-            below = f"{path}.{field.name}"
+            below = f"{path}.{field.name}" if path else field.name
             unlike = below if field.name not in types else _unlike(field.dataType, types[field.name], below)
             if unlike is not None:
                 return unlike
         return None
+    if isinstance(own, T.ArrayType) and isinstance(declared_type, T.ArrayType):
+        return _unlike(own.elementType, declared_type.elementType, path)
     return None if own.simpleString() == declared_type.simpleString() else path
 
 

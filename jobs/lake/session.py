@@ -81,6 +81,9 @@ def _properties(settings: Settings) -> dict[str, str]:
         "spark.databricks.delta.snapshotPartitions": "2",
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
+        # A stream that lags behind a commit that made a number wider (jobs/lake/growing_columns.py) reads the older
+        # files as the wider type, where Delta would not start it. Other changes of a table's columns tables.py refuses.
+        "spark.databricks.delta.streaming.unsafeReadOnIncompatibleSchemaChangesDuringStreamStart.enabled": "true",
         tables.ROOT: settings.lake.root.rstrip("/"),
         # What a new table is made with; `lakehouse maintain` brings older ones up to it.
         **{

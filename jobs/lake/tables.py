@@ -13,10 +13,10 @@ from pyspark.sql.streaming import DataStreamWriter
 
 from expectations.schemas import TABLES, Table
 from jobs.errors import OperatorError
-from jobs.lake import files, places
+from jobs.lake import files, growing_columns, places
 from jobs.lake.conflicts import CONFLICTS, again_on_conflict
 from jobs.lake.lake import Lake
-from jobs.lake.schema_evolution import check_columns, conformed, difference, missing, presented, widened
+from jobs.lake.schema_evolution import check_columns, conformed, difference, missing, presented
 
 log = logging.getLogger(__name__)
 
@@ -191,18 +191,11 @@ def _snapshot(lake: Lake, name: str) -> Any:
 
 
 def _appending(lake: Lake, name: str, frame: DataFrame) -> DataFrameWriter:
-    """A writer that appends the frame, and with it makes a column that grows as wide as the frame has it.
-
-    Both are one commit, and no file that is there is written again.
-    """
-    rows, table = conformed(frame, name), _table(name)
-    if not table.grows:
-        return rows.write.format("delta").mode("append")
-    own = delta(lake, name).toDF().schema
-    target = widened(own, rows.schema)
-    if rows.schema.simpleString() != target.simpleString():  # else each row would be made anew, as it was
-        rows = rows.to(target)
-    return rows.write.format("delta").mode("append").option("mergeSchema", target != own)
+    rows = conformed(frame, name)
+    if _table(name).grows:
+        _require(lake, name)
+        return growing_columns.appending(lake.spark, _place(lake, name), rows)
+    return rows.write.format("delta").mode("append")
 
 
 def _is_of_another_release(lake: Lake, name: str) -> bool:

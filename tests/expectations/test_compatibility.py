@@ -102,7 +102,7 @@ def test_an_integer_without_limits_cannot_become_a_number() -> None:
     """Its column is a bigint, and Delta widens that to nothing that holds a fraction."""
     old, new = ({"type": "object", "properties": {"results": {"type": kind}}} for kind in ("integer", "number"))
     changes = breaking_changes(parsed(old, "old"), parsed(new, "new"))
-    assert changes == ["results: bigint cannot become double without a rewrite of the lake"]
+    assert changes == ["results: bigint cannot become double without a loss"]
 
 
 def test_the_committed_versions_are_compatible() -> None:

@@ -67,7 +67,7 @@ def test_the_committed_later_versions_are_taken_up() -> None:
         ),
         (
             changed(lambda s: s["properties"]["results"].update(type="number")),
-            "results: bigint cannot become double without a rewrite of the lake",
+            "results: bigint cannot become double without a loss",
         ),
         (changed(lambda s: s["properties"].update(price={"type": "string"})), "search.price is string here and double"),
         (changed(lambda s: s["properties"].update(query={"type": "string"})), "two fields share column query"),

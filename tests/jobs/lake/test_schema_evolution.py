@@ -8,7 +8,7 @@ from expectations.schemas import TABLES
 from jobs.errors import OperatorError
 from jobs.lake import places, tables
 from jobs.lake.lake import Lake
-from jobs.lake.schema_evolution import conformed, difference, missing
+from jobs.lake.schema_evolution import conformed, difference, missing, widened_field
 
 pytestmark = pytest.mark.usefixtures("lake_in_session")
 
@@ -29,6 +29,25 @@ def test_new_fields_of_the_payload_are_there_once_the_lake_is_opened(lake: Lake)
     assert missing(schema(lake), "silver.events") == {}
     names = ["payload.item_id", "payload.stars", "payload.lines.discount"]
     assert tables.read(lake, "silver.events").select(*names).collect() == []
+
+
+def test_numbers_that_a_release_has_wider_are_written_again_also_in_lists(lake: Lake) -> None:
+    make(lake, "silver.events", payload=OLD_PAYLOAD)
+    old = "named_struct('item_id', 'i', 'quantity', 2, 'lines', array(named_struct('item_id', 'i', 'quantity', 3)))"
+    lake.spark.sql(
+        f"INSERT INTO delta.`{places.table(lake.root, 'silver.events')}` (event_id, payload) SELECT 'old', {old}"
+    )
+    tables.register(lake)
+    new = lake.spark.createDataFrame([("new",)], "event_id string")
+    for column, type_ in TABLES["silver.events"].types.items():
+        if column != "event_id":
+            new = new.withColumn(column, F.lit(None).cast(type_))
+    assert widened_field(schema(lake), new.schema) == "payload.quantity"
+    tables.append(lake, "silver.events", new)
+    assert widened_field(schema(lake), new.schema) is None
+    (row,) = tables.read(lake, "silver.events").where("event_id = 'old'").selectExpr("payload.*").collect()
+    assert (row["item_id"], row["quantity"], row["lines"][0]["quantity"]) == ("i", 2.0, 3.0)
+    assert type(row["quantity"]) is type(row["lines"][0]["quantity"]) is float
 
 
 def test_a_column_is_added_once_by_two_that_open_the_lake_at_once(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
