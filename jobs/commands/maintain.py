@@ -26,6 +26,7 @@ def maintain(
 ) -> None:
     """Join small files, remove files and log entries past their time: section [maintenance] of the settings.
 
+    A table of a former release that polars and deltalake cannot open is made so that they can.
     May run beside the streams and be stopped at any instant; run again, it carries on.
     """
     from jobs.lake.session import open_lake

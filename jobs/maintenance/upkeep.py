@@ -1,4 +1,5 @@
-"""Keeping one Delta table: its small files joined, its old files and old log entries removed.
+"""Keeping one Delta table: its small files joined, its old files and old log entries removed, and nothing in it that
+other programs cannot read.
 
 Beside the streams: joining changes no row, so appends go on and a stream that reads the table sees nothing of it.
 An UPDATE or DELETE of rows in the files being joined wins; joining is then tried again, and left for the next time
@@ -32,6 +33,8 @@ SAFE_HOURS = 168  # Delta's own least: a week, so that a stream may stand still 
 TRIES = 4
 MIB = 1 << 20
 DELTA = "spark.databricks.delta"
+UNREADABLE_ELSEWHERE = ("typeWidening",)
+"""Table features that releases until 2026-11 made tables with, and that neither polars nor deltalake can read."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,8 @@ class Plan:
 @dataclass(frozen=True)
 class Kept:
     """What was done to a table. `files`, `bytes`: of its newest version, before and after; `removed`, `removed_bytes`:
-    files deleted from storage. `joined` is false where another's commits came first every time."""
+    files deleted from storage. `joined` is false where another's commits came first every time. `dropped`: table
+    features that kept other programs from reading it."""
 
     table: str
     files_before: int
@@ -65,13 +69,14 @@ class Kept:
     removed: int
     removed_bytes: int
     joined: bool
+    dropped: list[str]
     seconds: float
 
 
 @dataclass(frozen=True)
 class Due:
     """What would be done to a table: `small` of its `files` joined as far as they have neighbours, `removable` files
-    deleted from storage, and `properties` set."""
+    deleted from storage, `properties` set, and `features` dropped that keep other programs from reading it."""
 
     table: str
     files: int
@@ -79,6 +84,7 @@ class Due:
     small: int
     removable: int
     properties: dict[str, str]
+    features: list[str]
 
 
 def plan(maintenance: MaintenanceSettings, name: str) -> Plan:
@@ -133,7 +139,8 @@ def due(lake: Lake, name: str, kept: Plan) -> Due:
         vacuum = f"VACUUM delta.`{detail['location']}` RETAIN {kept.keep_hours:f} HOURS DRY RUN"
         removable = lake.spark.sql(vacuum).count()
     small = meta.where(F.col("file_size") < kept.small).count()
-    return Due(name, detail["numFiles"], detail["sizeInBytes"], small, removable, _to_set(detail["properties"], kept))
+    properties, features = _to_set(detail["properties"], kept), _unreadable_elsewhere(detail["tableFeatures"])
+    return Due(name, detail["numFiles"], detail["sizeInBytes"], small, removable, properties, features)
 
 
 def keep(lake: Lake, name: str, kept: Plan, tries: int = TRIES) -> Kept:
@@ -142,6 +149,9 @@ def keep(lake: Lake, name: str, kept: Plan, tries: int = TRIES) -> Kept:
     table = tables.delta(lake, name)
     before = table.detail().collect()[0]
     _set(lake.spark, before["location"], _to_set(before["properties"], kept))
+    dropped = _unreadable_elsewhere(before["tableFeatures"])
+    for feature in dropped:
+        _drop(lake, name, before["location"], feature, tries)
     joined = _joined(lake, name, kept, tries)
     removed, removed_bytes = _vacuumed(lake, name)
     after = table.detail().collect()[0]
@@ -154,6 +164,7 @@ def keep(lake: Lake, name: str, kept: Plan, tries: int = TRIES) -> Kept:
         removed=removed,
         removed_bytes=removed_bytes,
         joined=joined,
+        dropped=[feature for feature in dropped if feature not in after["tableFeatures"]],
         seconds=round(time.monotonic() - started, 2),
     )
     log.info(
@@ -177,6 +188,20 @@ def _set(spark: SparkSession, location: str, properties: dict[str, str]) -> None
     if properties:
         listed = ", ".join(f"'{key}' = '{value}'" for key, value in properties.items())
         spark.sql(f"ALTER TABLE delta.`{location}` SET TBLPROPERTIES ({listed})")
+
+
+def _unreadable_elsewhere(features: Sequence[str]) -> list[str]:
+    return [feature for feature in UNREADABLE_ELSEWHERE if feature in features]
+
+
+def _drop(lake: Lake, name: str, location: str, feature: str, tries: int) -> None:
+    """Files that need the feature are written again. A stream that commits at that instant stops, as in `_set`."""
+    log.info("%s: dropping the table feature %s, for polars and deltalake to read the table", name, feature)
+    statement = f"ALTER TABLE delta.`{location}` DROP FEATURE {feature}"
+    try:
+        again_on_conflict(lambda: lake.spark.sql(statement), tries)
+    except CONFLICTS:
+        log.warning("%s: it still has the feature, its files kept changing; the next run will drop it", name)
 
 
 def _joined(lake: Lake, name: str, kept: Plan, tries: int) -> bool:
