@@ -1,0 +1,63 @@
+"""Every table of the lake opens in polars, in deltalake and in DuckDB, and has the rows that Spark finds there."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pyspark.sql import functions as F
+
+from expectations.schemas import TABLES
+from jobs.lake import places, tables
+from jobs.lake.lake import Lake
+from jobs.maintenance import upkeep
+from tests.conftest import SmallLake
+from tests.other_lake import rooted
+from tests.readers import READERS, Rows
+
+pytestmark = [pytest.mark.services, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def kept_lake(small_lake: SmallLake, tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """A copy of the small lake; files of the tables that most is written to were joined."""
+    root = tmp_path_factory.mktemp("kept") / "lake"
+    shutil.copytree(small_lake.lake.root, root)
+    lake = rooted(small_lake.lake, root)
+    for name in ("bronze.events", "silver.events", "quarantine.events", "gold.ratings"):
+        upkeep.keep(lake, name, upkeep.plan(lake.settings.maintenance, name))
+    return lake
+
+
+def values(rows: Rows) -> dict[str, int]:
+    """How many rows have a value in a column."""
+    return {column: sum(row[column] is not None for row in rows) for column in rows[0]} if rows else {}
+
+
+def values_by_spark(lake: Lake, name: str) -> dict[str, int]:
+    frame = tables.read(lake, name)
+    counts = frame.agg(*[F.count(f"`{column}`").alias(column) for column in frame.columns]).collect()[0].asDict()
+    return counts if any(counts.values()) else {}
+
+
+def test_every_table_opens_and_has_the_rows_that_spark_finds(small_lake: SmallLake, kept_lake: Lake) -> None:
+    for lake in (small_lake.lake, kept_lake):
+        built = [name for name in TABLES if tables.exists(lake, name)]
+        assert {"silver.events", "quarantine.events", "gold.recommendations", "ops.ledger"} <= {*built}
+        assert values_by_spark(lake, "silver.events")
+        for name in built:
+            expected = values_by_spark(lake, name)
+            for reader, read in READERS.items():
+                assert values(read(places.table(lake.root, name))) == expected, (name, reader)
+
+
+def test_what_the_readme_tells_analysts_runs(small_lake: SmallLake, tmp_path: Path) -> None:
+    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+    (code,) = [code for code in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "polars" in code]
+    (tmp_path / ".local").mkdir()
+    (tmp_path / ".local" / "lake").symlink_to(small_lake.lake.root)
+    run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.count("product_view") == 3
