@@ -51,4 +51,6 @@ def _limits(arguments: dict[str, Any]) -> str:
 
 
 def _value(value: Any) -> str:
-    return f"{value:%Y-%m-%d}" if isinstance(value, datetime) else f"{value:,g}"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d}"
+    return f"{value:,}" if isinstance(value, int) else f"{value:,g}"
