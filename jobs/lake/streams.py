@@ -2,9 +2,11 @@
 
 import gc
 import logging
+import re
+from collections.abc import Callable
 
 from pyspark.errors import StreamingQueryException
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import DataStreamWriter
 
 from jobs.errors import OperatorError
@@ -21,7 +23,8 @@ def run(name: str, writer: DataStreamWriter, every_seconds: int | None, checkpoi
     """Starts the stream that feeds table `name` and waits: for all there is now, or for ever where there is a number of
     seconds from one micro-batch to the next.
 
-    Raises OperatorError when the stream fails; the checkpoint stays good, so running it again carries on.
+    Raises OperatorError when the stream fails; the checkpoint stays good, so running it again carries on. One that was
+    raised while a micro-batch was landed is told in its own words.
     Raises SourceGrew, which is one, when it fails because its source is a table that has new fields now.
     """
     if every_seconds is None:
@@ -40,12 +43,38 @@ def run(name: str, writer: DataStreamWriter, every_seconds: int | None, checkpoi
                 # frame and the frame's plans in the JVM: left to Python's own pace, they filled a heap of 1 GiB.
                 gc.collect()
     except StreamingQueryException as error:
-        cause = str(error).strip().splitlines()[0]
+        cause = _operators_line(str(error)) or f"{str(error).strip().splitlines()[0]:.300}"
         kind = SourceGrew if "[DELTA_SCHEMA_CHANGED" in str(error) else OperatorError
-        raise kind(f"{name} stopped: {cause:.300}; nothing is lost, run it again to carry on") from error
+        raise kind(f"{name} stopped: {cause}; nothing is lost, run it again to carry on") from error
     finally:
         if query.isActive:
             query.stop()
+        SparkSession.active().sparkContext.setLogLevel("ERROR")
+
+
+def quiet(land: Callable[[DataFrame, int], None]) -> Callable[[DataFrame, int], None]:
+    """`land`, for foreachBatch: Spark does not print the traceback of what an operator can mend and is told of."""
+
+    def landed(batch: DataFrame, number: int) -> None:
+        try:
+            land(batch, number)
+        except OperatorError:
+            batch.sparkSession.sparkContext.setLogLevel("OFF")
+            raise
+
+    return landed
+
+
+def _operators_line(text: str) -> str | None:
+    """The message of the OperatorError, or of a kind of it, that ended the stream: Spark has it as a traceback's last
+    line."""
+    names, classes = [], [OperatorError]
+    while classes:
+        one = classes.pop()
+        names.append(one.__name__)
+        classes += one.__subclasses__()
+    line = re.search(rf"^(?:\w+\.)*(?:{'|'.join(names)}): (.+)$", text, re.MULTILINE)
+    return line[1] if line else None
 
 
 def query_id(batch: DataFrame) -> str:

@@ -56,7 +56,7 @@ def run(
             on_loss(lake, checkpoint, gone)
         messages = _messages(lake, start["offsets"]).withColumn("topic_id", F.lit(start["topic_id"]))
         changed: list[bool] = []
-        writer = messages.writeStream.foreachBatch(_guarded(lake, land, start["topic_id"], changed))
+        writer = messages.writeStream.foreachBatch(streams.quiet(_guarded(lake, land, start["topic_id"], changed)))
         try:
             return streams.run(name, writer, every_seconds, checkpoint)
         except OperatorError:

@@ -8,8 +8,6 @@ refused.
 """
 
 import logging
-from collections.abc import Iterator
-from typing import Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -23,7 +21,7 @@ from jobs.landing.reading import Reader, as_judged, reader_of, received
 from jobs.people.consent import IDS
 from jobs.people.statements import as_statements
 from jobs.redis_store.client import connect, require_lasting
-from jobs.redis_store.writing import KINDS, update_consent
+from jobs.redis_store.writing import KINDS, update_consents
 from jobs.settings.loading import Settings
 from jobs.settings.redis_settings import RedisSettings
 
@@ -57,22 +55,15 @@ def as_words(judged: DataFrame) -> DataFrame:
 
 
 def land(messages: DataFrame, batch: int, reader: Reader, redis: RedisSettings) -> None:
-    """One micro-batch of messages, from the executors into Redis. Doing it again changes nothing."""
+    """One micro-batch of messages, from the executors into Redis. Doing it again changes nothing.
 
-    def put(frames: Iterator[Any]) -> Iterator[Any]:
-        import pandas as pd
-
-        client = connect(redis)
-        for frame in frames:
-            update_consent(client, redis, list(frame.itertuples(index=False, name=None)))
-            yield pd.DataFrame({"statements": [len(frame)]})
-
+    Raises RedisFault when Redis does not take what was said.
+    """
     contract = reader.contract()
     spoken = messages.where(may_speak(F.col("value")))
     # Materialized in between, as bronze.events is: both steps in one plan take Spark half as long again.
     with received(spoken, reader, contract) as safe, materialized(safe) as rows:
-        words = as_words(as_judged(rows, contract))
-        heard = words.mapInPandas(put, "statements long").agg(F.sum("statements")).collect()[0][0]
+        heard = update_consents(as_words(as_judged(rows, contract)), redis)
     if heard:
         log.info("%s: batch %d, %s statements were heard", NAME, batch, f"{heard:,}")
 

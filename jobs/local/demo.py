@@ -29,8 +29,9 @@ from jobs.lake.session import open_lake
 from jobs.local import memory, report, services
 from jobs.local.shop import journey, producer
 from jobs.local.shop.message import Message, planted
-from jobs.redis_store import client as redis_client
 from jobs.redis_store import reading
+from jobs.redis_store.client import connect
+from jobs.redis_store.faults import redis_faults
 from jobs.redis_store.keys import Keys
 from jobs.settings.loading import Settings
 from models import registry
@@ -114,9 +115,10 @@ def counted(settings: Settings) -> dict[str, Any]:
     versions = {name: registry.resolve(where, name, registry.CANDIDATE) for name in ("popularity", "frequency", "als")}
     purchased = tables.read(lake, "silver.interactions").where("event_type = 'purchase' AND source IS NULL")
     lines = purchased.selectExpr("count(*) AS lines", "count(DISTINCT event_id) AS baskets").collect()[0]
-    client, keys = redis_client.connect(settings.redis), Keys(settings.redis.prefix)
-    version = str(reading.current_version(client, keys))
-    manifest = reading.manifest(client, keys, version)
+    with redis_faults(settings.redis):
+        client, keys = connect(settings.redis), Keys(settings.redis.prefix)
+        version = str(reading.current_version(client, keys))
+        manifest = reading.manifest(client, keys, version)
     return {
         "tables": {name: tables.read(lake, name).count() for name in built},
         "purchase_lines": lines["lines"],

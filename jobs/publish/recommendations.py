@@ -19,6 +19,7 @@ from jobs.lake import tables
 from jobs.lake.lake import Lake
 from jobs.people.personal import personal
 from jobs.redis_store.client import connect, require_lasting
+from jobs.redis_store.faults import redis_faults
 from jobs.redis_store.keys import Keys
 from jobs.redis_store.reading import is_suppressed
 from jobs.redis_store.writing import as_fallback_lists, as_lists, flip, withhold, write, write_items, write_manifest
@@ -26,6 +27,7 @@ from jobs.settings.loading import Settings
 from jobs.settings.redis_settings import RedisSettings
 
 SAMPLE = 100
+AGAIN = "mend that and run: lakehouse run publish.recommendations"
 
 log = logging.getLogger(__name__)
 
@@ -68,26 +70,38 @@ def require(settings: Settings) -> None:
 
 def main(lake: Lake, options: Options) -> None:
     redis = lake.settings.redis
-    client = connect(redis)
     recommendations = personal(lake, "gold.recommendations", "personalisation", options.as_of)
     interactions = personal(lake, "silver.interactions", "analytics", options.as_of)
     fallbacks, items = tables.read(lake, "gold.fallbacks"), tables.read(lake, "silver.items")
     version, people = _version_and_people(recommendations, options.as_of)
-    lists = as_lists(recommendations).persist()
+    item_ids = recommendations.select("item_id").union(fallbacks.select("item_id"))
+    labels = as_labels(items, interactions, item_ids)
+    with redis_faults(redis, f"version {version} was not made current, pages read on what they read before"):
+        manifest = _beside(as_lists(recommendations), as_fallback_lists(fallbacks), labels, version, people, redis)
+        write_manifest(connect(redis), redis, version, {**manifest, "published_at": options.as_of.isoformat()})
+    with redis_faults(redis, f"it may or may not have made version {version} current; {AGAIN}"):
+        flip(connect(redis), redis, version)
+    with redis_faults(redis, f"version {version} is current, and may hold lists of who just withdrew; {AGAIN}"):
+        withhold(connect(redis), redis, version)
+    log.info("publish.recommendations: version %s is current, %s people", version, f"{manifest['people']:,}")
+
+
+def _beside(
+    lists: DataFrame, fallbacks: DataFrame, labels: DataFrame, version: str, people: int, redis: RedisSettings
+) -> dict[str, Any]:
+    """Writes the version beside the current one and reads a sample back. Returns what it holds."""
+    client = connect(redis)
+    lists = lists.persist()
     try:
         written, size = write(lists, version, redis)
-        segments, _ = write(as_fallback_lists(fallbacks), version, redis)
-        item_ids = recommendations.select("item_id").union(fallbacks.select("item_id"))
-        labels = {row["item_id"]: row["value"] for row in as_labels(items, interactions, item_ids).collect()}
-        write_items(client, redis, version, labels)
+        segments, _ = write(fallbacks, version, redis)
+        items = {row["item_id"]: row["value"] for row in labels.collect()}
+        write_items(client, redis, version, items)
         verify(lists.limit(SAMPLE).collect(), people, version, redis, written)
     finally:
         lists.unpersist()
     people -= withhold(client, redis, version)
-    write_manifest(client, redis, version, _manifest(version, people, segments, len(labels), size, options.as_of))
-    flip(client, redis, version)
-    withhold(client, redis, version)
-    log.info("publish.recommendations: version %s is current, %s people", version, f"{people:,}")
+    return {"version": version, "people": people, "segments": segments, "items": len(items), "bytes": size}
 
 
 def _version_and_people(recommendations: DataFrame, as_of: datetime) -> tuple[str, int]:
@@ -101,17 +115,6 @@ def _version_and_people(recommendations: DataFrame, as_of: datetime) -> tuple[st
             f"gold.recommendations holds {len(versions)} versions, expected 1; run: lakehouse run gold.recommendations"
         )
     return str(versions[0]["version"]), int(versions[0]["people"])
-
-
-def _manifest(version: str, people: int, segments: int, items: int, size: int, at: datetime) -> dict[str, Any]:
-    return {
-        "version": version,
-        "people": people,
-        "segments": segments,
-        "items": items,
-        "bytes": size,
-        "published_at": at.isoformat(),
-    }
 
 
 JOB = Job(

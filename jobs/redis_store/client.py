@@ -2,14 +2,13 @@
 
 import logging
 from typing import Any
-from urllib.parse import urlsplit
 
 from redis import Redis
 from redis.backoff import ExponentialWithJitterBackoff
-from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from jobs.errors import OperatorError
+from jobs.redis_store.faults import redis_faults
 from jobs.settings.redis_settings import RedisSettings
 
 SECONDS_A_DAY = 86_400
@@ -30,24 +29,20 @@ def connect(settings: RedisSettings) -> Redis:
 
 def require(client: Redis, settings: RedisSettings) -> None:
     """Raises OperatorError unless Redis answers."""
-    try:
+    with redis_faults(settings):
         client.ping()
-    except RedisError as error:
-        raise OperatorError(
-            f"no Redis answers at {shown(settings)} (setting redis.url): {error!s:.100}; start one with: lakehouse up"
-        ) from None
 
 
 def require_lasting(client: Redis, settings: RedisSettings) -> None:
     """Raises OperatorError unless Redis answers, and also where it may evict keys that never expire: the pointer, and
     who denied. With redis.allow_eviction that is a warning."""
-    require(client, settings)
-    memory: Any = client.info("memory")
+    with redis_faults(settings):
+        memory: Any = client.info("memory")
     policy = str(memory.get("maxmemory_policy", "noeviction"))
     if not policy.startswith("allkeys"):
         return
     warning = (
-        f"Redis at {shown(settings)} may evict any key (maxmemory-policy {policy}), also the pointer that pages follow"
+        f"Redis at {settings.address} may evict any key (maxmemory-policy {policy}), also the pointer that pages follow"
         " and who denied personalisation"
     )
     if not settings.allow_eviction:
@@ -60,9 +55,3 @@ def require_lasting(client: Redis, settings: RedisSettings) -> None:
 def seconds_to_live(settings: RedisSettings) -> int:
     """How long what belongs to a version lives."""
     return round(settings.ttl_days * SECONDS_A_DAY)
-
-
-def shown(settings: RedisSettings) -> str:
-    """The address without a password."""
-    parts = urlsplit(settings.url)
-    return f"{parts.hostname}:{parts.port or 6379}"

@@ -1,7 +1,7 @@
 """How what is published looks in Redis, and how it gets there: from Spark's executors, a version beside the other."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from pyspark.sql import Column, DataFrame
@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 from redis import Redis
 
 from jobs.redis_store.client import connect, seconds_to_live
+from jobs.redis_store.faults import RedisFault, redis_faults
 from jobs.redis_store.keys import Keys
 from jobs.redis_store.reading import script
 from jobs.settings.redis_settings import RedisSettings
@@ -44,24 +45,51 @@ def _ranked() -> Column:
 
 
 def write(lists: DataFrame, version: str, settings: RedisSettings) -> tuple[int, int]:
-    """Writes each row (name, value) into the version, from the executors. Returns how many, and their values' bytes."""
+    """Writes each row (name, value) into the version, from the executors. Returns how many, and their values' bytes.
+
+    Raises RedisFault when Redis does not take one.
+    """
     keys = Keys(settings.prefix)
 
-    def put(frames: Iterator[Any]) -> Iterator[Any]:
+    def put(client: Redis, frame: Any) -> int:
+        pairs = list(zip(frame["name"], frame["value"], strict=True))
+        for start in range(0, len(pairs), settings.batch):
+            with client.pipeline(transaction=False) as pipeline:
+                for name, value in pairs[start : start + settings.batch]:
+                    pipeline.set(keys.of_version(version, name), value, ex=seconds_to_live(settings))
+                pipeline.execute()
+        return int(frame["value"].str.len().sum())
+
+    return from_executors(lists, put, settings)
+
+
+def from_executors(rows: DataFrame, put: Callable[[Redis, Any], int], settings: RedisSettings) -> tuple[int, int]:
+    """Hands the rows, a Pandas frame at a time, to `put`, which says how much it wrote. Returns rows and their sum.
+
+    What keeps Redis from it comes back as a value and is raised here, as RedisFault: an exception of an executor's
+    would be Spark's, with its traceback for a text, and Spark would print it besides. The first fault of a partition
+    ends its writing.
+    """
+
+    def written(frames: Iterator[Any]) -> Iterator[Any]:
         import pandas as pd
 
-        client = connect(settings)
+        client, fault = connect(settings), None
         for frame in frames:
-            pairs = list(zip(frame["name"], frame["value"], strict=True))
-            for start in range(0, len(pairs), settings.batch):
-                with client.pipeline(transaction=False) as pipeline:
-                    for name, value in pairs[start : start + settings.batch]:
-                        pipeline.set(keys.of_version(version, name), value, ex=seconds_to_live(settings))
-                    pipeline.execute()
-            yield pd.DataFrame({"keys": [len(frame)], "bytes": [int(frame["value"].str.len().sum())]})
+            size = 0
+            if fault is None:
+                try:
+                    with redis_faults(settings):
+                        size = put(client, frame)
+                except RedisFault as error:
+                    fault = str(error)
+            yield pd.DataFrame({"rows": [0 if fault else len(frame)], "size": [size], "fault": [fault]})
 
-    totals = lists.mapInPandas(put, "keys long, bytes long").agg(F.sum("keys"), F.sum("bytes")).collect()[0]
-    return int(totals[0] or 0), int(totals[1] or 0)
+    sums = [F.sum("rows"), F.sum("size"), F.first("fault", ignorenulls=True)]
+    count, size, fault = rows.mapInPandas(written, "rows long, size long, fault string").agg(*sums).collect()[0]
+    if fault is not None:
+        raise RedisFault(fault)
+    return int(count or 0), int(size or 0)
 
 
 def write_items(client: Redis, settings: RedisSettings, version: str, labels: dict[str, str]) -> None:
@@ -99,10 +127,16 @@ def withhold(client: Redis, settings: RedisSettings, version: str) -> int:
     return gone
 
 
-def update_consent(client: Redis, settings: RedisSettings, statements: list[tuple[str, str, int, int]]) -> None:
+def update_consents(statements: DataFrame, settings: RedisSettings) -> int:
     """Takes up statements (id, kind as in KINDS, said at, arrived at; microseconds since 1970), in any order, also more
-    than once."""
+    than once, from the executors. Returns how many. Raises RedisFault when Redis does not take one."""
     keys = Keys(settings.prefix)
-    for start in range(0, len(statements), settings.batch):
-        words = [part for one in statements[start : start + settings.batch] for part in one]
-        client.eval(script("consent"), 1, keys.current, keys.tag, *words)
+
+    def put(client: Redis, frame: Any) -> int:
+        rows = list(frame.itertuples(index=False, name=None))
+        for start in range(0, len(rows), settings.batch):
+            words = [part for row in rows[start : start + settings.batch] for part in row]
+            client.eval(script("consent"), 1, keys.current, keys.tag, *words)
+        return len(rows)
+
+    return from_executors(statements, put, settings)[0]

@@ -34,6 +34,7 @@ from jobs.settings.loading import Settings
 from jobs.silver import consents as batch
 from tests.events import event, received
 from tests.other_lake import changed
+from tests.redis_server import redis_server
 
 AS_OF = datetime(2017, 3, 31, tzinfo=UTC)
 SECONDS = 60
@@ -230,3 +231,18 @@ def test_a_redis_that_may_evict_is_refused(own: Lake, caplog: pytest.LogCaptureF
         assert "may evict any key" in caplog.text
     finally:
         client.config_set("maxmemory-policy", "noeviction")
+
+
+def test_a_redis_that_takes_nothing_stops_it_with_one_line_and_loses_nothing(own: Lake) -> None:
+    send(own.settings, consent(1, personalisation=False))
+    with redis_server() as server:
+        theirs = changed(own, redis={"url": server.settings().url})
+        server.admin.config_set("maxmemory", "1")
+        with pytest.raises(OperatorError) as raised:
+            live.main(theirs, job.Options(AS_OF))
+        line = str(raised.value)
+        assert line.startswith(f"live.consents stopped: Redis at 127.0.0.1:{server.port} has no memory left")
+        assert line.endswith("run it again to carry on") and "\n" not in line
+        server.admin.config_set("maxmemory", "0")
+        live.main(theirs, job.Options(AS_OF))
+        assert server.admin.smembers(Keys(own.settings.redis.prefix).suppressed) == {"9"}
