@@ -1,4 +1,8 @@
-"""The one error an operator is meant to read."""
+"""The errors that an operator is meant to read."""
+
+from expectations.errors import GateFailed
+from expectations.nodes import ContractError
+from models.errors import ModelError
 
 
 class OperatorError(Exception):
@@ -6,3 +10,7 @@ class OperatorError(Exception):
 
     The command line prints the message without a traceback and exits 1.
     """
+
+
+OPERATOR_ERRORS = (OperatorError, GateFailed, ModelError, ContractError)
+"""What the command line and a submitted job print as one line, without a traceback."""

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from expectations.errors import GateFailed
 from expectations.schemas import TABLES
-from jobs.errors import OperatorError
+from jobs.errors import OPERATOR_ERRORS, OperatorError
 from jobs.lake.lake import Lake
 from jobs.lake.session import open_lake
 from jobs.lake.writer_lock import writer_lock
@@ -113,7 +112,7 @@ def submit(job: Job, arguments: Sequence[str] | None = None) -> None:
     try:
         at = moment(as_of) if as_of else datetime.now(UTC)
         job.run(load(env), Options(at, tables=tables, **values))
-    except (OperatorError, GateFailed) as error:
+    except OPERATOR_ERRORS as error:
         sys.exit(f"error: {error}")
 
 

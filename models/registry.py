@@ -20,7 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from models.errors import ModelError
+from models.registry_errors import has_login, refusal
 
 CANDIDATE = "candidate"
 CHAMPION = "champion"
@@ -31,10 +31,6 @@ NestedMetrics = Mapping[str, Mapping[str, float]]
 """
 
 
-class RegistryError(ModelError):
-    """MLflow refused or could not be reached; the message names the address."""
-
-
 @dataclass(frozen=True)
 class Registry:
     """`tracking_uri`: "sqlite:///.../mlflow.db" or "https://...". `artifacts_uri`: where a new experiment
@@ -42,7 +38,7 @@ class Registry:
     directory.
     """
 
-    tracking_uri: str
+    tracking_uri: str = field(repr=False)
     experiment: str = "lakehouse-personalization"
     artifacts_uri: str | None = None
 
@@ -143,7 +139,7 @@ def resolve(registry: Registry, name: str, alias: str) -> Version | None:
         # A missing alias is INVALID_PARAMETER_VALUE on SQLite and RESOURCE_DOES_NOT_EXIST on some servers.
         if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             return None
-        raise RegistryError(_refusal(registry, error)) from error
+        raise refusal(registry.tracking_uri, error) from None
     return _described(registry, name, str(version.version), version.run_id)
 
 
@@ -240,10 +236,7 @@ def _said_plainly(registry: Registry) -> Iterator[None]:
 
     try:
         yield
-    except MlflowException as error:
-        raise RegistryError(_refusal(registry, error)) from error
-
-
-def _refusal(registry: Registry, error: Exception) -> str:
-    first_line = next(iter(str(error).splitlines()), type(error).__name__)
-    return f"MLflow at {registry.tracking_uri}: {first_line}"
+    except Exception as error:
+        if not isinstance(error, MlflowException | ImportError) and not has_login(registry.tracking_uri):
+            raise
+        raise refusal(registry.tracking_uri, error) from None

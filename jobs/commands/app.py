@@ -13,8 +13,6 @@ from rich.logging import RichHandler
 from rich.table import Table
 from typer.core import TyperGroup
 
-from expectations.errors import GateFailed
-from expectations.nodes import ContractError
 from jobs.commands.flags import Env, Json
 from jobs.commands.init import init
 from jobs.commands.jobs import list_jobs, run
@@ -23,10 +21,9 @@ from jobs.commands.maintain import maintain
 from jobs.commands.quality import app as quality
 from jobs.commands.quarantine import app as quarantine
 from jobs.commands.streams import app as streams
-from jobs.errors import OperatorError
+from jobs.errors import OPERATOR_ERRORS
 from jobs.job import moment
 from jobs.settings import loading as settings
-from models.errors import ModelError
 
 console = Console()
 
@@ -37,7 +34,7 @@ class Operated(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except (OperatorError, GateFailed, ModelError, ContractError) as error:
+        except OPERATOR_ERRORS as error:
             typer.secho(f"error: {error}", fg="red", err=True)
             raise typer.Exit(1) from None
         except KeyboardInterrupt as interrupt:

@@ -1,20 +1,22 @@
 """The laptop's Redis: loopback only, nothing evicted, saved when it stops."""
 
-import redis
+from redis.exceptions import RedisError
 
 from jobs.errors import OperatorError
 from jobs.local import daemons
 from jobs.local.daemons import Daemon
 from jobs.local.setup import machine
+from jobs.redis_store.client import connect
 from jobs.settings.loading import Settings
+from jobs.settings.redis_settings import RedisSettings
 
 
-def answers(url: str, seconds: float = 3) -> bool:
-    """Whether the Redis at `url` answers a PING."""
+def answers(settings: RedisSettings, seconds: float = 3) -> bool:
+    """Whether the Redis of the settings answers a PING."""
     try:
-        with redis.Redis.from_url(url, socket_timeout=seconds, socket_connect_timeout=seconds, retry=None) as client:
+        with connect(settings, tries=1, timeout_seconds=seconds) as client:
             return bool(client.ping())
-    except redis.RedisError:
+    except RedisError:
         return False
 
 

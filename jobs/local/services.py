@@ -8,7 +8,6 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import psutil
 from confluent_kafka.admin import NewTopic
@@ -19,6 +18,7 @@ from jobs.local import broker, cache, daemons
 from jobs.local.daemons import Daemon
 from jobs.local.setup import jars
 from jobs.privacy import keys
+from jobs.settings.addresses import address_of
 from jobs.settings.loading import Settings
 
 START_SECONDS = 60.0
@@ -147,11 +147,10 @@ def _no_broker(settings: Settings) -> str:
 
 
 def _services(settings: Settings) -> list[_Service]:
-    local, bootstrap, url = settings.local, settings.kafka.bootstrap, settings.redis.url
-    parts = urlsplit(url)
+    local, bootstrap, redis = settings.local, settings.kafka.bootstrap, address_of(settings.redis.url)
     # A Redis with a password, with TLS or on a socket is somebody's own, whatever its port.
-    own = parts.scheme == "redis" and parts.hostname is not None and not parts.password
-    place = f"{parts.hostname}:{parts.port or 6379}" if own else f"{parts.scheme}://{parts.hostname or parts.path}"
+    is_plain = redis is not None and redis.scheme == "redis" and not redis.password
+    place = settings.redis.address if redis is None or is_plain else redis.shown
     home = settings.home.resolve()
     return [
         _Service(
@@ -159,7 +158,7 @@ def _services(settings: Settings) -> list[_Service]:
             points_to=place,
             ports={local.redis_port: "local.redis_port"},
             launch=cache.start,
-            answers=lambda: cache.answers(url),
+            answers=lambda: cache.answers(settings.redis),
         ),
         _Service(
             Daemon("kafka", "java", f"127.0.0.1:{local.broker_port}", home),

@@ -8,7 +8,7 @@ from redis.backoff import ExponentialWithJitterBackoff
 from redis.retry import Retry
 
 from jobs.errors import OperatorError
-from jobs.redis_store.faults import redis_faults
+from jobs.redis_store.faults import RedisFault, redis_faults
 from jobs.settings.redis_settings import RedisSettings
 
 SECONDS_A_DAY = 86_400
@@ -16,15 +16,26 @@ SECONDS_A_DAY = 86_400
 log = logging.getLogger(__name__)
 
 
-def connect(settings: RedisSettings) -> Redis:
-    """A client that tries again, with backoff and jitter, when a connection breaks."""
-    return Redis.from_url(
-        settings.url,
-        decode_responses=True,
-        socket_connect_timeout=5,
-        socket_timeout=10,
-        retry=Retry(ExponentialWithJitterBackoff(base=0.1, cap=2), 3),
-    )
+def connect(settings: RedisSettings, tries: int = 4, timeout_seconds: float = 10) -> Redis:
+    """A client that tries again, with backoff and jitter, when a connection breaks. Nothing is asked yet.
+
+    Raises RedisFault for options behind the `?` of redis.url that redis-py does not take.
+    """
+    try:
+        client = Redis.from_url(
+            settings.url,
+            decode_responses=True,
+            socket_connect_timeout=timeout_seconds / 2,
+            socket_timeout=timeout_seconds,
+            retry=Retry(ExponentialWithJitterBackoff(base=0.1, cap=2), tries - 1),
+        )
+        client.connection_pool.connection_class(**client.connection_pool.connection_kwargs)
+    except (TypeError, ValueError):
+        raise RedisFault(
+            "the setting redis.url has options behind its ? that are not understood: mend LAKEHOUSE_REDIS__URL by what"
+            " redis-py says of Redis.from_url"
+        ) from None
+    return client
 
 
 def require(client: Redis, settings: RedisSettings) -> None:

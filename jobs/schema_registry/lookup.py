@@ -1,7 +1,6 @@
 """Where the schema of a framed message is found by its id: a registry that speaks HTTP, or a folder of schemas."""
 
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx2
 from confluent_kafka.schema_registry import SchemaRegistryClient
@@ -9,6 +8,7 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from jobs.errors import OperatorError
 from jobs.schema_registry.framing import Lookup, Registered
+from jobs.settings.addresses import address_of
 from jobs.settings.schema_registry_settings import SchemaRegistrySettings
 
 NO_SUCH_SCHEMA = 40403
@@ -59,9 +59,13 @@ def _in_folder(folder: Path) -> Lookup:
     return find
 
 
-def _on_server(url: str) -> Lookup:
-    client = SchemaRegistryClient({"url": url, "timeout": SECONDS})
-    address = urlsplit(url)._replace(netloc=urlsplit(url).netloc.rpartition("@")[2]).geturl()
+def _on_server(urls: str) -> Lookup:
+    servers = [one for url in urls.split(",") if (one := address_of(url)) is not None]
+    # The login apart: the client's library logs the URLs that it asks for.
+    login = {"basic.auth.user.info": f"{servers[0].user}:{servers[0].password}"} if servers[0].user else {}
+    where = ",".join(server.without_login for server in servers)
+    client = SchemaRegistryClient({"url": where, "timeout": SECONDS, **login})
+    address = ",".join(server.shown for server in servers)
 
     def find(schema_id: int) -> Registered | None:
         try:

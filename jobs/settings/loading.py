@@ -4,16 +4,18 @@ import difflib
 import functools
 import importlib.resources
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from jobs.errors import OperatorError
+from jobs.settings.addresses import understood
 from jobs.settings.alerts_settings import AlertsSettings
 from jobs.settings.consent_settings import ConsentSettings
 from jobs.settings.contracts_settings import ContractsSettings
@@ -44,7 +46,9 @@ PREFIX = "LAKEHOUSE_"
 class Settings(BaseSettings):
     """All settings of one environment. `project` is the folder that holds conf/, or where the process started."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix=PREFIX, env_nested_delimiter="__")
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix=PREFIX, env_nested_delimiter="__", hide_input_in_errors=True
+    )
 
     env: str
     project: Path
@@ -109,12 +113,30 @@ def load(env: str = "local") -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        seen = repr(first.get("input"))
         raise OperatorError(
-            f"setting {key}: {first['msg'].lower()}, seen {seen:.80}; mend it in {overlay_name},"
+            f"setting {key}: {first['msg'].lower()}{_seen(first)}; mend it in {overlay_name},"
             f" conf/base.toml or {_variable(key)}"
         ) from None
+    except SettingsError as error:
+        section = re.search('for field "(.+?)"', str(error))
+        raise OperatorError(
+            f"a variable of section {section[1] if section else '?'} ({PREFIX}<SECTION>__<KEY>) holds no JSON, where"
+            ' the setting is a list or a table: write it as ["a", "b"]'
+        ) from None
     return _filled(settings, project if own is None else own.absolute().parent)
+
+
+def _seen(error: Any) -> str:
+    """The value that was refused, as a part of a sentence; nothing where it is, or may hold, a secret."""
+    model: Any = Settings
+    for part in error["loc"]:
+        setting = model.model_fields.get(part) if isinstance(model, type) and issubclass(model, BaseModel) else None
+        if setting is None:
+            break
+        if not setting.repr or setting.annotation is SecretStr:
+            return ""
+        model = setting.annotation
+    return "" if isinstance(error["input"], dict) else f", seen {error['input']!r:.80}"
 
 
 def _filled(settings: Settings, folder: Path) -> Settings:
@@ -137,7 +159,7 @@ def _filled(settings: Settings, folder: Path) -> Settings:
     changed = {
         "lake": {"root": placed(settings.lake.root)},
         "kafka": {"bootstrap": filled(settings.kafka.bootstrap)},
-        "redis": {"url": filled(settings.redis.url)},
+        "redis": {"url": understood(filled(settings.redis.url), "redis.url", "redis", "rediss", "unix")},
         "sources": {
             name: source.model_copy(update={"location": placed_if_any(source.location)})
             for name, source in settings.sources
@@ -145,11 +167,25 @@ def _filled(settings: Settings, folder: Path) -> Settings:
         },
         "privacy": {"secrets_file": filled(settings.privacy.secrets_file)},
         "contracts": {"folder": placed_if_any(settings.contracts.folder)},
-        "schema_registry": {"folder": placed_if_any(settings.schema_registry.folder)},
-        "mlflow": {"tracking_uri": placed(mlflow.tracking_uri), "artifacts": placed(mlflow.artifacts)},
+        "schema_registry": {
+            "url": _of_web(settings.schema_registry.url, "schema_registry.url"),
+            "folder": placed_if_any(settings.schema_registry.folder),
+        },
+        "mlflow": {"tracking_uri": _of_models(placed(mlflow.tracking_uri)), "artifacts": placed(mlflow.artifacts)},
     }
     sections = {name: getattr(settings, name).model_copy(update=update) for name, update in changed.items()}
     return settings.model_copy(update={"home": home, **sections})
+
+
+def _of_web(urls: str, setting: str) -> str:
+    """One URL, or several that serve the same, with commas between; or none."""
+    return ",".join(understood(one, setting, "http", "https") for one in re.split(r",(?=https?://)", urls) if one)
+
+
+def _of_models(uri: str) -> str:
+    """A server's or a database's URL; the path of a file and of SQLite's is left alone."""
+    has_host = re.match("[^:/]+://[^/]", uri)
+    return understood(uri, "mlflow.tracking_uri") if has_host else uri
 
 
 def _conf() -> Any:

@@ -1,9 +1,9 @@
 """Section [mlflow]: where models are kept."""
 
-from jobs.settings.section import Section
+from jobs.settings.section import MayHoldPassword, Section
 
 
 class MlflowSettings(Section):
-    tracking_uri: str
+    tracking_uri: MayHoldPassword
     artifacts: str
     experiment: str

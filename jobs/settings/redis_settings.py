@@ -1,12 +1,13 @@
 """Section [redis]: where the shop's pages read."""
 
-from urllib.parse import urlsplit
+from jobs.settings.addresses import address_of
+from jobs.settings.section import MayHoldPassword, Section
 
-from jobs.settings.section import Section
+PORT = 6379
 
 
 class RedisSettings(Section):
-    url: str
+    url: MayHoldPassword
     prefix: str
     ttl_days: float
     batch: int
@@ -14,6 +15,8 @@ class RedisSettings(Section):
 
     @property
     def address(self) -> str:
-        """The address without a login."""
-        parts = urlsplit(self.url)
-        return f"{parts.hostname}:{parts.port or 6379}"
+        """Host and port, or the socket; without a login."""
+        address = address_of(self.url)
+        if address is None:
+            return "an address that cannot be told"
+        return f"{address.host}:{address.port or PORT}" if address.host else address.shown.removeprefix("unix://")

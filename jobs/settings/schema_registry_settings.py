@@ -1,8 +1,8 @@
 """Section [schema_registry]: the schema registry."""
 
-from jobs.settings.section import Section
+from jobs.settings.section import MayHoldPassword, Section
 
 
 class SchemaRegistrySettings(Section):
-    url: str
+    url: MayHoldPassword
     folder: str

@@ -5,13 +5,13 @@ from typing import Literal
 from pydantic import Field
 
 from expectations.source_contract import AttributeType
-from jobs.settings.section import Section
+from jobs.settings.section import MayHoldPassword, Section
 
 
 class SourceSettings(Section):
     """`columns`: the shop's own column -> the standard field that it holds, or several. `types`: attribute -> type."""
 
-    location: str
+    location: MayHoldPassword
     table: str
     mode: Literal["full", "incremental"]
     changed: str

@@ -9,8 +9,11 @@ from jobs.errors import OperatorError
 from jobs.settings.loading import Settings
 from jobs.settings.sources_settings import SourceSettings
 
-# Of a JDBC URL: a login before the host, or any of the parameters that drivers take secrets by.
-SECRET = re.compile(r"//[^/?]*@|[?&;](user|[^=&;]*(password|secret|token|key))=", re.IGNORECASE)
+# Of a JDBC URL: a login before the host (its password may hold anything), Oracle's before its @, or any of the
+# parameters that drivers take secrets by.
+SECRET = re.compile(r"//.*@|^jdbc:oracle:\w+:[^@]|[?&;(,](user|[^=&;(]*(password|secret|token|key))=", re.IGNORECASE)
+BUCKET_WITH_LOGIN = re.compile(r"^s3\w?://[^/]*[:@]", re.IGNORECASE)
+"""A prefix in a bucket may hold an @."""
 
 
 @dataclass(frozen=True)
@@ -65,15 +68,15 @@ def source_of(name: str, settings: Settings) -> Source | None:
         {column: _fields(fields) for column, fields in values.columns.items()},
         values.types,
     )
-    if not source.is_database:
-        return source
-    if SECRET.search(source.where):
+    if _holds_login(source.where):
         raise OperatorError(
-            f"setting {source.setting} holds a login; take it out, and put it into the environment variables"
+            f"setting {source.setting}.location holds a login; take it out, and put it into the environment variables"
             f" {settings.sources.user_variable} and {settings.sources.password_variable}"
         )
+    if not source.is_database:
+        return source
     if not source.table:
-        raise OperatorError(f"{source.setting} is a database: say which table or view in {source.setting}.table")
+        raise OperatorError(f"{source.setting}.location is a database: say which table or view in {source.setting}.table")
     if source.is_incremental and not source.changed:
         raise OperatorError(
             f"{source.setting}.mode is incremental: say in {source.setting}.changed which column grows"
@@ -84,3 +87,11 @@ def source_of(name: str, settings: Settings) -> Source | None:
 
 def _fields(fields: str | tuple[str, ...]) -> tuple[str, ...]:
     return tuple(filter(None, (fields,) if isinstance(fields, str) else fields))
+
+
+def _holds_login(where: str) -> bool:
+    """Of a URL of whatever scheme: one of a database that lacks its jdbc: holds the same."""
+    if where.startswith("s3"):
+        return BUCKET_WITH_LOGIN.search(where) is not None
+    is_url = where.startswith("jdbc:") or ("://" in where and not where.startswith("file:"))
+    return is_url and SECRET.search(where) is not None

@@ -1,13 +1,15 @@
 """Telling somebody: one POST of JSON to the webhook of the settings. The address may be a secret: it is never said."""
 
+import base64
+import http.client
 import json
 import time
 import urllib.error
 import urllib.request
 from typing import Any
-from urllib.parse import urlsplit
 
 from jobs.errors import OperatorError
+from jobs.settings.addresses import Address, address_of
 
 PAUSE_SECONDS = 1.0
 WORTH_ANOTHER_TRY = {408, 425, 429}  # and all of 500 and above
@@ -22,9 +24,17 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 def require(url: str) -> None:
     """Raises OperatorError for an address that is not http or https."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise OperatorError("alerts.webhook is no http or https address; mend LAKEHOUSE_ALERTS__WEBHOOK")
+    _address(url)
+
+
+def _address(url: str) -> Address:
+    address = address_of(url)
+    if address is None or address.scheme not in ("http", "https"):
+        raise OperatorError(
+            "alerts.webhook is no http or https address that can be understood; mend LAKEHOUSE_ALERTS__WEBHOOK, with a"
+            " password in it percent-encoded"
+        )
+    return address
 
 
 def post(url: str, body: dict[str, Any], key: str, timeout_seconds: float, tries: int) -> None:
@@ -33,9 +43,9 @@ def post(url: str, body: dict[str, Any], key: str, timeout_seconds: float, tries
     `key` stays the same for the same content, so that a receiver can tell a repetition. Raises OperatorError with
     what was answered last; a refusal (4xx) is not repeated.
     """
-    require(url)
-    headers = {"Content-Type": "application/json", "Idempotency-Key": key}
-    request = urllib.request.Request(url, json.dumps(body).encode(), headers, method="POST")
+    address = _address(url)
+    headers = {"Content-Type": "application/json", "Idempotency-Key": key, **_login(address)}
+    request = urllib.request.Request(address.without_login, json.dumps(body).encode(), headers, method="POST")
     opener = urllib.request.build_opener(_NoRedirect)
     reason = ""
     for again in range(tries):
@@ -48,6 +58,13 @@ def post(url: str, body: dict[str, Any], key: str, timeout_seconds: float, tries
             reason = f"HTTP {error.code}"
             if error.code < 500 and error.code not in WORTH_ANOTHER_TRY:
                 break
-        except OSError as error:  # no answer in time, nobody there, no such name
+        except (OSError, http.client.HTTPException) as error:  # no answer in time, nobody there, no such name
             reason = type(getattr(error, "reason", error)).__name__
-    raise OperatorError(f"the webhook at {urlsplit(url).hostname} did not take it ({reason})")
+    raise OperatorError(f"the webhook at {address.host} did not take it ({reason})")
+
+
+def _login(address: Address) -> dict[str, str]:
+    if address.user is None:
+        return {}
+    pair = f"{address.user}:{address.password or ''}"
+    return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}

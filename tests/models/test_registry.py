@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from models import registry
-from models.registry import CANDIDATE, CHAMPION, Origin, Registry, RegistryError
+from models.registry import CANDIDATE, CHAMPION, Origin, Registry
+from models.registry_errors import RegistryError
 
 METRICS = {"all": {"recall@10": 0.21, "coverage": 0.01}, "new": {"ndcg@10": 0.0437}}
 ORIGIN = Origin({"gold.ratings": 7}, commit="abc123", since="2017-01-01T00:00Z", until="2017-12-04T00:00Z")

@@ -70,6 +70,42 @@ def test_a_mistake_in_a_file_is_named(conf: Path, text: str, message: str) -> No
         load("mine")
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[redis]\nurl = ["redis://:geheim@redis"]\n', r"setting redis\.url: input should be a valid string; mend it"),
+        ("[mlflow]\ntracking_uri = {uri = 'geheim'}\n", r"setting mlflow\.tracking_uri: .*; mend it"),
+        ("[sources]\ncrm = ['jdbc:postgresql://u:geheim@h/b']\n", r"setting sources\.crm: .*; mend it"),
+        ("[alerts]\nwebhook = ['geheim']\n", r"setting alerts\.webhook: .*; mend it"),
+        ("[schema_registry]\nurl = ['geheim']\n", r"setting schema_registry\.url: .*; mend it"),
+        ("[sources]\ncrm_mode = 'all'\n", r"setting sources\.crm_mode: .*, seen 'all'; mend it"),
+    ],
+)
+def test_a_value_that_may_be_secret_is_not_quoted(conf: Path, text: str, message: str) -> None:
+    (conf / "mine.toml").write_text(text)
+    with pytest.raises(OperatorError, match=message) as raised:
+        load("mine")
+    assert "geheim" not in str(raised.value)
+
+
+def test_a_section_that_lacks_a_key_is_not_quoted(conf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a conf/ of an earlier release."""
+    base = (conf / "base.toml").read_text()
+    lacking = [line for line in base.splitlines() if not line.startswith("allow_eviction")]
+    (conf / "base.toml").write_text("\n".join(lacking))
+    monkeypatch.setenv("LAKEHOUSE_REDIS__URL", "redis://:geheim@redis")
+    with pytest.raises(OperatorError, match=r"setting redis\.allow_eviction: field required; mend it") as raised:
+        load()
+    assert "geheim" not in str(raised.value)
+
+
+def test_a_variable_that_should_be_json_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAKEHOUSE_PRIVACY__TOKEN_SECRETS", "geheim")
+    with pytest.raises(OperatorError, match="a variable of section privacy .* holds no JSON") as raised:
+        load()
+    assert "geheim" not in str(raised.value)
+
+
 def test_a_mistyped_variable_is_named_with_its_neighbour(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAKEHOUSE_ALS__RNAK", "3")
     with pytest.raises(OperatorError, match="LAKEHOUSE_ALS__RNAK in the environment.*LAKEHOUSE_ALS__RANK"):
