@@ -1,7 +1,6 @@
 """What a job file declares of itself, and how it is run: as a script too, and as the only one of its name."""
 
 import argparse
-import logging
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -14,6 +13,7 @@ from jobs.errors import OPERATOR_ERRORS, OperatorError
 from jobs.lake.lake import Lake
 from jobs.lake.session import open_lake
 from jobs.lake.writer_lock import writer_lock
+from jobs.output import log_to_stderr
 from jobs.settings.loading import Settings, load
 
 
@@ -106,7 +106,7 @@ def submit(job: Job, arguments: Sequence[str] | None = None) -> None:
     for name in job.flags:
         parser.add_argument(f"--{name.replace('_', '-')}", **FLAGS[name])
     values = vars(parser.parse_args(arguments))
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    log_to_stderr()
     tables = tuple(filter(None, values.pop("tables", "").split(",")))
     env, as_of = values.pop("env"), values.pop("as_of")
     try:

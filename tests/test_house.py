@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "dags": set(),
 }
 STOREYS = (
-    {"errors"},
+    {"errors", "output"},
     {"settings"},
     {"lake"},
     {"people", "privacy", "schema_registry", "redis_store", "watch", "maintenance"},

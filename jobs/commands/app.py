@@ -1,18 +1,15 @@
 """`lakehouse`: the one command line. Every command says what to do next when it cannot go on."""
 
 import json
-import logging
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich import box
-from rich.console import Console
-from rich.logging import RichHandler
-from rich.table import Table
 from typer.core import TyperGroup
 
+from jobs import output
+from jobs.commands import listings
 from jobs.commands.flags import Env, Json
 from jobs.commands.init import init
 from jobs.commands.jobs import list_jobs, run
@@ -24,8 +21,6 @@ from jobs.commands.streams import app as streams
 from jobs.errors import OPERATOR_ERRORS
 from jobs.job import moment
 from jobs.settings import loading as settings
-
-console = Console()
 
 
 class Operated(TyperGroup):
@@ -57,12 +52,7 @@ Households = Annotated[
 
 @app.callback()
 def every_command() -> None:
-    # Progress goes where errors go, so that stdout holds the answer alone.
-    progress = Console(stderr=True)
-    handler = RichHandler(console=progress, show_path=False, show_level=False, log_time_format="%H:%M:%S")
-    # What py4j says of an interrupted JVM helps nobody, and it says it by the root logger.
-    handler.addFilter(lambda record: "py4j" not in record.pathname)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler])
+    output.log_to_stderr()
 
 
 @app.command()
@@ -72,7 +62,7 @@ def up(env: Env = "local") -> None:
 
     conf = settings.load(env)
     for line in services.up(conf):
-        console.print(line)
+        output.show(line)
     services.ensure_topic(conf)
 
 
@@ -82,7 +72,7 @@ def down(env: Env = "local") -> None:
     from jobs.local import services
 
     for line in services.down(settings.load(env)):
-        console.print(line)
+        output.show(line)
 
 
 @app.command()
@@ -97,14 +87,10 @@ def status(env: Env = "local", as_json: Json = False) -> None:
         report = {"services": [asdict(service) for service in statuses], "messages": messages and asdict(messages)}
         typer.echo(json.dumps(report))
     else:
-        table = Table("service", "address", "started here", "pid", "answers")
-        for one in statuses:
-            table.add_row(one.service, one.address, str(one.managed), str(one.pid or ""), str(one.answers))
-        console.print(table)
+        output.show(listings.services(statuses))
         if messages is not None:
-            counts = Table(*[name for name, _ in messages.lines()], title="messages", box=box.SIMPLE)
-            counts.add_row(*[count for _, count in messages.lines()])
-            console.print(counts)
+            output.show("messages:")
+            output.show(listings.messages(messages))
     if not all(service.answers for service in statuses):
         raise typer.Exit(1)
 
@@ -125,8 +111,6 @@ def simulate(
     env: Env = "local",
 ) -> None:
     """Send the shop's events at a multiple of their real pace. Ctrl-C stops; what was sent stays sent."""
-    from rich.progress import Progress
-
     from jobs.local import services
     from jobs.local.shop import journey, producer
 
@@ -135,9 +119,9 @@ def simulate(
     conf = settings.load(env)
     services.up(conf)
     services.ensure_topic(conf)
-    with Progress(console=console) as progress:
+    with output.progress() as progress:
         outcome = producer.simulate(conf, journey.messages(households, conf.local.seed), factor, begin, progress)
-    console.print(f"{outcome.sent:,} messages in {outcome.seconds:.0f} s")
+    output.show(f"{outcome.sent:,} messages in {outcome.seconds:.0f} s")
 
 
 @app.command()
@@ -148,18 +132,14 @@ def recommend(
     as_json: Json = False,
 ) -> None:
     """Read what a page would show this person, from Redis alone."""
-    from jobs.serve import reasons
     from jobs.serve.recommended import recommended
 
     answer = recommended(settings.load(env).redis, person, segment)
     if as_json:
         typer.echo(json.dumps(asdict(answer)))
         return
-    table = Table("slot", "item", "title", "price", "reason", title=f"{answer.whose}, version {answer.version}")
-    for item in answer.items:
-        price = "" if item.price is None else f"{item.price:.2f} {item.currency or ''}".rstrip()
-        table.add_row(item.slot, item.item_id, item.title or "", price, reasons.text(item.reason, item.reason_values))
-    console.print(table)
+    output.show(f"{answer.whose}, version {answer.version}")
+    output.show(listings.page(answer))
 
 
 @app.command()
@@ -167,18 +147,12 @@ def reconcile(env: Env = "local", as_json: Json = False) -> None:
     """Count again, from Kafka and the tables, what became of every offset; exit 1 where ops.ledger differs."""
     from jobs.lake.session import open_lake
     from jobs.ledger import reconcile
-    from jobs.ledger.accounts import Account
 
     balance = reconcile.reconcile(open_lake("ledger.reconcile", settings.load(env)))
     if as_json:
         typer.echo(json.dumps(asdict(balance)))
     else:
-        names = [one.name for one in fields(Account)[3:]]
-        table = Table("partition", *names, box=box.SIMPLE, pad_edge=False, collapse_padding=True)
-        for account in balance.accounts:
-            topic, _, partition, *counts = asdict(account).values()
-            table.add_row(f"{topic}-{partition}", *[f"{count:,}" for count in counts])
-        console.print(table)
+        output.show(listings.accounts(balance.accounts))
     reconcile.require(balance)
 
 
@@ -215,7 +189,7 @@ def zip_(target: Annotated[Path, typer.Argument()] = Path("dist/app.zip")) -> No
     """Pack the code and conf/ for `spark-submit --py-files`."""
     from jobs.local import app_zip
 
-    console.print(f"wrote {app_zip.build(settings.load().project, target)}")
+    output.show(f"wrote {app_zip.build(settings.load().project, target)}")
 
 
 @app.command()

@@ -1,22 +1,18 @@
 """`lakehouse run` and `lakehouse jobs`: jobs by their names, in the order in which they build on one another."""
 
 import json
-import sys
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich import box
-from rich.console import Console
-from rich.table import Column, Table
 
+from jobs import output
+from jobs.commands import listings
 from jobs.commands.flags import AsOf, Env, Json
 from jobs.job import Options, moment, require_flags
 from jobs.settings.loading import load
 
 ALL = "all"
-WIDE = 300
-"""Columns of a table that goes into a pipe or a file, where nothing may be cut off."""
 
 
 def run(
@@ -53,10 +49,4 @@ def list_jobs(as_json: Json = False) -> None:
         shown = ("name", "reads", "writes", "stays", "flags")
         typer.echo(json.dumps([{name: getattr(one, name) for name in shown} for one in all_jobs().values()]))
         return
-    reads, writes = (Column(name, overflow="fold") for name in ("reads", "writes"))
-    table = Table(Column("job", no_wrap=True), "", reads, writes, box=box.SIMPLE)
-    for one in all_jobs().values():
-        flags = [f"--{flag.replace('_', '-')}" for flag in one.flags]
-        stays = ["stays"] if one.stays else []
-        table.add_row(one.name, " ".join([*stays, *flags]), ", ".join(one.reads), ", ".join(one.writes))
-    Console(width=None if sys.stdout.isatty() else WIDE).print(table)
+    output.show(listings.jobs(all_jobs().values()))

@@ -4,16 +4,14 @@ import json
 from typing import Annotated
 
 import typer
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
+from jobs import output
+from jobs.commands import listings
 from jobs.commands.flags import Env, Json
 from jobs.privacy import keys
 from jobs.settings import loading as settings
 
 app = typer.Typer(no_args_is_help=True, help="Secrets of tokens and of encrypted messages; they come by environment.")
-console = Console()
 
 
 @app.command()
@@ -37,12 +35,9 @@ def rotate(
     from jobs.lake.session import open_lake
     from jobs.privacy.rotate import rotate
 
-    with console.status("rewriting rows with older tokens"):
+    with output.waiting("rewriting rows with older tokens"):
         counts = rotate(open_lake("keys", settings.load(env)), dry_run)
     if as_json:
         typer.echo(json.dumps(counts))
         return
-    table = Table("table", "rows to rewrite" if dry_run else "rows rewritten", box=box.SIMPLE)
-    for name, rows in counts.items():
-        table.add_row(name, f"{rows:,}")
-    console.print(table)
+    output.show(listings.rewritten(counts, dry_run))

@@ -5,14 +5,11 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
+from jobs import output
+from jobs.commands import listings
 from jobs.commands.flags import Env, Json
 from jobs.settings import loading as settings
-
-console = Console()
 
 
 def maintain(
@@ -45,7 +42,4 @@ def maintain(
     if as_json:
         typer.echo(json.dumps(reports))
         return
-    listing = Table(*[name.replace("_", " ") for name in reports[0]], box=box.SIMPLE)
-    for one in reports:
-        listing.add_row(*[f"{value:,}" if type(value) is int else str(value) for value in one.values()])
-    console.print(listing)
+    output.show(listings.upkeep(reports))

@@ -6,18 +6,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
-from jobs import job
+from jobs import job, output
+from jobs.commands import listings
 from jobs.commands.flags import Env, Json
 from jobs.errors import OperatorError
 from jobs.lake.lake import Lake
 from jobs.settings import loading as settings
 
 app = typer.Typer(no_args_is_help=True, help="Days measured and judged; what the gate found, as a page.")
-console = Console()
 
 Since = Annotated[str, typer.Option(help="From this day on, such as 2026-03-01. Default: the last day that is over.")]
 Until = Annotated[str, typer.Option(help="To this day, included. Default: the last day that is over.")]
@@ -50,15 +47,11 @@ def alerts(
     first = _day(since)
     alerts = tables.read(_lake(env), "ops.alerts")
     alerts = alerts if first is None else alerts.where(alerts["day"] >= first)
-    rows = alerts.orderBy(alerts["day"].desc(), "alert_id").limit(most).collect()
+    rows = [row.asDict() for row in alerts.orderBy(alerts["day"].desc(), "alert_id").limit(most).collect()]
     if as_json:
-        typer.echo(json.dumps([row.asDict() for row in rows], default=str))
+        typer.echo(json.dumps(rows, default=str))
         return
-    table = Table("day", "event type", "measure", "column", "rule", "value", "expected", "state", box=box.SIMPLE)
-    for row in rows:
-        names = [row[name] for name in ("event_type", "measure", "column_name", "rule")]
-        table.add_row(str(row["day"]), *names, f"{row['value']:.4g}", f"{row['expected']:.4g}", row["state"])
-    console.print(table if rows else "no alert")
+    output.show(listings.alerts(rows) if rows else "no alert")
 
 
 @app.command()
@@ -72,9 +65,7 @@ def docs(
 
     lake = _lake(env)
     checks = last_checks(lake)
-    console.print(
-        f"wrote {data_docs.write(checks, (to or lake.settings.home / 'data_docs').absolute())}", soft_wrap=True
-    )
+    output.show(f"wrote {data_docs.write(checks, (to or lake.settings.home / 'data_docs').absolute())}")
 
 
 def _lake(env: str) -> Lake:

@@ -7,21 +7,20 @@ from typing import Annotated
 
 import typer
 from pyspark.sql import Row
-from rich import box
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from jobs import job
+from jobs import job, output
+from jobs.commands import listings
 from jobs.commands.flags import Env, Json
 from jobs.errors import OperatorError
 from jobs.lake.lake import Lake
+from jobs.output import printable
 from jobs.quarantine import review
 from jobs.quarantine.review import Choice
 from jobs.settings import loading as settings
 
 app = typer.Typer(no_args_is_help=True, help="Rejected messages: what they are, why, and what became of them.")
-console = Console()
+
+NONE = "no such message in quarantine"
 
 Reason = Annotated[str, typer.Option(help="Only with this text in a reason, such as 'payload.price'.")]
 Type = Annotated[str, typer.Option("--type", help="Only of this event type.")]
@@ -45,11 +44,7 @@ def list_(
     if as_json:
         _print_json(rows)
         return
-    table = Table("messages", "state", "event type", "reason", "last arrival", box=box.SIMPLE)
-    for row in rows:
-        event_type = _plain(row["event_type"] or "unreadable")
-        table.add_row(f"{row['messages']:,}", row["state"], event_type, _plain(row["reason"]), row["last_at"])
-    console.print(table if rows else "no such message in quarantine")
+    output.show(listings.reasons([row.asDict() for row in rows]) if rows else NONE)
 
 
 @app.command()
@@ -70,12 +65,12 @@ def show(
         return
     for row in rows:
         where = f"{row['topic']}-{row['partition']} offset {row['offset']}, {row['received_at']}"
-        console.print(f"[bold]{where}[/], {row['state']}, {_plain(row['event_type'] or 'no event type could be read')}")
+        output.show(f"{where}, {row['state']}, {printable(row['event_type'] or 'no event type could be read')}")
         for why in row["reasons"]:
-            console.print(f"  [yellow]{_plain(why)}[/]", highlight=False)
-        console.print(f"  {_plain(row['payload'])}", highlight=False, soft_wrap=True)
+            output.show(f"  {printable(why)}")
+        output.show(f"  {printable(row['payload'])}")
     if not rows:
-        console.print("no such message in quarantine")
+        output.show(NONE)
 
 
 @app.command()
@@ -93,9 +88,9 @@ def discard(
     choice = _choice(reason, event_type, since, until, "open")
     lake = _lake(env)
     if dry_run:
-        console.print(f"{review.messages_of(lake, choice).count():,} messages would be discarded")
+        output.show(f"{review.messages_of(lake, choice).count():,} messages would be discarded")
     else:
-        console.print(f"{review.discard(lake, choice):,} messages discarded")
+        output.show(f"{review.discard(lake, choice):,} messages discarded")
 
 
 @app.command()
@@ -117,13 +112,13 @@ def replay(
     _require_one(reason, event_type, since, until, everything)
     from jobs.quarantine.replay import replay
 
-    with console.status("judging the messages again"):
+    with output.waiting("judging the messages again"):
         outcome = replay(_lake(env), _choice(reason, event_type, since, until, "open"), dry_run)
     if as_json:
         typer.echo(json.dumps(dataclasses.asdict(outcome)))
         return
     would = "would land" if dry_run else "landed"
-    console.print(
+    output.show(
         f"{outcome.kept:,} {would}, {outcome.duplicate:,} are duplicates of others,"
         f" {outcome.quarantined:,} are still broken, {outcome.refused:,} are refused by consent"
     )
@@ -150,8 +145,3 @@ def _lake(env: str) -> Lake:
 
 def _print_json(rows: list[Row]) -> None:
     typer.echo(json.dumps([row.asDict() for row in rows]))
-
-
-def _plain(text: str) -> str:
-    """A message's text as it can be shown: it may hold markup, and characters that move the terminal's cursor."""
-    return escape("".join(one if one.isprintable() else f"\\x{ord(one):02x}" for one in text))

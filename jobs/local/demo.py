@@ -15,12 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import Progress
-
 from expectations import gate as suites
 from expectations.schemas import TABLES
-from jobs import job
+from jobs import job, output
 from jobs.champions import tracking
 from jobs.errors import OperatorError
 from jobs.job_list import building, job_named
@@ -40,8 +37,6 @@ from models.errors import ModelError
 AS_OF = datetime(2018, 1, 1, 4, 2, tzinfo=UTC)
 MARKER = "demo.json"
 LOCAL_STATE = ("lake", "kafka", "redis", "sources", "mlflow.db", "mlartifacts")
-
-console = Console()
 
 
 def run(settings: Settings, households: int | None) -> dict[str, Any]:
@@ -64,7 +59,7 @@ def run(settings: Settings, households: int | None) -> dict[str, Any]:
             result = work()
             seconds = round(time.monotonic() - start, 1)
         stages.append({"name": name, "seconds": seconds, "peak_mib": peak.mib})
-        console.print(f"[green]✓[/] {name:<24} {seconds:6.1f} s   {peak.mib:6,} MiB")
+        output.show(f"✓ {name:<24} {seconds:6.1f} s   {peak.mib:6,} MiB")
         return result
 
     _start_over_if_other(settings, households)
@@ -88,7 +83,7 @@ def run(settings: Settings, households: int | None) -> dict[str, Any]:
     target = settings.project / "build" / "demo.json"
     target.parent.mkdir(exist_ok=True)
     target.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    report.show(figures, target, console)
+    report.show_report(figures, target)
     return figures
 
 
@@ -161,7 +156,7 @@ def _prepared(settings: Settings, households: int | None) -> list[Message]:
 
 
 def _sent(settings: Settings, messages: list[Message]) -> None:
-    with Progress(console=console, transient=True) as progress:
+    with output.progress() as progress:
         producer.send(settings, messages, progress)
 
 
@@ -173,7 +168,7 @@ def _start_over_if_other(settings: Settings, households: int | None) -> None:
     marker = settings.home / MARKER
     request = {"households": households}
     if marker.is_file() and json.loads(marker.read_text(encoding="utf-8")) != request:
-        console.print("The lake holds a demo of another number of households; starting over.")
+        output.show("The lake holds a demo of another number of households; starting over.")
         services.down(settings)
         for name in LOCAL_STATE:
             path = settings.home / name

@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 from expectations.contract import committed_contract
 from jobs import job
 from jobs.commands.app import app
-from jobs.commands.quarantine import _plain
 from jobs.errors import OperatorError
 from jobs.lake import tables
 from jobs.lake.lake import Lake
+from jobs.output import printable
 from jobs.quarantine.review import Choice, counts_by_reason, discard, listing, messages_of
 from jobs.silver import events as silver_events
 from tests.conftest import SmallLake
@@ -119,4 +119,4 @@ def test_what_cannot_be_meant_is_one_line(words: list[str], line: str) -> None:
 
 
 def test_a_messages_text_is_shown_as_text() -> None:
-    assert _plain("[/x] \x1b[2J é") == "\\[/x] \\x1b[2J é"
+    assert printable("[/x] \x1b[2J é") == "[/x] \\x1b[2J é"

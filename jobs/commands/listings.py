@@ -1,0 +1,87 @@
+"""What the commands print as tables: of values, the headers and the rows."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+from jobs.output import table
+
+if TYPE_CHECKING:
+    from jobs.job import Job
+    from jobs.ledger.accounts import Account
+    from jobs.ledger.message_counts import MessageCounts
+    from jobs.local.services import ServiceStatus
+    from jobs.redis_store.reading import Page
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def services(statuses: "Sequence[ServiceStatus]") -> Table:
+    rows = [(one.service, one.address, str(one.managed), str(one.pid or ""), str(one.answers)) for one in statuses]
+    return table(("service", "address", "started here", "pid", "answers"), rows)
+
+
+def messages(counts: "MessageCounts") -> Table:
+    names, numbers = zip(*counts.lines(), strict=True)
+    return table(names, [numbers])
+
+
+def page(shown: "Page") -> Table:
+    from jobs.serve.reasons import text
+
+    rows = []
+    for item in shown.items:
+        price = "" if item.price is None else f"{item.price:.2f} {item.currency or ''}".rstrip()
+        rows.append((item.slot, item.item_id, item.title or "", price, text(item.reason, item.reason_values)))
+    return table(("slot", "item", "title", "price", "reason"), rows)
+
+
+def accounts(partitions: "Sequence[Account]") -> Table:
+    """At least one partition."""
+    rows = [asdict(one) for one in partitions]
+    counts = [name for name in rows[0] if name not in ("topic", "topic_id", "partition")]
+    return table(
+        ("partition", *counts),
+        [(f"{one['topic']}-{one['partition']}", *[f"{one[count]:,}" for count in counts]) for one in rows],
+    )
+
+
+def jobs(declared: "Iterable[Job]") -> Table:
+    rows = []
+    for one in declared:
+        flags = [f"--{flag.replace('_', '-')}" for flag in one.flags]
+        takes = " ".join(["stays", *flags] if one.stays else flags)
+        rows.append((one.name, takes, ", ".join(one.reads), ", ".join(one.writes)))
+    return table(("job", "", "reads", "writes"), rows)
+
+
+def rewritten(counts: Mapping[str, int], dry_run: bool) -> Table:
+    """`counts`: rows with older tokens, by table."""
+    rows = [(name, f"{count:,}") for name, count in counts.items()]
+    return table(("table", "rows to rewrite" if dry_run else "rows rewritten"), rows)
+
+
+def upkeep(reports: Rows) -> Table:
+    """At least one report."""
+    rows = [[f"{value:,}" if type(value) is int else str(value) for value in one.values()] for one in reports]
+    return table([name.replace("_", " ") for name in reports[0]], rows)
+
+
+def alerts(raised: Rows) -> Table:
+    names = ("event_type", "measure", "column_name", "rule")
+    rows = [
+        (str(one["day"]), *[one[name] for name in names], f"{one['value']:.4g}", f"{one['expected']:.4g}", one["state"])
+        for one in raised
+    ]
+    return table(("day", "event type", "measure", "column", "rule", "value", "expected", "state"), rows)
+
+
+def reasons(counts: Rows) -> Table:
+    """`counts`: as review.counts_by_reason gives them."""
+    rows = [
+        (f"{one['messages']:,}", one["state"], one["event_type"] or "unreadable", one["reason"], one["last_at"])
+        for one in counts
+    ]
+    return table(("messages", "state", "event type", "reason", "last arrival"), rows)

@@ -1,0 +1,66 @@
+"""Prints every table that a command prints, with long values, and a log line: `python -m` in a process of its own."""
+
+import logging
+from pathlib import Path
+
+from jobs import output
+from jobs.commands import listings
+from jobs.job_list import all_jobs
+from jobs.ledger.accounts import Account
+from jobs.ledger.message_counts import MessageCounts
+from jobs.local.report import FIGURES, show_report
+from jobs.local.services import ServiceStatus
+from jobs.maintenance.upkeep import Kept
+from jobs.redis_store.reading import Item, Page
+
+LONG = "a[value]/that.is:long-" * 9
+WORDS = ("several [bold]words[/] that :smile: are many " * 6).strip()
+COUNT = 1_234_567_890
+
+
+def rows_of_every_listing() -> dict[str, object]:
+    alert = {name: LONG for name in ("day", "event_type", "measure", "column_name", "rule", "state")}
+    reason = {
+        "messages": COUNT,
+        "state": "open",
+        "event_type": LONG,
+        "reason": WORDS,
+        "last_at": "2026-03-01T10:15:00Z",
+    }
+    kept = Kept(LONG, COUNT, COUNT, COUNT, COUNT, COUNT, COUNT, True, 1.5)
+    return {
+        "services": listings.services([ServiceStatus("redis", LONG, True, COUNT, False)]),
+        "messages": listings.messages(MessageCounts(*[COUNT] * 8)),
+        "page": listings.page(
+            Page("v", "person:1", (Item("again", LONG, WORDS, 1.5, LONG), Item("a", "b", None, None, "c")))
+        ),
+        "accounts": listings.accounts([Account(LONG, None, 1, *[COUNT] * 7)]),
+        "jobs": listings.jobs(all_jobs().values()),
+        "rewritten": listings.rewritten({LONG: COUNT}, dry_run=True),
+        "upkeep": listings.upkeep([vars(kept)]),
+        "alerts": listings.alerts([{**alert, "value": 1.25e-30, "expected": 1e30}]),
+        "reasons": listings.reasons([reason, {**reason, "event_type": None, "reason": "with\nbreak\x1b[2J"}]),
+    }
+
+
+def main() -> None:
+    for name, table in rows_of_every_listing().items():
+        output.show(f"# {name}")
+        output.show(table)  # type: ignore[arg-type]
+    output.show("# report")
+    figures = {
+        "tables": {LONG: COUNT},
+        "duplicates": 3,
+        "quarantined": {WORDS: COUNT},
+        "metrics": {LONG: {part: dict.fromkeys(FIGURES, 0.5) for part in ("all", "new")}},
+        "redis": {"version": LONG, "people": COUNT, "bytes": COUNT},
+        "seconds": 2.0,
+        "peak_mib": COUNT,
+    }
+    show_report(figures, Path("demo.json"))
+    output.log_to_stderr()
+    logging.info("logged: %s %s", LONG, WORDS)
+
+
+if __name__ == "__main__":
+    main()
