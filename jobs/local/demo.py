@@ -66,6 +66,7 @@ def run(settings: Settings, households: int | None) -> dict[str, Any]:
     stage("services", lambda: (services.up(settings), services.ensure_topic(settings)))
     messages = stage("read the shop's year", lambda: _prepared(settings, households))
     stage("send to Kafka", lambda: _sent(settings, messages))
+    building()  # imports the jobs, before the thread imports beside this one: both at once, pyspark.ml was half there
     threading.Thread(target=_warm_up, args=(settings,), daemon=True).start()
     stage("start Spark", lambda: open_lake("demo", settings))
     for name in of_rooms("bronze", "silver"):
