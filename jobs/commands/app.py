@@ -3,14 +3,14 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from jobs import output
 from jobs.commands import listings
 from jobs.commands.flags import Env, Json
+from jobs.commands.group import OneLineErrors
 from jobs.commands.init import init
 from jobs.commands.jobs import list_jobs, run
 from jobs.commands.keys import app as keys
@@ -18,27 +18,11 @@ from jobs.commands.maintain import maintain
 from jobs.commands.quality import app as quality
 from jobs.commands.quarantine import app as quarantine
 from jobs.commands.streams import app as streams
-from jobs.errors import OPERATOR_ERRORS
 from jobs.job import moment
 from jobs.settings import loading as settings
 
-
-class Operated(TyperGroup):
-    """Prints what an operator can mend as one line, without a traceback."""
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        except OPERATOR_ERRORS as error:
-            typer.secho(f"error: {error}", fg="red", err=True)
-            raise typer.Exit(1) from None
-        except KeyboardInterrupt as interrupt:
-            typer.secho(f"interrupted; {str(interrupt) or 'the same command carries on'}", fg="yellow", err=True)
-            raise typer.Exit(130) from None
-
-
 app = typer.Typer(
-    cls=Operated,
+    cls=OneLineErrors,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

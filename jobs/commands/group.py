@@ -1,0 +1,68 @@
+"""What holds for every command: help as it was written, and mistakes as one line that says what to do."""
+
+import sys
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+import typer
+from rich.markup import escape
+from typer._click.core import Command
+from typer._click.exceptions import ClickException, NoArgsIsHelpError, UsageError
+from typer.core import TyperGroup
+
+from jobs.errors import OPERATOR_ERRORS
+from jobs.output import WIDE
+
+
+class OneLineErrors(TyperGroup):
+    """The group of all commands. Exits with 1 on what an operator can mend, with 2 on what was mistyped."""
+
+    def main(self, *values: Any, **options: Any) -> NoReturn:
+        for command in _all_below(self):
+            (_escape if sys.stdout.isatty() else _make_plain)(command)
+        width = None if sys.stdout.isatty() else WIDE
+        try:
+            code = super().main(*values, **{**options, "standalone_mode": False, "terminal_width": width})
+        except NoArgsIsHelpError as shown:
+            code = shown.exit_code
+        except ClickException as error:
+            context = error.ctx if isinstance(error, UsageError) else None
+            message = " ".join(error.format_message().split()).rstrip(".")
+            hint = f"see: {context.command_path} --help" if context else ""
+            _say(f"error: {message}{' ' if message.endswith('?') else '; '}{hint}".rstrip("; "))
+            code = error.exit_code
+        except typer.Abort:
+            code = 130
+        sys.exit(code)
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except OPERATOR_ERRORS as error:
+            _say(f"error: {error}")
+            raise typer.Exit(1) from None
+        except KeyboardInterrupt as interrupt:
+            _say(f"interrupted; {str(interrupt) or 'the same command carries on'}", colour="yellow")
+            raise typer.Exit(130) from None
+
+
+def _all_below(group: TyperGroup) -> Iterator[Command]:
+    yield group
+    for command in group.commands.values():
+        yield from _all_below(command) if isinstance(command, TyperGroup) else (command,)
+
+
+def _escape(command: Command) -> None:
+    """Typer takes brackets for markup: a help text that names the section [maintenance] would lose the name."""
+    command.help = escape(command.help or "")
+    for parameter in command.params:
+        parameter.help = escape(getattr(parameter, "help", None) or "")  # type: ignore[attr-defined]
+
+
+def _make_plain(command: Command) -> None:
+    """No boxes, which would be padded, around a help text that goes into a pipe or a file."""
+    command.rich_markup_mode = None  # type: ignore[attr-defined]
+
+
+def _say(line: str, colour: str = "red") -> None:
+    typer.secho(line, fg=colour, err=True)
