@@ -1,5 +1,8 @@
 """The errors that an operator is meant to read."""
 
+import re
+import shlex
+
 from expectations.errors import GateFailed
 from expectations.nodes import ContractError
 from models.errors import ModelError
@@ -14,3 +17,16 @@ class OperatorError(Exception):
 
 OPERATOR_ERRORS = (OperatorError, GateFailed, ModelError, ContractError)
 """What the command line and a submitted job print as one line, without a traceback."""
+
+DEFAULT_ENV = "local"
+TAKES_ENV = re.compile(
+    r"\blakehouse (up|down|status|demo|simulate|recommend|reconcile|airflow|run|maintain|keys rotate"
+    r"|(quality|quarantine|streams) \w+)\b"
+)
+
+
+def with_env(text: str, env: str) -> str:
+    """The text with `--env` in each command of ours that it names, as whoever reads it must type it."""
+    if env == DEFAULT_ENV:
+        return text
+    return TAKES_ENV.sub(lambda command: f"{command[0]} --env {shlex.quote(env)}", text)

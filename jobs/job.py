@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from expectations.schemas import TABLES
-from jobs.errors import OPERATOR_ERRORS, OperatorError
+from jobs.errors import DEFAULT_ENV, OPERATOR_ERRORS, OperatorError, with_env
 from jobs.lake.lake import Lake
 from jobs.lake.session import open_lake
 from jobs.lake.writer_lock import writer_lock
@@ -97,7 +97,7 @@ def submit(job: Job, arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=sys.modules[job.main.__module__].__doc__)
     parser.add_argument(
         "--env",
-        default="local",
+        default=DEFAULT_ENV,
         help="settings: local (default), cluster, another overlay in conf/, or the path of a .toml file",
     )
     parser.add_argument("--as-of", default="", help="look from this moment, ISO 8601 (default: now)")
@@ -113,7 +113,7 @@ def submit(job: Job, arguments: Sequence[str] | None = None) -> None:
         at = moment(as_of) if as_of else datetime.now(UTC)
         job.run(load(env), Options(at, tables=tables, **values))
     except OPERATOR_ERRORS as error:
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {with_env(str(error), env)}")
 
 
 def moment(text: str) -> datetime:

@@ -4,8 +4,17 @@ from typing import Annotated
 
 import typer
 
+
+def _noted(context: typer.Context, env: str) -> str:
+    context.meta[ENV] = env
+    return env
+
+
+ENV = "jobs.env"
+"""Where a context keeps the --env in use, for hints."""
 Env = Annotated[
-    str, typer.Option(help="Settings: local, cluster, another overlay in conf/, or the path of a .toml file.")
+    str,
+    typer.Option(callback=_noted, help="Settings: local, cluster, another overlay in conf/, or the path of a .toml file."),
 ]
 AsOf = Annotated[str, typer.Option("--as-of", help="Look from this moment, ISO 8601. Default: now.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]

@@ -10,7 +10,8 @@ from typer._click.core import Command
 from typer._click.exceptions import ClickException, NoArgsIsHelpError, UsageError
 from typer.core import TyperGroup
 
-from jobs.errors import OPERATOR_ERRORS
+from jobs.commands.flags import ENV
+from jobs.errors import DEFAULT_ENV, OPERATOR_ERRORS, with_env
 from jobs.output import WIDE
 
 
@@ -39,7 +40,7 @@ class OneLineErrors(TyperGroup):
         try:
             return super().invoke(ctx)
         except OPERATOR_ERRORS as error:
-            _say(f"error: {error}")
+            _say(f"error: {with_env(str(error), ctx.meta.get(ENV, DEFAULT_ENV))}")
             raise typer.Exit(1) from None
         except KeyboardInterrupt as interrupt:
             _say(f"interrupted; {str(interrupt) or 'the same command carries on'}", colour="yellow")

@@ -84,7 +84,7 @@ def run(settings: Settings, households: int | None) -> dict[str, Any]:
     target = settings.project / "build" / "demo.json"
     target.parent.mkdir(exist_ok=True)
     target.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    report.show_report(figures, target)
+    report.show_report(figures, target, settings.env)
     return figures
 
 

@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+from jobs.errors import with_env
 from jobs.output import show, table
 
 FIGURES = ("recall@10", "ndcg@10", "map@10", "hit@10", "coverage")
 
 
-def show_report(figures: dict[str, Any], target: Path) -> None:
+def show_report(figures: dict[str, Any], target: Path, env: str) -> None:
     show("Lake:")
     show(table(("table", "rows"), [(name, f"{count:,}") for name, count in figures["tables"].items()]))
     show(f"Quarantine, {figures['duplicates']} duplicates left out:")
@@ -24,4 +25,4 @@ def show_report(figures: dict[str, Any], target: Path) -> None:
     redis = figures["redis"]
     show(f"Redis: version {redis['version']}, {redis['people']:,} people, {redis['bytes']:,} bytes")
     show(f"{figures['seconds']:.0f} s, at most {figures['peak_mib']:,} MiB; the same figures: {target.name}")
-    show("Next: .venv/bin/lakehouse recommend 900")
+    show(with_env("Next: .venv/bin/lakehouse recommend 900", env))

@@ -77,7 +77,7 @@ def up(settings: Settings) -> list[str]:
                 lines[daemon.name] = f"{daemon.name}: already there on {daemon.address} (pid {pid})"
                 continue
             if pid is None:
-                _refuse_taken(service)
+                _refuse_taken(service, settings.env)
                 pid = service.launch(daemon, settings)
             waiting.append((service, pid))
         for service, pid in waiting:
@@ -193,7 +193,7 @@ def _listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _refuse_taken(service: _Service) -> None:
+def _refuse_taken(service: _Service, env: str) -> None:
     for port, setting in service.ports.items():
         with socket.socket() as probe:
             # Otherwise a port that was ours a moment ago counts as taken for a minute.

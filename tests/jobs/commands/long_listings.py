@@ -57,7 +57,7 @@ def main() -> None:
         "seconds": 2.0,
         "peak_mib": COUNT,
     }
-    show_report(figures, Path("demo.json"))
+    show_report(figures, Path("demo.json"), "local")
     output.log_to_stderr()
     logging.info("logged: %s %s", LONG, WORDS)
 
