@@ -78,7 +78,8 @@ def main(lake: Lake, options: Options) -> None:
     labels = as_labels(items, interactions, item_ids)
     with redis_faults(redis, f"version {version} was not made current, pages read on what they read before"):
         manifest = _beside(as_lists(recommendations), as_fallback_lists(fallbacks), labels, version, people, redis)
-        write_manifest(connect(redis), redis, version, {**manifest, "published_at": options.as_of.isoformat()})
+        moments = {"as_of": _utc(options.as_of), "published_at": _utc(datetime.now(UTC))}
+        write_manifest(connect(redis), redis, version, {**manifest, **moments})
     with redis_faults(redis, f"it may or may not have made version {version} current; {AGAIN}"):
         flip(connect(redis), redis, version)
     with redis_faults(redis, f"version {version} is current, and may hold lists of who just withdrew; {AGAIN}"):
@@ -102,6 +103,10 @@ def _beside(
         lists.unpersist()
     people -= withhold(client, redis, version)
     return {"version": version, "people": people, "segments": segments, "items": len(items), "bytes": size}
+
+
+def _utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds")
 
 
 def _version_and_people(recommendations: DataFrame, as_of: datetime) -> tuple[str, int]:

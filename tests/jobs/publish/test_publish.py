@@ -1,6 +1,7 @@
 """What Redis holds while and after a version is published."""
 
 import json
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from jobs import job
 from jobs.errors import OperatorError
 from jobs.lake import tables
 from jobs.publish import recommendations as publish
+from jobs.redis_store import reading
 from jobs.redis_store.client import connect, seconds_to_live
 from jobs.redis_store.keys import Keys
 from jobs.serve.recommended import recommended
@@ -82,6 +84,20 @@ def test_everything_of_a_version_expires(small_lake: SmallLake, redis: Any) -> N
     assert all(0 < client.ttl(key) <= seconds_to_live(redis) for key in keys)
     manifest = json.loads(str(client.get(KEYS.of_version(version, "manifest"))))
     assert manifest["people"] == len([key for key in keys if ":person:" in key])
+
+
+def test_the_manifest_says_when_it_was_published_and_the_moment_it_looks_from(
+    small_lake: SmallLake, redis: Any
+) -> None:
+    began = datetime.now(UTC).replace(microsecond=0)
+    summer_time = timezone(timedelta(hours=2))
+    settings = changed(small_lake.lake, redis={"prefix": redis.prefix})
+    publish.main(settings, job.Options(small_lake.as_of.astimezone(summer_time)))
+    client = connect(redis)
+    said = reading.manifest(client, KEYS, str(client.get(KEYS.current)))
+    assert said["as_of"] == small_lake.as_of.isoformat() and said["as_of"].endswith("+00:00")
+    assert began <= datetime.fromisoformat(said["published_at"]) <= datetime.now(UTC)
+    assert said["published_at"].endswith("+00:00")
 
 
 def test_who_is_suppressed_is_not_published_and_not_shown(

@@ -1,0 +1,112 @@
+"""What README.md tells a shop's pages to type, run as it is printed there against a real Redis."""
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jobs.local.setup import machine
+from jobs.serve.recommended import recommended
+from tests.redis_server import RedisServer, redis_server
+
+pytestmark = pytest.mark.services
+
+ROOT = Path(__file__).parents[3]
+CHAPTER = re.search(r"## For the shop's pages(.*?)\n## ", (ROOT / "README.md").read_text(), re.DOTALL)
+BASE = "{rec}:20180101T040200Z-als1"
+LISTS = {
+    "person:900": {
+        "again": [
+            ["890536", "bought 88 times"],
+            ["6534178", "bought 63 times"],
+            ["1133018", "bought 46 times"],
+            ["986912", "bought 44 times"],
+        ],
+        "discover": [["1056509", "similar shoppers"]],
+    },
+    "segment:persona-2": {
+        "popular": [["1082185", "popular"], ["1029743", "popular"], ["1106523", "popular"], ["995242", "popular"]]
+    },
+    "segment:everyone": {"popular": [["1029743", "popular"], ["1082185", "popular"]]},
+}
+LABELS = {
+    "890536": '{"name":"Non-crbntd Drnking/mneral Wate, 20 oz","price":0.69}',
+    "6534178": '{"name":"Gasoline-reg Unleaded (own brand)","price":0.0}',
+    "1133018": '{"name":"Fluid Milk White Only (own brand)"}',
+    "986912": '{"name":"Prep Fd: Side Dishes (hot)","price":2.57}',
+    "1056509": '{"name":null,"price":null}',
+}
+
+
+def printed() -> dict[str, list[str]]:
+    """Each command of the chapter, with the lines that are printed below it."""
+    assert CHAPTER is not None
+    blocks = re.findall(r"```console\n(.*?)```", CHAPTER[1], re.DOTALL)
+    commands: dict[str, list[str]] = {}
+    for line in "".join(blocks).splitlines():
+        if line.startswith("$ "):
+            commands[line.removeprefix("$ ")] = []
+        else:
+            commands[[*commands][-1]].append(line)
+    return commands
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RedisServer]:
+    """A Redis with a version of the demo's, which redis-cli reaches at the port that the README names."""
+    with redis_server() as server:
+        client = server.admin
+        client.mset({f"{BASE}:{who}": json.dumps(value, separators=(",", ":")) for who, value in LISTS.items()})
+        client.hset(f"{BASE}:items", mapping=LABELS)
+        client.set("{rec}:current", BASE.removeprefix("{rec}:"))
+        words = f'words=("$@"); exec {machine.redis_cli()} "${{words[@]/#16379/{server.port}}}"'
+        (tmp_path / "redis-cli").write_text(f"#!/bin/bash\n{words}\n")
+        (tmp_path / "redis-cli").chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+        yield server
+
+
+def typed(command: str) -> list[str]:
+    result = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True)
+    return result.stdout.removesuffix("\n").split("\n")
+
+
+def as_pattern(lines: list[str]) -> str:
+    """`[...]` alone stands for any number of lines, at a line's end for its rest."""
+    parts = [r"(.*\n)*?" if line == "[...]" else re.escape(line).replace(r"\[\.\.\.\]", ".*") + r"\n" for line in lines]
+    return "".join(parts)
+
+
+def test_the_commands_answer_what_is_printed(server: RedisServer) -> None:
+    commands = printed()
+    assert len(commands) == 2
+    for command, lines in commands.items():
+        assert re.fullmatch(as_pattern(lines), "\n".join(typed(command)) + "\n"), command
+
+
+def test_who_withdrew_is_shown_what_is_popular_with_everyone(server: RedisServer) -> None:
+    server.admin.sadd("{rec}:suppressed", "900", "nobody")
+    for command in printed():
+        _, whose, items, *_ = typed(command)
+        assert whose == "segment:everyone" and json.loads(items) == LISTS["segment:everyone"]
+
+
+def test_a_label_may_lack_its_price_and_a_list_its_labels(server: RedisServer) -> None:
+    [whole, nobody] = printed()
+    lines = typed(whole)[3:]
+    prices = {item: json.loads(label).get("price") for item, label in zip(lines[:5], lines[5:], strict=True)}
+    assert prices == {"890536": 0.69, "6534178": 0.0, "1133018": None, "986912": 2.57, "1056509": None}
+    assert typed(nobody)[-4:] == [""] * 4
+    assert {item.item_id: item.price for item in recommended(server.settings(), "900").items} == prices
+    assert [item.name for item in recommended(server.settings(), "nobody").items] == [None] * 4
+
+
+def test_no_other_recipe_leads_past_the_withdrawals() -> None:
+    assert CHAPTER is not None
+    for command in printed():
+        assert "jobs/redis_store/page.lua" in command
+    assert "SISMEMBER {rec}:suppressed <person>` first" in CHAPTER[1] and "`price`" in CHAPTER[1]
