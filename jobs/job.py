@@ -98,7 +98,7 @@ def submit(job: Job, arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--env",
         default=DEFAULT_ENV,
-        help="settings: local (default), cluster, another overlay in conf/, or the path of a .toml file",
+        help="settings: local (default), cluster, another overlay in conf/, or the path of a TOML file",
     )
     parser.add_argument("--as-of", default="", help="look from this moment, ISO 8601 (default: now)")
     if job.stays:

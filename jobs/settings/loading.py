@@ -2,10 +2,8 @@
 
 import difflib
 import functools
-import importlib.resources
 import os
 import re
-import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -37,6 +35,7 @@ from jobs.settings.section import Section
 from jobs.settings.sources_settings import SourceSettings, SourcesSettings
 from jobs.settings.spark_settings import SparkSettings
 from jobs.settings.streaming_settings import StreamingSettings
+from jobs.settings.toml_files import merged, project_folder, read, read_named
 from jobs.settings.watch_settings import WatchSettings
 from models.params import AlsParams, PersonasParams
 
@@ -101,15 +100,14 @@ def load(env: str = "local") -> Settings:
     key), a missing key or a value of the wrong type.
     """
     own = Path(env) if env.endswith(".toml") else None
-    base, overlay = _toml("base"), _toml(env) if own is None else _read(own, env)
+    base, overlay = read_named("base"), read_named(env) if own is None else read(own, env)
     overlay_name = f"conf/{env}.toml" if own is None else env
     for name, table in ((overlay_name, overlay), ("conf/base.toml", base)):
         _refuse_unknown(name, _keys(table))
     _refuse_unknown("the environment", _environment_keys(), display=_variable)
-    merged = _merged(base, overlay)
-    project = _project()
+    project = project_folder()
     try:
-        settings = Settings(env=env, project=project, **merged)
+        settings = Settings(env=env, project=project, **merged(base, overlay))
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
@@ -186,41 +184,6 @@ def _of_models(uri: str) -> str:
     """A server's or a database's URL; the path of a file and of SQLite's is left alone."""
     has_host = re.match("[^:/]+://[^/]", uri)
     return understood(uri, "mlflow.tracking_uri") if has_host else uri
-
-
-def _conf() -> Any:
-    """conf/ beside the package `jobs`: a folder in a checkout, a folder inside app.zip on a cluster."""
-    folder = os.environ.get("LAKEHOUSE_CONF")
-    return Path(folder) if folder else importlib.resources.files("jobs").parent / "conf"  # type: ignore[attr-defined]
-
-
-def _project() -> Path:
-    conf = _conf()
-    return conf.absolute().parent if isinstance(conf, Path) else Path.cwd()
-
-
-def _toml(name: str) -> dict[str, Any]:
-    file = _conf() / f"{name}.toml"
-    if not file.is_file():
-        raise OperatorError(
-            f"no conf/{name}.toml for --env {name}; write one, or choose local, cluster or the path of a .toml file"
-        )
-    return _read(file, f"conf/{name}.toml")
-
-
-def _read(file: Any, name: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise OperatorError(f"cannot read {name}: {error.strerror}; `lakehouse init DIR` writes one") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise OperatorError(f"{name} is not TOML: {error}") from None
-
-
-def _merged(base: Any, value: Any) -> Any:
-    if not (isinstance(base, dict) and isinstance(value, dict)):
-        return value
-    return {**base, **{key: _merged(base.get(key), inner) for key, inner in value.items()}}
 
 
 def _keys(table: dict[str, Any], path: str = "") -> Iterator[str]:

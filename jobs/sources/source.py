@@ -76,7 +76,7 @@ def source_of(name: str, settings: Settings) -> Source | None:
     if not source.is_database:
         return source
     if not source.table:
-        raise OperatorError(f"{source.setting}.location is a database: say which table or view in {source.setting}.table")
+        raise OperatorError(f"{source.setting}.location is a database: say the table or view in {source.setting}.table")
     if source.is_incremental and not source.changed:
         raise OperatorError(
             f"{source.setting}.mode is incremental: say in {source.setting}.changed which column grows"

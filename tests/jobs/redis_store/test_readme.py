@@ -102,7 +102,7 @@ def test_a_label_may_lack_its_price_and_a_list_its_labels(server: RedisServer) -
     assert prices == {"890536": 0.69, "6534178": 0.0, "1133018": None, "986912": 2.57, "1056509": None}
     assert typed(nobody)[-4:] == [""] * 4
     assert {item.item_id: item.price for item in recommended(server.settings(), "900").items} == prices
-    assert [item.name for item in recommended(server.settings(), "nobody").items] == [None] * 4
+    assert [item.title for item in recommended(server.settings(), "nobody").items] == [None] * 4
 
 
 def test_no_other_recipe_leads_past_the_withdrawals() -> None:

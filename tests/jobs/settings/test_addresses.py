@@ -115,7 +115,7 @@ def test_no_command_shows_a_part_of_a_password(
     for name in ("SCHEMA_REGISTRY__URL", "MLFLOW__TRACKING_URI"):
         monkeypatch.setenv(f"LAKEHOUSE_{name}", f"http://shop:{password}@{NOBODY}")
     monkeypatch.setenv("LAKEHOUSE_ALERTS__WEBHOOK", f"http://shop:{password}@{NOBODY}")
-    monkeypatch.setenv("LAKEHOUSE_SOURCES__CRM", f"jdbc:postgresql://shop:{password}@{NOBODY}/crm")
+    monkeypatch.setenv("LAKEHOUSE_SOURCES__CRM__LOCATION", f"jdbc:postgresql://shop:{password}@{NOBODY}/crm")
     result = CliRunner().invoke(app, ["recommend", "1"])
     assert result.exit_code == 1 and isinstance(result.exception, SystemExit)
     assert holds_none_of(result.output + caplog.text, password)
@@ -201,21 +201,21 @@ def test_mlflows_errors_show_nothing_of_it(monkeypatch: pytest.MonkeyPatch, sche
     ],
 )
 def test_a_source_with_a_login_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
-    monkeypatch.setenv("LAKEHOUSE_SOURCES__CRM", where)
-    with pytest.raises(OperatorError, match=r"sources\.crm holds a login; take it out") as raised:
+    monkeypatch.setenv("LAKEHOUSE_SOURCES__CRM__LOCATION", where)
+    with pytest.raises(OperatorError, match=r"sources\.crm\.location holds a login; take it out") as raised:
         source_of("crm", load())
     assert "db" not in str(raised.value) and "geheim" not in str(raised.value)
 
 
 def test_a_source_without_one_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LAKEHOUSE_SOURCES__CRM_TABLE", "customers")
+    monkeypatch.setenv("LAKEHOUSE_SOURCES__CRM__TABLE", "customers")
     for where in (
         "jdbc:oracle:thin:@//db:1521/crm",
         "jdbc:postgresql://db/crm",
         "s3://b/crm@2026",
         "file:///a//b@c.csv",
     ):
-        monkeypatch.setenv("LAKEHOUSE_SOURCES__CRM", where)
+        monkeypatch.setenv("LAKEHOUSE_SOURCES__CRM__LOCATION", where)
         assert source_of("crm", load()).where == where
 
 

@@ -75,10 +75,14 @@ def test_a_mistake_in_a_file_is_named(conf: Path, text: str, message: str) -> No
     [
         ('[redis]\nurl = ["redis://:geheim@redis"]\n', r"setting redis\.url: input should be a valid string; mend it"),
         ("[mlflow]\ntracking_uri = {uri = 'geheim'}\n", r"setting mlflow\.tracking_uri: .*; mend it"),
-        ("[sources]\ncrm = ['jdbc:postgresql://u:geheim@h/b']\n", r"setting sources\.crm: .*; mend it"),
+        ("[sources]\ncrm = ['jdbc:postgresql://u:geheim@h/b']\n", r"setting sources\.crm in .* is a section"),
+        (
+            "[sources.crm]\nlocation = ['jdbc:postgresql://u:geheim@h/b']\n",
+            r"setting sources\.crm\.location: input should be a valid string; mend it",
+        ),
         ("[alerts]\nwebhook = ['geheim']\n", r"setting alerts\.webhook: .*; mend it"),
         ("[schema_registry]\nurl = ['geheim']\n", r"setting schema_registry\.url: .*; mend it"),
-        ("[sources]\ncrm_mode = 'all'\n", r"setting sources\.crm_mode: .*, seen 'all'; mend it"),
+        ("[sources.crm]\nmode = 'all'\n", r"setting sources\.crm\.mode: .*, seen 'all'; mend it"),
     ],
 )
 def test_a_value_that_may_be_secret_is_not_quoted(conf: Path, text: str, message: str) -> None:
