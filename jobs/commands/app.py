@@ -61,17 +61,29 @@ def down(env: Env = "local") -> None:
 
 @app.command()
 def status(env: Env = "local", as_json: Json = False) -> None:
-    """Show whether the broker and Redis answer, and what became of the messages. Exit 1 when one does not answer."""
+    """Show whether the broker and Redis answer, how far the streams are, and what became of the messages.
+
+    Exit 1 when the broker or Redis does not answer."""
+    from jobs.job_list import all_jobs
     from jobs.ledger.message_counts import message_counts
     from jobs.local import services
+    from jobs.supervision import lag
 
     conf = settings.load(env)
     statuses, messages = services.status(conf), message_counts(conf)
+    streams = lag.statuses(conf, [*all_jobs().values()])
     if as_json:
-        report = {"services": [asdict(service) for service in statuses], "messages": messages and asdict(messages)}
-        typer.echo(json.dumps(report))
+        report = {
+            "services": [asdict(service) for service in statuses],
+            "streams": [asdict(stream) for stream in streams],
+            "messages": messages and asdict(messages),
+        }
+        typer.echo(json.dumps(report, default=str))
     else:
         output.show(listings.services(statuses))
+        if streams:
+            output.show("streams:")
+            output.show(listings.streams(streams))
         if messages is not None:
             output.show("messages:")
             output.show(listings.messages(messages))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from jobs.ledger.message_counts import MessageCounts
     from jobs.local.services import ServiceStatus
     from jobs.redis_store.reading import Page
+    from jobs.supervision.lag import StreamStatus
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -21,6 +22,16 @@ Rows = Sequence[Mapping[str, Any]]
 def services(statuses: "Sequence[ServiceStatus]") -> Table:
     rows = [(one.service, one.address, str(one.managed), str(one.pid or ""), str(one.answers)) for one in statuses]
     return table(("service", "address", "started here", "pid", "answers"), rows)
+
+
+def streams(statuses: "Sequence[StreamStatus]") -> Table:
+    rows = []
+    for one in statuses:
+        batch = "" if one.batch_at is None else f"{one.batch}, at {one.batch_at:%Y-%m-%d %H:%M:%S}"
+        messages = "?" if one.messages is None else f"{one.messages:,}"
+        seconds = "?" if one.seconds is None else f"{one.seconds:,.0f}"
+        rows.append((one.stream, "yes" if one.runs else "no", batch, messages, seconds))
+    return table(("stream", "runs", "last batch (UTC)", "messages behind", "seconds behind"), rows)
 
 
 def messages(counts: "MessageCounts") -> Table:

@@ -1,6 +1,9 @@
-"""`lakehouse streams`: what the streams' checkpoints are, and lost ones begun anew."""
+"""`lakehouse streams`: all of them kept running, and lost checkpoints begun anew."""
 
 import logging
+import signal
+import threading
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -10,8 +13,45 @@ from jobs.commands.flags import Env
 from jobs.errors import OperatorError
 from jobs.settings import loading as settings
 
-app = typer.Typer(no_args_is_help=True, help="The streams' checkpoints.")
+app = typer.Typer(no_args_is_help=True, help="The streams: kept running, and their checkpoints.")
 log = logging.getLogger(__name__)
+
+
+@app.command()
+def run(
+    names: Annotated[list[str] | None, typer.Argument(help="Only these streams. Default: all.")] = None,
+    env: Env = "local",
+    port: Annotated[int | None, typer.Option(help="The port of its health. Default: streaming.health_port.")] = None,
+) -> None:
+    """Keep the streams running in one process until Ctrl-C: started in order, and again, with backoff, when one fails.
+
+    Every ten seconds each says how far it is behind. GET on the health's port answers 200 and JSON while all run, else
+    503. Killed at any instant, the same command carries on.
+    """
+    from jobs.job import Options
+    from jobs.lake.session import open_lake
+    from jobs.supervision import health
+    from jobs.supervision.report import Report
+    from jobs.supervision.supervisor import Stream, supervise
+
+    conf = settings.load(env)
+    every = [job for job in job_list.all_jobs().values() if job.stays]
+    jobs = [job_list.job_named(name) for name in names] if names else every
+    if ending := [job.name for job in jobs if not job.stays]:
+        raise OperatorError(
+            f"{', '.join(ending)} ends by itself; the streams are: {', '.join(job.name for job in every)}"
+        )
+    for job in jobs:
+        job.before(conf)
+    streams, stop = [Stream(job) for job in dict.fromkeys(jobs)], threading.Event()
+    report = Report(conf, streams)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    host = conf.streaming.health_host
+    with health.served(host, conf.streaming.health_port if port is None else port, report.state) as at:
+        log.info("streams: health on http://%s:%d; Ctrl-C ends them", host, at)
+        supervise(open_lake("streams", conf), streams, Options(datetime.now(UTC), continuous=True), stop, report.said)
+    log.info("streams: stopped; the same command carries on")
 
 
 @app.command()

@@ -16,6 +16,19 @@ from jobs.errors import OperatorError
 from jobs.lake import places
 
 
+def is_held(root: str, job: str) -> bool:
+    """Whether a process runs `job` on the lake at `root`, a folder of this machine."""
+    file = Path(places.lock(root, job))
+    if not file.is_file():
+        return False
+    with file.open("r", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 @contextmanager
 def writer_lock(root: str, job: str) -> Iterator[None]:
     """Holds the right to run `job` on the lake at `root`. Raises OperatorError, naming who holds it, when another

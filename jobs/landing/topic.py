@@ -80,6 +80,17 @@ def message_at(settings: Settings, partition: int, offset: int) -> tuple[bytes |
         return message.key(), message.value()
 
 
+def sent_at(settings: Settings, partition: int, offset: int) -> float | None:
+    """When the first message at that offset or behind it was sent, in seconds since 1970; None where there is none yet,
+    as behind a transaction that is open."""
+    with _asking(settings, {"auto.offset.reset": "earliest"}) as consumer:
+        consumer.assign([TopicPartition(settings.kafka.topic, partition, offset)])
+        message = consumer.poll(1.0)
+        if message is None or message.error() is not None:
+            return None
+        return float(message.timestamp()[1]) / 1000
+
+
 def messages_between(settings: Settings, partition: int, first: int, last: int) -> int:
     """How many messages the topic keeps at the offsets `first` to `last`, both included.
 

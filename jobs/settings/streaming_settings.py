@@ -7,3 +7,5 @@ class StreamingSettings(Section):
     trigger_seconds: int
     max_bytes_per_trigger: str
     late_hours: int
+    health_host: str
+    health_port: int
