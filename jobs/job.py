@@ -1,15 +1,20 @@
 """What a job file declares of itself, and how it is run: as a script too, and as the only one of its name."""
 
 import argparse
+import json
+import logging
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from expectations.schemas import TABLES
+from jobs import job_progress, job_report
 from jobs.errors import DEFAULT_ENV, OPERATOR_ERRORS, OperatorError, with_env
+from jobs.job_report import JobReport, TableRows
 from jobs.lake.lake import Lake
 from jobs.lake.session import open_lake
 from jobs.lake.writer_lock import writer_lock
@@ -32,7 +37,10 @@ class Options:
         return seconds if self.continuous else None
 
 
-Main = Callable[[Lake, Options], None]
+Main = Callable[[Lake, Options], int | None]
+"""What a job does. It returns how many rows it read where that is a stream's new ones, else None."""
+
+log = logging.getLogger(__name__)
 
 FLAGS: dict[str, dict[str, Any]] = {
     "tables": {"default": "", "help": "only these tables, separated by commas"},
@@ -72,11 +80,21 @@ class Job:
         own = [name for name, table in TABLES.items() if table.job == self.name]
         return (*own, *self.also_writes)
 
-    def run(self, settings: Settings, options: Options) -> None:
+    def run(self, settings: Settings, options: Options) -> JobReport:
         """Raises OperatorError where something is missing, or while another process runs a job that writes."""
+        began = time.monotonic()
         self.before(settings)
         with writer_lock(settings.lake.root, self.name) if self.writes else nullcontext():
-            self.main(open_lake(self.name, settings), options)
+            lake = open_lake(self.name, settings)
+            reads, writes = (job_report.versions(lake, names) for names in (self.reads, self.writes))
+            new_rows = self.main(lake, options)
+            if options.continuous:  # days of commits, and nobody waits for the sum
+                return JobReport(self.name, time.monotonic() - began, (), ())
+            if new_rows is None:
+                read = job_report.rows_read(lake, reads)
+            else:
+                read = (TableRows(self.reads[0], new_rows, None),)
+            return JobReport(self.name, time.monotonic() - began, read, job_report.rows_written(lake, writes))
 
 
 def require_flags(jobs: Sequence[Job], options: Options) -> None:
@@ -92,6 +110,14 @@ def require_flags(jobs: Sequence[Job], options: Options) -> None:
             raise OperatorError("with --continuous the first job keeps the others waiting: run one in each process")
 
 
+def run_shown(job: Job, settings: Settings, options: Options) -> JobReport:
+    """Runs it, shows how far it is, and logs what it did on one line. Raises as Job.run does."""
+    with job_progress.shown(job.name):
+        report = job.run(settings, options)
+    log.info("%s", report)
+    return report
+
+
 def submit(job: Job, arguments: Sequence[str] | None = None) -> None:
     """Runs a job file as a script: parses its options, prints one line and exits 1 on what an operator can mend."""
     parser = argparse.ArgumentParser(description=sys.modules[job.main.__module__].__doc__)
@@ -103,15 +129,18 @@ def submit(job: Job, arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--as-of", default="", help="look from this moment, ISO 8601 (default: now)")
     if job.stays:
         parser.add_argument("--continuous", action="store_true", help="stay and wait for more")
+    parser.add_argument("--json", action="store_true", help="print what it did as JSON, for a program")
     for name in job.flags:
         parser.add_argument(f"--{name.replace('_', '-')}", **FLAGS[name])
     values = vars(parser.parse_args(arguments))
     log_to_stderr()
     tables = tuple(filter(None, values.pop("tables", "").split(",")))
-    env, as_of = values.pop("env"), values.pop("as_of")
+    env, as_of, as_json = values.pop("env"), values.pop("as_of"), values.pop("json")
     try:
         at = moment(as_of) if as_of else datetime.now(UTC)
-        job.run(load(env), Options(at, tables=tables, **values))
+        report = run_shown(job, load(env), Options(at, tables=tables, **values))
+        if as_json:
+            print(json.dumps(asdict(report)))
     except OPERATOR_ERRORS as error:
         sys.exit(f"error: {with_env(str(error), env)}")
 

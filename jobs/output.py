@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from rich import box
 from rich.console import Console
 from rich.logging import RichHandler
-from rich.progress import Progress
+from rich.progress import Progress, ProgressColumn
 from rich.table import Column, Table
 
 WIDE = 1_000_000
@@ -53,15 +53,20 @@ def show(what: Table | str) -> None:
         print("\n".join(line.rstrip() for line in text.getvalue().splitlines()).strip("\n"), flush=True)
 
 
-def progress() -> Progress:
-    """Bars for what takes long; none where stderr is no terminal."""
-    return Progress(console=_progress, transient=True, disable=not sys.stderr.isatty())
+def is_terminal() -> bool:
+    """Whether progress and logs are seen on a terminal."""
+    return sys.stderr.isatty()
+
+
+def progress(*columns: ProgressColumn) -> Progress:
+    """Bars for what takes long, of these columns or rich's own; none where stderr is no terminal."""
+    return Progress(*columns, console=_progress, transient=True, disable=not is_terminal())
 
 
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
     """Says what is done while the block lasts: beside a sign that turns, or as a line of the log."""
-    if sys.stderr.isatty():
+    if is_terminal():
         with _progress.status(what):
             yield
     else:
@@ -73,7 +78,7 @@ def log_to_stderr() -> None:
     """Sends what the jobs log to stderr, from INFO on."""
     handler: logging.Handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", TIME))
-    if sys.stderr.isatty():
+    if is_terminal():
         handler = RichHandler(
             console=_progress, show_path=False, show_level=False, log_time_format=TIME, highlighter=None
         )

@@ -30,10 +30,10 @@ def require(settings: Settings) -> None:
     topic.require(settings)
 
 
-def main(lake: Lake, options: Options) -> None:
+def main(lake: Lake, options: Options) -> int:
     tables.create(lake, TABLE)
     reader, every = reader_of(lake.settings), options.every(lake.settings.streaming.trigger_seconds)
-    kafka_stream.run(
+    return kafka_stream.run(
         lake,
         TABLE,
         lambda rows, batch: land(lake, rows, batch, reader),

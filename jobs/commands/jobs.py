@@ -1,6 +1,7 @@
 """`lakehouse run` and `lakehouse jobs`: jobs by their names, in the order in which they build on one another."""
 
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import typer
 from jobs import output
 from jobs.commands import listings
 from jobs.commands.flags import AsOf, Env, Json
-from jobs.job import Options, moment, require_flags
+from jobs.job import Options, moment, require_flags, run_shown
 from jobs.settings.loading import load
 
 ALL = "all"
@@ -27,8 +28,9 @@ def run(
     accept_loss: Annotated[
         bool, typer.Option("--accept-loss", help="Go on without messages that Kafka removed before they were landed.")
     ] = False,
+    as_json: Json = False,
 ) -> None:
-    """Run jobs in one Spark session, each in its turn."""
+    """Run jobs in one Spark session, each in its turn; each says on its last line what it read and wrote."""
     from jobs.job_list import building, job_named
 
     conf, at = load(env), moment(as_of) if as_of else datetime.now(UTC)
@@ -37,8 +39,9 @@ def run(
     require_flags(named, options)
     for one in named:
         one.before(conf)
-    for one in named:
-        one.run(conf, options)
+    reports = [run_shown(one, conf, options) for one in named]
+    if as_json:
+        typer.echo(json.dumps([asdict(report) for report in reports]))
 
 
 def list_jobs(as_json: Json = False) -> None:

@@ -18,15 +18,16 @@ def run(
     source: str,
     every_seconds: int | None,
     writer_of: Callable[[DataFrame], DataStreamWriter],
-) -> None:
+) -> int:
     """Streams the source's new rows into the table; begins again where it was when the source gets new fields.
 
-    `writer_of`: the writer, not started, of a stream of the source's rows. Raises OperatorError as streams.run does.
+    `writer_of`: the writer, not started, of a stream of the source's rows. Returns how many rows it read. Raises
+    OperatorError as streams.run does.
     """
     tables.create(lake, name)
     checkpoint = checkpoints.current(lake, name, name)
     if not checkpoints.has_source(lake, checkpoint, source, every_seconds):
-        return
+        return 0
     while True:
         version = tables.version(lake, source)
         rows = tables.stream(lake, source, **checkpoints.options(checkpoint))

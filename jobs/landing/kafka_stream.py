@@ -42,12 +42,12 @@ def run(
     accept_loss: bool,
     table: str | None = None,
     on_loss: OnLoss = lambda lake, checkpoint, gone: None,
-) -> None:
+) -> int:
     """Runs the stream `name`, which lands each micro-batch of Kafka-shaped rows, `topic_id` (string) among them.
 
     `table`: the one that it fills, if any: what that has is not lost, whatever the checkpoint says. `on_loss`: told of
-    the messages that were given up, once or more. Raises OperatorError when messages are gone that were not landed,
-    unless `accept_loss`, and as `streams.run` does.
+    the messages that were given up, once or more. Returns how many messages it read. Raises OperatorError when messages
+    are gone that were not landed, unless `accept_loss`, and as `streams.run` does.
     """
     while True:
         checkpoint = _checkpoint(lake, name, accept_loss, table)

@@ -75,10 +75,10 @@ def require(settings: Settings) -> None:
     require_lasting(connect(settings.redis), settings.redis)
 
 
-def main(lake: Lake, options: Options) -> None:
+def main(lake: Lake, options: Options) -> int:
     settings = lake.settings
     reader = reader_of(settings)
-    kafka_stream.run(
+    return kafka_stream.run(
         lake,
         NAME,
         lambda messages, batch: again_without_lost_blocks(lambda: land(messages, batch, reader, settings.redis)),

@@ -41,11 +41,11 @@ def land(lake: Lake, events: DataFrame, batch: int) -> None:
     tables.append_once(lake.within(events), TABLE, statements, streams.query_id(events), batch)
 
 
-def main(lake: Lake, options: Options) -> None:
+def main(lake: Lake, options: Options) -> int:
     def writer(events: DataFrame) -> DataStreamWriter:
         return events.writeStream.foreachBatch(lambda rows, batch: land(lake, rows, batch))
 
-    derived.run(lake, TABLE, SOURCE, options.every(lake.settings.streaming.trigger_seconds), writer)
+    return derived.run(lake, TABLE, SOURCE, options.every(lake.settings.streaming.trigger_seconds), writer)
 
 
 def rebuild(lake: Lake) -> None:

@@ -56,7 +56,7 @@ def land(lake: Lake, received: DataFrame, batch: int, contract: Contract, is_reb
         tables.append_once(lake, LEDGER, as_ledger(outcomes, batch), query, batch)
 
 
-def main(lake: Lake, options: Options) -> None:
+def main(lake: Lake, options: Options) -> int:
     streaming = lake.settings.streaming
     tables.create(lake, TABLE, QUARANTINE, LEDGER)
     checkpoint = checkpoints.current(lake, TABLE, TABLE, {QUARANTINE: "true", LEDGER: "received > 0"})
@@ -68,7 +68,7 @@ def main(lake: Lake, options: Options) -> None:
         again_without_lost_blocks(lambda: land(lake, rows, batch, contract(), is_rebuilt))
 
     writer = received.writeStream.foreachBatch(land_batch)
-    streams.run(TABLE, writer, options.every(streaming.trigger_seconds), checkpoint)
+    return streams.run(TABLE, writer, options.every(streaming.trigger_seconds), checkpoint)
 
 
 def rebuild(lake: Lake) -> None:

@@ -51,11 +51,11 @@ def as_interactions(events: DataFrame) -> DataFrame:
     )
 
 
-def main(lake: Lake, options: Options) -> None:
+def main(lake: Lake, options: Options) -> int:
     def writer(events: DataFrame) -> DataStreamWriter:
         return tables.append_stream(lake, TABLE, as_interactions(events))
 
-    derived.run(lake, TABLE, SOURCE, options.every(lake.settings.streaming.trigger_seconds), writer)
+    return derived.run(lake, TABLE, SOURCE, options.every(lake.settings.streaming.trigger_seconds), writer)
 
 
 def rebuild(lake: Lake) -> None:

@@ -83,7 +83,7 @@ def test_all_run_and_end_behind_their_batch(process: subprocess.Popen[str], inst
     assert producer.flush(30) == 0
     wait_until(lambda: bool(health(installation)["healthy"]), process)
     streams = health(installation)["streams"]
-    assert [one["stream"] for one in streams][0] == "bronze.events" and len(streams) == 5
+    assert streams[0]["stream"] == "bronze.events" and len(streams) == 5
     place = f"{settings.lake.root}/silver/interactions"
     wait_until(lambda: DeltaTable.is_deltatable(place) and DeltaTable(place).count() == 40, process)
     process.send_signal(signal.SIGTERM)

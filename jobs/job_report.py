@@ -1,0 +1,77 @@
+"""What a job did: the rows that it read and wrote, by table and Delta version, and how long it took."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from expectations.schemas import TABLES
+from jobs.lake import files, places, tables
+from jobs.lake.lake import Lake
+
+ROWS_OF: dict[str, tuple[str, ...]] = {
+    "WRITE": ("numOutputRows",),
+    "STREAMING UPDATE": ("numOutputRows",),
+    "MERGE": ("numTargetRowsInserted", "numTargetRowsUpdated", "numTargetRowsDeleted"),
+    "UPDATE": ("numUpdatedRows",),
+    "DELETE": ("numDeletedRows",),
+}
+"""Which of a commit's metrics count rows, by Delta's names of operations; the others change none."""
+
+
+@dataclass(frozen=True)
+class TableRows:
+    """Rows of a table that a job read or wrote. `version`: that was read, or written last; None where what was read is
+    no table, or a table's new rows."""
+
+    table: str
+    rows: int
+    version: int | None
+
+    def __str__(self) -> str:
+        at = "" if self.version is None else f" (version {self.version})"
+        return f"{self.table} {self.rows:,} rows{at}"
+
+
+@dataclass(frozen=True)
+class JobReport:
+    job: str
+    seconds: float
+    read: tuple[TableRows, ...]
+    wrote: tuple[TableRows, ...]
+
+    def __str__(self) -> str:
+        """`gold.ratings: 4.2 s; read silver.interactions 820,066 rows (version 12); wrote gold.ratings ...`."""
+        read, wrote = (", ".join(map(str, rows)) or "nothing" for rows in (self.read, self.wrote))
+        return f"{self.job}: {self.seconds:.1f} s; read {read}; wrote {wrote}"
+
+
+def versions(lake: Lake, names: Iterable[str]) -> dict[str, int]:
+    """The version of each that is a table and built, -1 for a table that is not; read before the job runs."""
+    return {name: tables.version(lake, name) if tables.exists(lake, name) else -1 for name in names if name in TABLES}
+
+
+def rows_read(lake: Lake, before: Mapping[str, int]) -> tuple[TableRows, ...]:
+    """How many rows the tables had at those versions."""
+    built = {name: version for name, version in before.items() if version >= 0}
+    return tuple(TableRows(name, tables.read(lake, name, at).count(), at) for name, at in built.items())
+
+
+def rows_written(lake: Lake, before: Mapping[str, int]) -> tuple[TableRows, ...]:
+    """What the commits since those versions wrote, of the tables that have any."""
+    written = []
+    for name, version in before.items():
+        last = versions(lake, [name])[name]
+        if last > version:
+            rows = sum(_rows(lake, name, one) for one in range(version + 1, last + 1))
+            written.append(TableRows(name, rows, last))
+    return tuple(written)
+
+
+def _rows(lake: Lake, name: str, version: int) -> int:
+    commit = files.read_text(lake, f"{places.table(lake.root, name)}/_delta_log/{version:020d}.json")
+    info: dict[str, Any] = next(
+        (one["commitInfo"] for one in map(json.loads, commit.splitlines()) if "commitInfo" in one), {}
+    )
+    metrics = info.get("operationMetrics", {})
+    return sum(int(metrics.get(metric, 0)) for metric in ROWS_OF.get(info.get("operation", ""), ()))
