@@ -19,7 +19,7 @@ from rich.table import Column, Table
 
 WIDE = 1_000_000
 """Columns where there is no terminal; no row comes near."""
-TIME = "%H:%M:%S"
+LINE, TIME = "%(asctime)s %(message)s", "%H:%M:%S"
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ def waiting(what: str) -> Iterator[None]:
 def log_to_stderr() -> None:
     """Sends what the jobs log to stderr, from INFO on."""
     handler: logging.Handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", TIME))
+    handler.setFormatter(logging.Formatter(LINE, TIME))
     if is_terminal():
         handler = RichHandler(
             console=_progress, show_path=False, show_level=False, log_time_format=TIME, highlighter=None

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -34,8 +35,18 @@ Households = Annotated[
 ]
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        output.show(f"lakehouse-personalization {version('lakehouse-personalization')}")
+        raise typer.Exit
+
+
 @app.callback()
-def every_command() -> None:
+def every_command(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
     output.log_to_stderr()
 
 
@@ -89,6 +100,19 @@ def status(env: Env = "local", as_json: Json = False) -> None:
             output.show(listings.messages(messages))
     if not all(service.answers for service in statuses):
         raise typer.Exit(1)
+
+
+@app.command()
+def logs(
+    names: Annotated[list[str] | None, typer.Argument(help="Whose: kafka, redis, streams, ... Default: all.")] = None,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="So many lines of the end of each.")] = 20,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")] = False,
+    env: Env = "local",
+) -> None:
+    """Show what the local services, the streams and Airflow wrote on this machine."""
+    from jobs.local import logs
+
+    logs.show(settings.load(env), names or (), lines, follow)
 
 
 @app.command()

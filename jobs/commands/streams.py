@@ -30,11 +30,13 @@ def run(
     """
     from jobs.job import Options
     from jobs.lake.session import open_lake
+    from jobs.local.logs import write_too
     from jobs.supervision import health
     from jobs.supervision.report import Report
     from jobs.supervision.supervisor import Stream, supervise
 
     conf = settings.load(env)
+    write_too(conf, "streams")
     every = [job for job in job_list.all_jobs().values() if job.stays]
     jobs = [job_list.job_named(name) for name in names] if names else every
     if ending := [job.name for job in jobs if not job.stays]:

@@ -34,7 +34,6 @@ def open_lake(name: str, settings: Settings) -> Lake:
         for key, value in _own_driver(settings).items():
             builder = builder.config(key, value)
     spark = builder.getOrCreate()
-    spark.sparkContext.setLogLevel("ERROR")
     lake = Lake(spark, settings)
     tables.register(lake)
     return lake
@@ -63,6 +62,9 @@ def _properties(settings: Settings) -> dict[str, str]:
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.sql.session.timeZone": "UTC",
+        # What a job does, it says itself, under spark-submit too.
+        "spark.log.level": "ERROR",
+        "spark.ui.showConsoleProgress": "false",
         "spark.sql.shuffle.partitions": str(settings.spark.shuffle_partitions),
         # Of two fields of one name the last counts, however a message is read: an exception would stop the stream.
         "spark.sql.mapKeyDedupPolicy": "LAST_WIN",
@@ -102,6 +104,5 @@ def _own_driver(settings: Settings) -> dict[str, str]:
         "spark.driver.memory": settings.spark.driver_memory,
         "spark.driver.extraJavaOptions": java_options.own_driver(settings.project),
         "spark.ui.enabled": str(settings.spark.ui).lower(),
-        "spark.ui.showConsoleProgress": "false",
         "spark.sql.warehouse.dir": str(settings.home / "warehouse"),
     }

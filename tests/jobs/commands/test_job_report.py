@@ -1,0 +1,90 @@
+"""What a job says of itself: how far it is while it works, and what it read and wrote on its last line."""
+
+import json
+import logging
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from jobs import job_progress, job_report
+from jobs.commands.app import app
+from jobs.job_report import JobReport, TableRows
+from jobs.lake import tables
+from jobs.lake.lake import Lake
+from tests.events import event, received
+from tests.terminal import on_terminal
+
+SHOWN = """
+import time
+from jobs import job_progress, output
+from jobs.job_progress import Tasks
+
+output.log_to_stderr()
+job_progress.BAR_SECONDS = job_progress.LINE_SECONDS = 0.2
+job_progress._tasks = lambda: Tasks(30, 40)
+with job_progress.shown("gold.ratings"):
+    time.sleep(1)
+"""
+
+
+@pytest.mark.usefixtures("lake_in_session")
+def test_the_last_line_has_what_a_job_read_and_wrote(lake: Lake, caplog: pytest.LogCaptureFixture) -> None:
+    messages = [event("purchase", event_id=one, user_id="9") for one in ("a", "a", "b")]
+    messages.append(event("purchase", event_id="broken", user_id="9", occurred_at="yesterday"))
+    tables.append(lake, "bronze.events", received(lake.spark, messages))
+    with caplog.at_level(logging.INFO):
+        run = CliRunner().invoke(app, ["run", "silver.events", "silver.interactions", "silver.people", "--json"])
+    assert run.exit_code == 0, run.output
+    events, interactions, people = json.loads(run.stdout)
+    assert (events["job"], events["read"]) == (
+        "silver.events",
+        [{"table": "bronze.events", "rows": 4, "version": None}],
+    )
+    assert {one["table"]: one["rows"] for one in events["wrote"]} == {
+        "silver.events": 2,
+        "quarantine.events": 1,
+        "ops.ledger": 1,
+    }
+    assert interactions["read"] == [{"table": "silver.events", "rows": 2, "version": None}]
+    assert interactions["wrote"][0]["rows"] == tables.read(lake, "silver.interactions").count() == 4
+    at = tables.version(lake, "silver.events")
+    assert people["read"] == [{"table": "silver.events", "rows": 2, "version": at}]
+    assert people["wrote"] == [{"table": "silver.people", "rows": 1, "version": tables.version(lake, "silver.people")}]
+    assert f"read silver.events 2 rows (version {at}); wrote silver.people 1 rows" in caplog.text
+    assert [one["seconds"] > 0 for one in (events, interactions, people)] == [True] * 3
+
+
+def test_what_others_change_is_counted_by_the_operation(lake: Lake) -> None:
+    """Joining files, and cleaning up behind, changes no row."""
+    tables.append(lake, "silver.people", lake.spark.sql("SELECT '1' AS user_id UNION ALL SELECT '2'"))
+    before = job_report.versions(lake, ["silver.people", "gold.ratings", "kafka"])
+    assert {name: at >= 0 for name, at in before.items()} == {"silver.people": True, "gold.ratings": False}
+    table = tables.delta(lake, "silver.people")
+    table.optimize().executeCompaction()
+    table.update("user_id = '1'", {"user_id": "'3'"})
+    table.delete("user_id = '2'")
+    assert job_report.rows_written(lake, before) == (
+        TableRows("silver.people", 2, tables.version(lake, "silver.people")),
+    )
+
+
+def test_a_line_that_people_read() -> None:
+    read, wrote = (TableRows("silver.interactions", 820066, 12),), (TableRows("gold.ratings", 9, 3),)
+    assert str(JobReport("gold.ratings", 4.24, read, wrote)) == (
+        "gold.ratings: 4.2 s; read silver.interactions 820,066 rows (version 12); wrote gold.ratings 9 rows (version 3)"
+    )
+    assert str(JobReport("ops.alerts", 1.0, (), ())) == "ops.alerts: 1.0 s; read nothing; wrote nothing"
+
+
+def test_how_far_a_job_is_stands_on_a_bar_or_in_lines() -> None:
+    seen = on_terminal([sys.executable, "-c", SHOWN], 100)
+    assert "gold.ratings" in seen and "75%" in seen
+    run = subprocess.run([sys.executable, "-c", SHOWN], capture_output=True, text=True, check=True)
+    assert run.stdout == "" and "gold.ratings: 0 s, 30 of 40 tasks of what runs now" in run.stderr
+
+
+def test_nothing_is_said_where_spark_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pyspark.SparkContext._active_spark_context", None)
+    assert job_progress._tasks() is None
