@@ -18,9 +18,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from models.registry_errors import has_login, refusal
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 CANDIDATE = "candidate"
 CHAMPION = "champion"
@@ -35,12 +38,13 @@ NestedMetrics = Mapping[str, Mapping[str, float]]
 class Registry:
     """`tracking_uri`: "sqlite:///.../mlflow.db" or "https://...". `artifacts_uri`: where a new experiment
     keeps its files; None on a server, which knows; needed with SQLite, else MLflow writes under the working
-    directory.
+    directory. `prefix`: what the names of registered models begin with, where others register theirs too.
     """
 
     tracking_uri: str = field(repr=False)
     experiment: str = "lakehouse-personalization"
     artifacts_uri: str | None = None
+    prefix: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,11 +82,19 @@ def started(registry: Registry, name: str, params: Mapping[str, Any], origin: Or
     """A run called `name`, FINISHED when the block ends and FAILED, with the error as a tag, when it
     raises.
     """
-    from mlflow.entities import Param, RunTag
+    from mlflow.entities import Dataset, DatasetInput, Param, RunTag
 
     client = _client(registry.tracking_uri)
     versions = {f"delta.{table}": str(version) for table, version in origin.tables.items()}
     tags = {**versions, "commit": origin.commit, "data.since": origin.since, "data.until": origin.until}
+    learned_from = ", ".join(f"{table} (version {version})" for table, version in origin.tables.items())
+    # What MLflow's own pages show as description and source.
+    tags["mlflow.note.content"] = f"{name}, learned from {learned_from} until {origin.until}."
+    tags["mlflow.source.git.commit"] = origin.commit
+    datasets = [
+        DatasetInput(Dataset(table, str(version), "delta", json.dumps({"table": table, "version": version})))
+        for table, version in origin.tables.items()
+    ]
     with _said_plainly(registry):
         run_id = client.create_run(_experiment(registry), run_name=name).info.run_id
         client.log_batch(
@@ -90,6 +102,7 @@ def started(registry: Registry, name: str, params: Mapping[str, Any], origin: Or
             params=[Param(key, str(value)) for key, value in params.items()],
             tags=[RunTag(key, value) for key, value in tags.items()],
         )
+        client.log_inputs(run_id, datasets)
     try:
         yield Run(registry, run_id)
     except BaseException as error:
@@ -113,15 +126,21 @@ def log_metrics(run: Run, metrics: NestedMetrics) -> None:
         _client(run.registry.tracking_uri).log_batch(run.run_id, metrics=flat)
 
 
+def log_chart(run: Run, name: str, chart: "Figure") -> None:
+    """Keep a picture with a run, under that name."""
+    with _said_plainly(run.registry):
+        _client(run.registry.tracking_uri).log_figure(run.run_id, chart, f"{name}.png")
+
+
 def register(run: Run, name: str, manifest: Mapping[str, Any]) -> Version:
     """A new version of `name` that carries `manifest` (what JSON can hold), under the alias candidate."""
-    client = _client(run.registry.tracking_uri)
+    client, registered = _client(run.registry.tracking_uri), f"{run.registry.prefix}{name}"
     with _said_plainly(run.registry), tempfile.TemporaryDirectory() as folder:
         _save_model(Path(folder), manifest)
         client.log_artifacts(run.run_id, str(Path(folder, "model")), "model")
-        if not client.search_registered_models(filter_string=f"name='{name}'"):
-            client.create_registered_model(name)
-        created = client.create_model_version(name, f"runs:/{run.run_id}/model", run.run_id)
+        if not client.search_registered_models(filter_string=f"name='{registered}'"):
+            client.create_registered_model(registered)
+        created = client.create_model_version(registered, f"runs:/{run.run_id}/model", run.run_id)
     set_alias(run.registry, name, CANDIDATE, str(created.version))
     return _described(run.registry, name, str(created.version), run.run_id)
 
@@ -134,7 +153,7 @@ def resolve(registry: Registry, name: str, alias: str) -> Version | None:
     from mlflow.exceptions import MlflowException
 
     try:
-        version = _client(registry.tracking_uri).get_model_version_by_alias(name, alias)
+        version = _client(registry.tracking_uri).get_model_version_by_alias(f"{registry.prefix}{name}", alias)
     except MlflowException as error:
         # A missing alias is INVALID_PARAMETER_VALUE on SQLite and RESOURCE_DOES_NOT_EXIST on some servers.
         if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
@@ -160,7 +179,7 @@ def manifest(registry: Registry, version: Version) -> dict[str, Any]:
 def set_alias(registry: Registry, name: str, alias: str, version: str) -> None:
     """Point an alias at a version; a promotion and a rollback are this."""
     with _said_plainly(registry):
-        _client(registry.tracking_uri).set_registered_model_alias(name, alias, version)
+        _client(registry.tracking_uri).set_registered_model_alias(f"{registry.prefix}{name}", alias, version)
 
 
 def set_tags(registry: Registry, version: Version, tags: Mapping[str, str]) -> None:

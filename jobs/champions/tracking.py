@@ -18,8 +18,10 @@ def registry_of(settings: Settings) -> Registry:
     uri = settings.mlflow.tracking_uri
     if uri.startswith("sqlite:///"):
         settings.home.mkdir(parents=True, exist_ok=True)
-        return Registry(uri, settings.mlflow.experiment, settings.mlflow.artifacts)
-    return Registry(uri, settings.mlflow.experiment)
+        artifacts: str | None = settings.mlflow.artifacts
+    else:
+        artifacts = None
+    return Registry(uri, settings.mlflow.experiment, artifacts, settings.mlflow.prefix)
 
 
 def champion_if_any(settings: Settings, name: str) -> Version | None:

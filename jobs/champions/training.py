@@ -20,6 +20,7 @@ from jobs.people.personal import personal
 from jobs.settings.loading import Settings
 from models import registry
 from models.errors import TooLittleData
+from models.judgement_chart import judgement_chart
 from models.promotion import Decision
 from models.recommender import Recommender
 from models.recommender_list import recommender
@@ -66,6 +67,7 @@ def _train(lake: Lake, candidate: Recommender, as_of: datetime, as_ratings: AsRa
     ratings = personal(lake, "gold.ratings", "personalisation", as_of)
     with registry.started(where, name, _as_values(params), origin) as run:
         registry.log_metrics(run, judgement[name])
+        registry.log_chart(run, "judgement", judgement_chart(judgement))
         manifest = kept.save(lake, candidate, candidate.fit(ratings, params), run.run_id)
         version = registry.register(run, name, manifest)
     kept.forget_who_refuses(lake, candidate, as_of)

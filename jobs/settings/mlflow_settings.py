@@ -7,3 +7,4 @@ class MlflowSettings(Section):
     tracking_uri: MayHoldPassword
     artifacts: str
     experiment: str
+    prefix: str

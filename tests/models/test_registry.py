@@ -2,11 +2,13 @@
 
 import json
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from models import registry
+from models.judgement_chart import judgement_chart
 from models.registry import CANDIDATE, CHAMPION, Origin, Registry
 from models.registry_errors import RegistryError
 
@@ -39,6 +41,35 @@ def test_a_version_holds_all_that_was_recorded(mlflow_here: Registry) -> None:
     }
     assert registry.resolve(mlflow_here, "als", CANDIDATE) == version
     assert registry.manifest(mlflow_here, version) == {"item_factors": {"table": "gold.als_items", "version": 3}}
+
+
+def test_a_run_says_what_it_learned_from_and_shows_how_it_was_judged(mlflow_here: Registry, tmp_path: Path) -> None:
+    from mlflow import MlflowClient
+
+    chart = judgement_chart({"als": METRICS, "popularity": METRICS})
+    assert [panel.get_title() for panel in chart.axes] == ["all items", "new items"]
+    assert [bar.get_height() for bar in chart.axes[0].patches] == [0.21, 0.01] * 2
+    with registry.started(mlflow_here, "described", {}, ORIGIN) as run:
+        registry.log_chart(run, "judgement", chart)
+    client = MlflowClient(mlflow_here.tracking_uri)
+    kept = client.get_run(run.run_id)
+    assert kept.data.tags["mlflow.note.content"] == (
+        "described, learned from gold.ratings (version 7) until 2017-12-04T00:00Z."
+    )
+    assert kept.data.tags["mlflow.source.git.commit"] == "abc123"
+    assert [(one.dataset.name, one.dataset.digest) for one in kept.inputs.dataset_inputs] == [("gold.ratings", "7")]
+    picture = Path(client.download_artifacts(run.run_id, "judgement.png", str(tmp_path)))
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_two_shops_with_a_prefix_each_share_one_registry(mlflow_here: Registry) -> None:
+    shoes, books = (replace(mlflow_here, prefix=prefix) for prefix in ("shoes.", "books."))
+    of_shoes, of_books = trained(shoes, "als", shop="shoes"), trained(books, "als", shop="books")
+    registry.set_alias(shoes, "als", CHAMPION, of_shoes.version)
+    assert registry.resolve(books, "als", CHAMPION) is None
+    champion = registry.resolve(shoes, "als", CHAMPION)
+    assert champion is not None and registry.manifest(shoes, champion) == {"shop": "shoes"}
+    assert registry.manifest(books, of_books) == {"shop": "books"}
 
 
 def test_aliases_move(mlflow_here: Registry) -> None:
