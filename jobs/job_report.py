@@ -1,22 +1,11 @@
 """What a job did: the rows that it read and wrote, by table and Delta version, and how long it took."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from expectations.schemas import TABLES
-from jobs.lake import files, places, tables
+from jobs.lake import commits, tables
 from jobs.lake.lake import Lake
-
-ROWS_OF: dict[str, tuple[str, ...]] = {
-    "WRITE": ("numOutputRows",),
-    "STREAMING UPDATE": ("numOutputRows",),
-    "MERGE": ("numTargetRowsInserted", "numTargetRowsUpdated", "numTargetRowsDeleted"),
-    "UPDATE": ("numUpdatedRows",),
-    "DELETE": ("numDeletedRows",),
-}
-"""Which of a commit's metrics count rows, by Delta's names of operations; the others change none."""
 
 
 @dataclass(frozen=True)
@@ -63,15 +52,6 @@ def rows_written(lake: Lake, before: Mapping[str, int]) -> tuple[TableRows, ...]
     for name, version in before.items():
         last = versions(lake, [name])[name]
         if last > version:
-            rows = sum(_rows(lake, name, one) for one in range(version + 1, last + 1))
+            rows = sum(commits.rows_written(lake, name, one) for one in range(version + 1, last + 1))
             written.append(TableRows(name, rows, last))
     return tuple(written)
-
-
-def _rows(lake: Lake, name: str, version: int) -> int:
-    commit = files.read_text(lake, f"{places.table(lake.root, name)}/_delta_log/{version:020d}.json")
-    info: dict[str, Any] = next(
-        (one["commitInfo"] for one in map(json.loads, commit.splitlines()) if "commitInfo" in one), {}
-    )
-    metrics = info.get("operationMetrics", {})
-    return sum(int(metrics.get(metric, 0)) for metric in ROWS_OF.get(info.get("operation", ""), ()))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pyspark.sql import DataFrame
 from pyspark.sql.streaming import DataStreamWriter
 
-from jobs.lake import checkpoints, streams, tables
+from jobs.lake import checkpoints, commits, streams, tables
 from jobs.lake.lake import Lake
 
 log = logging.getLogger(__name__)
@@ -21,8 +21,8 @@ def run(
 ) -> int:
     """Streams the source's new rows into the table; begins again where it was when the source gets new fields.
 
-    `writer_of`: the writer, not started, of a stream of the source's rows. Returns how many rows it read. Raises
-    OperatorError as streams.run does.
+    `writer_of`: the writer, not started, of a stream of the source's rows. Returns how many rows it read, 0 of one that
+    stays. Raises OperatorError as streams.run does.
     """
     tables.create(lake, name)
     checkpoint = checkpoints.current(lake, name, name)
@@ -30,9 +30,11 @@ def run(
         return 0
     while True:
         version = tables.version(lake, source)
-        rows = tables.stream(lake, source, **checkpoints.options(checkpoint))
+        options = checkpoints.options(checkpoint)
+        rows = tables.stream(lake, source, **options)
         try:
-            return streams.run(name, writer_of(rows), every_seconds, checkpoint)
+            read = streams.run(name, writer_of(rows), every_seconds, checkpoint)
+            return 0 if every_seconds else commits.rows_streamed(lake, source, read, options.get("startingVersion"))
         except streams.SourceGrew:
             if tables.version(lake, source) == version:
                 raise

@@ -12,6 +12,9 @@ from jobs.settings.loading import Settings
 
 ONE_BLAS_THREAD = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
 
+# What a job does, it says itself. Without this Spark says fifty lines before the session is there.
+SUBMITTED = {"spark.log.level": "ERROR", "spark.ui.showConsoleProgress": "false"}
+
 
 def open_lake(name: str, settings: Settings) -> Lake:
     """The lake of the settings in this process's Spark session, with every built table open by name
@@ -30,10 +33,11 @@ def open_lake(name: str, settings: Settings) -> Lake:
     builder = SparkSession.builder.appName(name)
     for key, value in _properties(settings).items():
         builder = builder.config(key, value)
-    if "PYSPARK_GATEWAY_PORT" not in os.environ:
-        for key, value in _own_driver(settings).items():
-            builder = builder.config(key, value)
+    is_submitted = "PYSPARK_GATEWAY_PORT" in os.environ
+    for key, value in (SUBMITTED if is_submitted else _own_driver(settings)).items():
+        builder = builder.config(key, value)
     spark = builder.getOrCreate()
+    spark.sparkContext.setLogLevel("ERROR")
     lake = Lake(spark, settings)
     tables.register(lake)
     return lake
@@ -62,9 +66,6 @@ def _properties(settings: Settings) -> dict[str, str]:
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.sql.session.timeZone": "UTC",
-        # What a job does, it says itself, under spark-submit too.
-        "spark.log.level": "ERROR",
-        "spark.ui.showConsoleProgress": "false",
         "spark.sql.shuffle.partitions": str(settings.spark.shuffle_partitions),
         # Of two fields of one name the last counts, however a message is read: an exception would stop the stream.
         "spark.sql.mapKeyDedupPolicy": "LAST_WIN",
@@ -104,5 +105,6 @@ def _own_driver(settings: Settings) -> dict[str, str]:
         "spark.driver.memory": settings.spark.driver_memory,
         "spark.driver.extraJavaOptions": java_options.own_driver(settings.project),
         "spark.ui.enabled": str(settings.spark.ui).lower(),
+        "spark.ui.showConsoleProgress": "false",
         "spark.sql.warehouse.dir": str(settings.home / "warehouse"),
     }

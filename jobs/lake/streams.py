@@ -5,6 +5,8 @@ import json
 import logging
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
@@ -17,13 +19,32 @@ from jobs.lake.checkpoints import Checkpoint
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Read:
+    """What a run of a stream read. `start`, `end`: the first micro-batch's start and the last one's end as its source
+    writes them, None where it began anew, and where there was none. `messages`: of Kafka, by their offsets.
+    """
+
+    start: Any = None
+    end: Any = None
+    messages: int = 0
+
+    def then(self, batch: StreamingQueryProgress) -> "Read":
+        """With one more micro-batch."""
+        source = batch.sources[0]
+        start, end, messages = _offsets(source.startOffset), _offsets(source.endOffset), 0
+        if "Kafka" in source.description:
+            messages = _messages(start, end) if start else batch.numInputRows
+        return Read(start if self.end is None else self.start, end, self.messages + messages)
+
+
 class SourceGrew(OperatorError):
     """The table that a stream reads got new fields or a wider type: a stream set up anew reads on where it was."""
 
 
-def run(name: str, writer: DataStreamWriter, every_seconds: int | None, checkpoint: Checkpoint) -> int:
+def run(name: str, writer: DataStreamWriter, every_seconds: int | None, checkpoint: Checkpoint) -> Read:
     """Starts the stream that feeds table `name` and waits: for all there is now, or for ever where there is a number of
-    seconds from one micro-batch to the next. Returns how many rows it read.
+    seconds from one micro-batch to the next. Returns what it read.
 
     Raises OperatorError when the stream fails; the checkpoint stays good, so running it again carries on. One that was
     raised while a micro-batch was landed is told in its own words.
@@ -34,17 +55,17 @@ def run(name: str, writer: DataStreamWriter, every_seconds: int | None, checkpoi
     else:
         writer = writer.trigger(processingTime=f"{every_seconds} seconds")
     query = writer.queryName(name).option("checkpointLocation", checkpoint.path).start()
-    rows, reported, ended = 0, -1, False
+    read, reported, ended = Read(), -1, False
     try:
         while not ended:
             ended = bool(query.awaitTermination(1))
             for batch in _since(query, reported):
-                rows, reported = rows + batch.numInputRows, batch.batchId
-                log.info("%s: batch %d, %s rows%s", name, reported, f"{batch.numInputRows:,}", _behind(batch))
+                read, reported = read.then(batch), batch.batchId
+                log.info("%s: batch %d%s", name, reported, _described(batch))
                 # Py4J's proxies are cycles (a proxy keeps its methods, each of them the proxy), and each holds its
                 # frame and the frame's plans in the JVM: left to Python's own pace, they filled a heap of 1 GiB.
                 gc.collect()
-        return rows
+        return read
     except StreamingQueryException as error:
         cause = _operators_line(str(error)) or f"{str(error).strip().splitlines()[0]:.300}"
         kind = SourceGrew if "[DELTA_SCHEMA_CHANGED" in str(error) else OperatorError
@@ -64,19 +85,25 @@ def _since(query: StreamingQuery, reported: int) -> list[StreamingQueryProgress]
     return [one for one in new if one.batchId > reported and one.numInputRows > 0]
 
 
-def _behind(batch: StreamingQueryProgress) -> str:
-    """How much was there when the batch began, and not yet read behind it."""
+def _described(batch: StreamingQueryProgress) -> str:
+    """What a micro-batch read, and what was there when it began and is still to be read."""
     source = batch.sources[0]
-    if "numFilesOutstanding" in source.metrics:
-        files, size = (float(source.metrics[f"num{name}Outstanding"]) for name in ("Files", "Bytes"))
+    if "Kafka" not in source.description:
+        metrics = source.metrics or {}
+        files, size = (float(metrics.get(f"num{what}Outstanding", 0)) for what in ("Files", "Bytes"))
         return f", {files:,.0f} files ({size / 2**20:,.1f} MiB) behind" if files else ""
-    end, latest = (json.loads(offsets or "{}") for offsets in (source.endOffset, source.latestOffset))
-    behind = sum(
-        last - end.get(topic, {}).get(partition, last)
-        for topic, partitions in latest.items()
-        for partition, last in partitions.items()
-    )
-    return f", {behind:,} messages behind" if behind else ""
+    behind = _messages(_offsets(source.endOffset), _offsets(source.latestOffset))
+    return f", {Read().then(batch).messages:,} messages" + (f", {behind:,} behind" if behind else "")
+
+
+def _offsets(text: str | None) -> Any:
+    return json.loads(text or "null")
+
+
+def _messages(start: Any, end: Any) -> int:
+    """Offsets of Kafka from one to the other, of the partitions that both name."""
+    ends = {(topic, partition): last for topic, lasts in (end or {}).items() for partition, last in lasts.items()}
+    return sum(last - start[topic].get(partition, last) for (topic, partition), last in ends.items() if topic in start)
 
 
 def quiet(land: Callable[[DataFrame, int], None]) -> Callable[[DataFrame, int], None]:

@@ -58,7 +58,7 @@ def run(
         changed: list[bool] = []
         writer = messages.writeStream.foreachBatch(streams.quiet(_guarded(lake, land, start["topic_id"], changed)))
         try:
-            return streams.run(name, writer, every_seconds, checkpoint)
+            return streams.run(name, writer, every_seconds, checkpoint).messages
         except OperatorError:
             # Whether it goes on, or says what is gone, is decided by what the topic holds now.
             if not (changed or _is_another(lake, checkpoint, table)):

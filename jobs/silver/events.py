@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame
 
 from expectations.contract import Contract
 from jobs.job import Job, Options, submit
-from jobs.lake import checkpoints, streams, tables
+from jobs.lake import checkpoints, commits, streams, tables
 from jobs.lake.lake import Lake
 from jobs.lake.materialized import again_without_lost_blocks, materialized
 from jobs.landing import contracts
@@ -68,7 +68,8 @@ def main(lake: Lake, options: Options) -> int:
         again_without_lost_blocks(lambda: land(lake, rows, batch, contract(), is_rebuilt))
 
     writer = received.writeStream.foreachBatch(land_batch)
-    return streams.run(TABLE, writer, options.every(streaming.trigger_seconds), checkpoint)
+    read = streams.run(TABLE, writer, options.every(streaming.trigger_seconds), checkpoint)
+    return 0 if options.continuous else commits.rows_streamed(lake, SOURCE, read, None)
 
 
 def rebuild(lake: Lake) -> None:

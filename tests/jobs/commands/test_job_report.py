@@ -8,6 +8,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
+from expectations.schemas import TABLES
 from jobs import job_progress, job_report
 from jobs.commands.app import app
 from jobs.job_report import JobReport, TableRows
@@ -18,6 +19,7 @@ from tests.terminal import on_terminal
 
 SHOWN = """
 import time
+from expectations.schemas import TABLES
 from jobs import job_progress, output
 from jobs.job_progress import Tasks
 
@@ -34,6 +36,7 @@ def test_the_last_line_has_what_a_job_read_and_wrote(lake: Lake, caplog: pytest.
     messages = [event("purchase", event_id=one, user_id="9") for one in ("a", "a", "b")]
     messages.append(event("purchase", event_id="broken", user_id="9", occurred_at="yesterday"))
     tables.append(lake, "bronze.events", received(lake.spark, messages))
+    tables.create(lake, "silver.crm")
     with caplog.at_level(logging.INFO):
         run = CliRunner().invoke(app, ["run", "silver.events", "silver.interactions", "silver.people", "--json"])
     assert run.exit_code == 0, run.output
@@ -50,15 +53,25 @@ def test_the_last_line_has_what_a_job_read_and_wrote(lake: Lake, caplog: pytest.
     assert interactions["read"] == [{"table": "silver.events", "rows": 2, "version": None}]
     assert interactions["wrote"][0]["rows"] == tables.read(lake, "silver.interactions").count() == 4
     at = tables.version(lake, "silver.events")
-    assert people["read"] == [{"table": "silver.events", "rows": 2, "version": at}]
+    assert people["read"] == [
+        {"table": "silver.events", "rows": 2, "version": at},
+        {"table": "silver.crm", "rows": 0, "version": 0},
+    ]
     assert people["wrote"] == [{"table": "silver.people", "rows": 1, "version": tables.version(lake, "silver.people")}]
-    assert f"read silver.events 2 rows (version {at}); wrote silver.people 1 rows" in caplog.text
+    assert (
+        f"read silver.events 2 rows (version {at}), silver.crm 0 rows (version 0); wrote silver.people 1 rows"
+        in caplog.text
+    )
+    tables.append(lake, "bronze.events", received(lake.spark, [event("purchase", event_id="c")], first_offset=4))
+    again = CliRunner().invoke(app, ["run", "silver.events", "silver.interactions", "--json"])
+    assert [one["read"][0]["rows"] for one in json.loads(again.stdout)] == [1, 1]
     assert [one["seconds"] > 0 for one in (events, interactions, people)] == [True] * 3
 
 
 def test_what_others_change_is_counted_by_the_operation(lake: Lake) -> None:
     """Joining files, and cleaning up behind, changes no row."""
-    tables.append(lake, "silver.people", lake.spark.sql("SELECT '1' AS user_id UNION ALL SELECT '2'"))
+    columns = ", ".join(f"{name} {type_}" for name, type_ in TABLES["silver.people"].types.items())
+    tables.append(lake, "silver.people", lake.spark.createDataFrame([(one, *[None] * 5) for one in "12"], columns))
     before = job_report.versions(lake, ["silver.people", "gold.ratings", "kafka"])
     assert {name: at >= 0 for name, at in before.items()} == {"silver.people": True, "gold.ratings": False}
     table = tables.delta(lake, "silver.people")
