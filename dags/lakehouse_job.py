@@ -9,6 +9,7 @@ from typing import Any
 
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.sdk import Asset, CronTriggerTimetable, Param
+from failure_webhook import tell_of_failure
 
 # Every silver table passed its suite.
 SILVER_VALIDATED = Asset("silver_validated", uri="lakehouse://silver/validated")
@@ -42,6 +43,9 @@ DAG_ARGUMENTS: dict[str, Any] = {
         "env": Param(None, type=["null", "string"], description="the overlay in conf/: local, cluster, ..."),
     },
     "default_args": {
+        # Whom to ask, as Airflow's pages show it.
+        "owner": "data-engineering",
+        "on_failure_callback": tell_of_failure,
         "pool": "spark",
         # A job may be killed at any instant and started again, so a retry is a plain second start.
         "retries": 2,

@@ -1,6 +1,7 @@
 """Runs in .venv-airflow, whose Python has Airflow and none of the project; writes one JSON object to a file.
 
 `read REPORT`: every DAG as Airflow parsed it, and every step's spark-submit command.
+`fail REPORT`: the callback of a step that failed, as Airflow calls it.
 `run REPORT CONF DAG ...`: one real run of each DAG, in this process, as an asset starts it; the steps' states by DAG.
 """
 
@@ -32,6 +33,13 @@ def read() -> dict[str, Any]:
     read_bag = bag()
     dags = {dag_id: as_read(dag) for dag_id, dag in read_bag.dags.items()}
     return {"import_errors": read_bag.import_errors, "dags": dags}
+
+
+def fail() -> dict[str, Any]:
+    step = bag().dags["retrain_models"].get_task("train.als")
+    instance = SimpleNamespace(dag_id="retrain_models", task_id="train.als", try_number=3, log_url="http://airflow/log")
+    step.on_failure_callback[0]({"ti": instance, "run_id": "run-1"})
+    return {"owners": sorted({task.owner for dag in bag().dags.values() for task in dag.tasks})}
 
 
 def as_read(dag: Any) -> dict[str, Any]:
@@ -97,4 +105,4 @@ def run_one(dag: Any, run_conf: dict[str, Any]) -> dict[str, Any]:
 
 if __name__ == "__main__":
     verb, report, *arguments = sys.argv[1:]
-    Path(report).write_text(json.dumps({"read": read, "run": run}[verb](*arguments)), encoding="utf-8")
+    Path(report).write_text(json.dumps({"read": read, "fail": fail, "run": run}[verb](*arguments)), encoding="utf-8")

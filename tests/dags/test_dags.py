@@ -1,14 +1,18 @@
 """The DAGs as Airflow parses them: which there are, their steps in order, what starts and guards them."""
 
 import json
+import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from jobs.job_list import all_jobs
-from jobs.settings.loading import load
-from tests.dags.conftest import Begun
+from jobs.local import scheduler
+from jobs.settings.loading import Settings, load
+from tests.dags.conftest import Begun, command
 
 pytestmark = pytest.mark.airflow
 
@@ -127,3 +131,38 @@ def test_one_run_at_a_time_none_made_up_for_and_failures_tried_again(dags: dict[
 def test_the_driver_has_the_memory_of_the_settings(dags: dict[str, Any]) -> None:
     memory = f"spark.driver.memory={load('local').spark.driver_memory}"
     assert all(memory in command for dag in dags.values() for command in dag["commands"].values())
+
+
+def test_a_step_that_failed_for_good_is_told_of(airflow_settings: Settings, tmp_path: Path) -> None:
+    told: list[dict[str, str]] = []
+
+    class Chat(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Chat) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        assert failed(airflow_settings, tmp_path, f"http://127.0.0.1:{server.server_port}/") == ["data-engineering"]
+        server.shutdown()
+    assert told == [
+        {"text": "retrain_models: train.als failed in run run-1, after 3 tries", "log": "http://airflow/log"}
+    ]
+    for webhook in (
+        "",
+        "http://127.0.0.1:9/geheim",
+        "geheim",
+    ):  # none, away, no URL: the task's own end is not hindered
+        failed(airflow_settings, tmp_path, webhook)
+
+
+def failed(settings: Settings, folder: Path, webhook: str) -> list[str]:
+    """Calls the callback in Airflow's own Python; returns who owns the steps."""
+    variables = {**scheduler.environment(settings), "AIRFLOW_VAR_LAKEHOUSE_FAILURE_WEBHOOK": webhook}
+    report = folder / "fail.json"
+    result = subprocess.run(command(report, "fail"), env=variables, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, (result.stdout + result.stderr)[-2000:]
+    assert "geheim" not in result.stdout + result.stderr
+    owners: list[str] = json.loads(report.read_text(encoding="utf-8"))["owners"]
+    return owners
