@@ -43,6 +43,12 @@ def kind_of(name: str) -> str | None:
     return _by_letters().get(_letters(name))
 
 
+def names_by_kind() -> Mapping[str, tuple[str, ...]]:
+    """Kind of identifier -> the further names of fields that hold one, in letters alone, in their order."""
+    further: Mapping[str, str] = _listed()["also_called"]["names"]
+    return {kind: tuple(name for name, of in further.items() if of == kind) for kind in direct().values()}
+
+
 def is_direct_name(name: Column) -> Column:
     """Whether `kind_of` knows the name."""
     return F.lower(F.regexp_replace(name, NO_LETTERS, "")).isin(list(_by_letters()))

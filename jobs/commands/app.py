@@ -10,6 +10,7 @@ import typer
 
 from jobs import output
 from jobs.commands import listings
+from jobs.commands.contract import app as contract
 from jobs.commands.flags import Env, Json
 from jobs.commands.group import OneLineErrors
 from jobs.commands.init import init
@@ -176,7 +177,6 @@ def reconcile(env: Env = "local", as_json: Json = False) -> None:
     reconcile.require(balance)
 
 
-contract = typer.Typer(no_args_is_help=True, help="The event contract: expectations/contracts/.")
 app.add_typer(contract, name="contract")
 app.add_typer(quarantine, name="quarantine")
 app.add_typer(keys, name="keys")
@@ -186,22 +186,6 @@ app.command()(init)
 app.command()(run)
 app.command(name="jobs")(list_jobs)
 app.command()(maintain)
-
-
-@contract.command()
-def check(
-    old: Annotated[Path, typer.Argument(help="The version in use, such as expectations/contracts/purchase.v1.json.")],
-    new: Annotated[Path, typer.Argument(help="The version to come.")],
-) -> None:
-    """Say whether messages of the OLD version still fit the NEW one; exit 1 and say why when not."""
-    from expectations.compatibility import breaking_changes
-    from expectations.contract import read
-
-    changes = breaking_changes(read(old), read(new))
-    for line in changes or ["backward compatible"]:
-        typer.echo(line)
-    if changes:
-        raise typer.Exit(1)
 
 
 @app.command(name="zip")
