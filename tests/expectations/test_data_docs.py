@@ -117,4 +117,4 @@ def test_what_was_not_or_could_not_be_checked_is_no_success(tmp_path: Path) -> N
     index = data_docs.write([Checked("silver.items", 7, AT, [broken])], tmp_path / "new" / "docs")
     page = index.read_text(encoding="utf-8")
     assert ">could not be checked<" in page and ">not checked yet<" in page and ">holds<" not in page
-    assert "secret" not in page and "0 of 6" in page and "2026-03-02 04:00:00" in page
+    assert "secret" not in page and "0 of 7" in page and "2026-03-02 04:00:00" in page
