@@ -20,7 +20,7 @@ OPERATOR_ERRORS = (OperatorError, GateFailed, ModelError, ContractError)
 
 DEFAULT_ENV = "local"
 TAKES_ENV = re.compile(
-    r"\blakehouse (up|down|status|demo|simulate|recommend|reconcile|airflow|run|maintain|keys rotate|contract page"
+    r"\blakehouse (up|down|status|logs|demo|simulate|recommend|reconcile|airflow|run|maintain|keys rotate|contract page"
     r"|(quality|quarantine|streams) \w+)\b"
 )
 

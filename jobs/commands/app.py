@@ -83,7 +83,8 @@ def status(env: Env = "local", as_json: Json = False) -> None:
 
     conf = settings.load(env)
     statuses, messages = services.status(conf), message_counts(conf)
-    streams = lag.statuses(conf, [*all_jobs().values()])
+    answers = all(service.answers for service in statuses if service.service == "kafka")
+    streams = lag.statuses(conf, [*all_jobs().values()], asks_kafka=answers)
     if as_json:
         report = {
             "services": [asdict(service) for service in statuses],

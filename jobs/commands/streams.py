@@ -47,12 +47,13 @@ def run(
         job.before(conf)
     streams, stop = [Stream(job) for job in dict.fromkeys(jobs)], threading.Event()
     report = Report(conf, streams)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
     host = conf.streaming.health_host
     with health.served(host, conf.streaming.health_port if port is None else port, report.state) as at:
         log.info("streams: health on http://%s:%d; Ctrl-C ends them", host, at)
-        supervise(open_lake("streams", conf), streams, Options(datetime.now(UTC), continuous=True), stop, report.said)
+        lake = open_lake("streams", conf)
+        for number in (signal.SIGTERM, signal.SIGINT):  # not before: with its session Spark sets a handler of its own
+            signal.signal(number, lambda *_: stop.set())
+        supervise(lake, streams, Options(datetime.now(UTC), continuous=True), stop, report.said)
     log.info("streams: stopped; the same command carries on")
 
 

@@ -5,7 +5,7 @@ Read without Spark, so that a status is there in a moment; of a lake that is no 
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,16 +44,35 @@ class _Position:
     source: dict[str, Any]
 
 
-def statuses(settings: Settings, jobs: list[Job]) -> list[StreamStatus]:
-    """Of each job that stays, in the order given. Empty where the lake is no folder of this machine."""
-    root = places.folder(settings.lake.root)
-    return [] if root is None else [_status(settings, root, job) for job in jobs if job.stays]
+Extents = list[tuple[int, int]]
+"""Of each partition the first offset that is kept and the one that the next message will get."""
 
 
-def _status(settings: Settings, root: str, job: Job) -> StreamStatus:
+def statuses(settings: Settings, jobs: Sequence[Job], asks_kafka: bool = True) -> list[StreamStatus]:
+    """Of each job that stays, in the order given. Empty where the lake is no folder of this machine.
+
+    Without `asks_kafka`, as where no broker answers, what is behind Kafka is not known.
+    """
+    root, streams = places.folder(settings.lake.root), [job for job in jobs if job.stays]
+    if root is None:
+        return []
+    reads_kafka = asks_kafka and any(job.reads[0] == KAFKA for job in streams)
+    extents = _extents(settings) if reads_kafka else None
+    return [_status(settings, root, job, extents) for job in streams]
+
+
+def _extents(settings: Settings) -> Extents | None:
+    """Of the topic; None where no broker answers, or there is no topic."""
+    try:
+        return topic.extents(settings, topic.partitions(settings))
+    except OperatorError:
+        return None
+
+
+def _status(settings: Settings, root: str, job: Job, extents: Extents | None) -> StreamStatus:
     source, position = job.reads[0], _position(root, job.name)
     if source == KAFKA:
-        lag = _behind_kafka(settings, position)
+        lag = (None, None) if extents is None else _behind_kafka(settings, position, extents)
     else:
         lag = _behind_table(Path(places.table(root, source)) / "_delta_log", position)
     runs = writer_lock.is_held(root, job.name)
@@ -81,23 +100,22 @@ def _number(checkpoint: Path, stream: str) -> int:
     return 0 if not rest else int(rest[1:]) if rest[1:].isdecimal() and rest[0] == "." else -1
 
 
-def _behind_kafka(settings: Settings, position: _Position | None) -> tuple[int | None, float | None]:
-    """Offsets behind the topic's end, and how long the first of them has waited; unknown where no broker answers."""
+def _behind_kafka(settings: Settings, position: _Position | None, extents: Extents) -> tuple[int | None, float | None]:
+    """Offsets behind the topic's end, and how long the first of them has waited; unknown where the broker went away."""
+    read = (position.source if position else {}).get(settings.kafka.topic, {})
+    # An offset past the end is of a topic that was there before this one.
+    ahead = {
+        partition: (begin, end)
+        for partition, (first, end) in enumerate(extents)
+        if (begin := max(first, int(read.get(str(partition), first)))) < end
+    }
     try:
-        extents = topic.extents(settings, topic.partitions(settings))
-        read = (position.source if position else {}).get(settings.kafka.topic, {})
-        ahead = {
-            partition: (max(first, int(read.get(str(partition), first))), end)
-            for partition, (first, end) in enumerate(extents)
-        }
-        # An offset past the end is of a topic that was there before this one.
-        waiting = {partition: begin for partition, (begin, end) in ahead.items() if begin < end}
-        messages = sum(end - begin for begin, end in ahead.values() if begin < end)
-        asked = [topic.sent_at(settings, partition, begin) for partition, begin in waiting.items()]
-        sent = [at for at in asked if at is not None]
+        asked = [topic.sent_at(settings, partition, begin) for partition, (begin, _) in ahead.items()]
     except OperatorError:
         return None, None
-    return messages, max(0.0, time.time() - min(sent)) if sent else 0.0
+    sent = [at for at in asked if at is not None]
+    seconds = max(0.0, time.time() - min(sent)) if sent else 0.0
+    return sum(end - begin for begin, end in ahead.values()), seconds
 
 
 def _behind_table(log: Path, position: _Position | None) -> tuple[int | None, float | None]:

@@ -22,8 +22,9 @@ CALM_SECONDS = 120.0
 """A stream that ran so long before it failed is started again after the first pause."""
 BEGIN_SECONDS = 60.0
 """How long one may take to begin before the next is started all the same."""
-END_SECONDS = 60.0
-"""How long the streams may take to end before the process ends without them; what they did not finish is done again."""
+LAST_BATCH_SECONDS, END_SECONDS = 45.0, 60.0
+"""How long a stream may take to finish its micro-batch before it is stopped amid it, and how long to end before the
+process ends without it; what it did not finish is done again."""
 
 log = logging.getLogger(__name__)
 
@@ -57,10 +58,12 @@ def supervise(
     while not stop.wait(1.0):
         _look(lake, streams)
         report()
-    until = time.monotonic() + END_SECONDS
-    while any(thread.is_alive() for thread in threads) and time.monotonic() < until:
+    log.info("streams: ending, each behind its micro-batch")
+    told = time.monotonic()
+    while any(thread.is_alive() for thread in threads) and time.monotonic() - told < END_SECONDS:
         for query in lake.spark.streams.active:
-            query.stop()
+            if time.monotonic() - told > LAST_BATCH_SECONDS or not query.status["isTriggerActive"]:
+                query.stop()
         time.sleep(0.2)
 
 
@@ -70,11 +73,12 @@ def _keep_running(lake: Lake, stream: Stream, options: Options, stop: threading.
         began, stream.state = time.monotonic(), "starting"
         try:
             stream.job.run(lake.settings, options)
-            stream.error = "it ended by itself"
+            seen = "it ended by itself"
         except Exception as error:  # whatever it is: the others go on, and this one is tried again
-            stream.error = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            seen = next(iter(str(error).strip().splitlines()), type(error).__name__)
         if stop.is_set():
             break
+        stream.error = seen
         pause = FIRST_PAUSE if time.monotonic() - began > CALM_SECONDS else pause
         stream.state, stream.restarts = "waiting", stream.restarts + 1
         log.warning("%s: %s; it is started again in %.0f s", stream.job.name, stream.error, pause)

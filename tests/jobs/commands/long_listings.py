@@ -1,6 +1,7 @@
 """Prints every table that a command prints, with long values, and a log line: `python -m` in a process of its own."""
 
 import logging
+from datetime import UTC, datetime
 from pathlib import Path
 
 from jobs import output
@@ -12,10 +13,12 @@ from jobs.local.report import FIGURES, show_report
 from jobs.local.services import ServiceStatus
 from jobs.maintenance.upkeep import Kept
 from jobs.redis_store.reading import Item, Page
+from jobs.supervision.lag import StreamStatus
 
 LONG = "a[value]/that.is:long-" * 9
 WORDS = ("several [bold]words[/] that :smile: are many " * 6).strip()
 COUNT = 1_234_567_890
+AT = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def rows_of_every_listing() -> dict[str, object]:
@@ -27,13 +30,14 @@ def rows_of_every_listing() -> dict[str, object]:
         "reason": WORDS,
         "last_at": "2026-03-01T10:15:00Z",
     }
-    kept = Kept(LONG, COUNT, COUNT, COUNT, COUNT, COUNT, COUNT, True, 1.5)
+    kept = Kept(LONG, COUNT, COUNT, COUNT, COUNT, COUNT, COUNT, True, ["a feature"], 1.5)
+    never_ran = StreamStatus("a", False, None, None, None, None)
+    items = Item("again", LONG, WORDS, 1.5, "EUR", LONG, {}), Item("a", "b", None, None, None, "c", {})
     return {
         "services": listings.services([ServiceStatus("redis", LONG, True, COUNT, False)]),
+        "streams": listings.streams([StreamStatus(LONG, True, COUNT, AT, COUNT, 1e9), never_ran]),
         "messages": listings.messages(MessageCounts(*[COUNT] * 8)),
-        "page": listings.page(
-            Page("v", "person:1", (Item("again", LONG, WORDS, 1.5, LONG), Item("a", "b", None, None, "c")))
-        ),
+        "page": listings.page(Page("v", "person:1", items)),
         "accounts": listings.accounts([Account(LONG, None, 1, *[COUNT] * 7)]),
         "jobs": listings.jobs(all_jobs().values()),
         "rewritten": listings.rewritten({LONG: COUNT}, dry_run=True),

@@ -67,7 +67,7 @@ def shop() -> Iterator[dict[str, str]]:
     with redis_server() as server:
         client, version = server.admin, "{rec}:v"
         client.mset({"{rec}:current": "v", f"{version}:segment:everyone": '{"popular": [["beer", "popular"]]}'})
-        client.hset(f"{version}:items", "beer", f'{{"name": "{WORDS}", "price": null}}')
+        client.hset(f"{version}:items", "beer", f'{{"title": "{WORDS}", "price": null}}')
         yield {"LAKEHOUSE_REDIS__URL": server.settings().url, "LAKEHOUSE_KAFKA__BOOTSTRAP": "127.0.0.1:1"}
 
 

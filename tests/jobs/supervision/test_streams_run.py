@@ -86,8 +86,37 @@ def test_all_run_and_end_behind_their_batch(process: subprocess.Popen[str], inst
     assert streams[0]["stream"] == "bronze.events" and len(streams) == 5
     place = f"{settings.lake.root}/silver/interactions"
     wait_until(lambda: DeltaTable.is_deltatable(place) and DeltaTable(place).count() == 40, process)
+    wait_until(lambda: [one.get("messages") for one in health(installation)["streams"]] == [0] * 5, process)
     process.send_signal(signal.SIGTERM)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 0, said[-2000:]
     assert "streams: stopped; the same command carries on" in said
     assert "silver.events: running, batch" in said.replace("\n", " ") and "Traceback" not in said
+
+
+def test_killed_and_started_again_it_carries_on(installation: dict[str, str], local_services: Any) -> None:
+    """After SIGKILL amid the work: nothing is lost or doubled, and the locks are free."""
+    settings = settings_under(installation)
+    place, own = f"{settings.lake.root}/silver/interactions", {**os.environ, **SHORT_LIVED_JVM, **installation}
+    before = DeltaTable(place).count()
+    producer = Producer({"bootstrap.servers": settings.kafka.bootstrap})
+    for number in range(200):
+        producer.produce("supervised", json.dumps(event("purchase", event_id=f"k-{number}", user_id=str(number))))
+    assert producer.flush(30) == 0
+    bronze = f"{settings.lake.root}/bronze/events"
+    landed = DeltaTable(bronze).count()
+    with subprocess.Popen(COMMAND, env=own, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as first:
+        wait_until(lambda: DeltaTable(bronze).count() > landed, first)
+        first.kill()
+    with subprocess.Popen(COMMAND, env=own, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as second:
+        wait_until(lambda: DeltaTable(place).count() >= before + 400, second)
+        second.send_signal(signal.SIGINT)
+        said, _ = second.communicate(timeout=60)
+    assert second.returncode == 0 and "Traceback" not in said, said[-2000:]
+    assert DeltaTable(place).count() == before + 400
+
+
+def test_what_is_no_stream_is_refused_at_once(installation: dict[str, str]) -> None:
+    own = {**os.environ, **installation}
+    run = subprocess.run([*COMMAND, "gold.ratings"], env=own, capture_output=True, text=True, check=False)
+    assert run.returncode == 1 and run.stderr.startswith("error: gold.ratings ends by itself; the streams are: bronze")
