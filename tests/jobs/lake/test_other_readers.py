@@ -60,4 +60,4 @@ def test_what_the_readme_tells_analysts_runs(small_lake: SmallLake, tmp_path: Pa
     (tmp_path / ".local" / "lake").symlink_to(small_lake.lake.root)
     run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
-    assert run.stdout.count("product_view") == 3
+    assert run.stdout.count("product_view") == 2

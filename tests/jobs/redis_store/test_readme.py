@@ -16,29 +16,31 @@ from tests.redis_server import RedisServer, redis_server
 pytestmark = pytest.mark.services
 
 ROOT = Path(__file__).parents[3]
-CHAPTER = re.search(r"## For the shop's pages(.*?)\n## ", (ROOT / "README.md").read_text(), re.DOTALL)
+FIRST = re.search(r"## For the shop's pages(.*?)\n## ", (ROOT / "README.md").read_text(), re.DOTALL)
+CHAPTER = re.search(r"## For the shop's pages(.*)", (ROOT / "jobs/redis_store/README.md").read_text(), re.DOTALL)
+"""The first is what the project's README has of it."""
 BASE = "{rec}:20180101T040200Z-als1"
 LISTS = {
     "person:900": {
         "again": [
-            ["890536", "bought 88 times"],
-            ["6534178", "bought 63 times"],
-            ["1133018", "bought 46 times"],
-            ["986912", "bought 44 times"],
+            ["890536", "bought_before", "times", "88"],
+            ["6534178", "bought_before", "times", "63"],
+            ["1133018", "bought_before", "times", "46"],
+            ["986912", "bought_before", "times", "44"],
         ],
-        "discover": [["1056509", "similar shoppers"]],
+        "discover": [["1056509", "similar_people"]],
     },
     "segment:persona-2": {
-        "popular": [["1082185", "popular"], ["1029743", "popular"], ["1106523", "popular"], ["995242", "popular"]]
+        "popular": [["1082185", "popular"], ["1029743", "popular"], ["995242", "popular"], ["1106523", "popular"]]
     },
     "segment:everyone": {"popular": [["1029743", "popular"], ["1082185", "popular"]]},
 }
 LABELS = {
-    "890536": '{"name":"Non-crbntd Drnking/mneral Wate, 20 oz","price":0.69}',
-    "6534178": '{"name":"Gasoline-reg Unleaded (own brand)","price":0.0}',
-    "1133018": '{"name":"Fluid Milk White Only (own brand)"}',
-    "986912": '{"name":"Prep Fd: Side Dishes (hot)","price":2.57}',
-    "1056509": '{"name":null,"price":null}',
+    "890536": '{"title":"NON-CRBNTD DRNKING/MNERAL WATE, 20 OZ","price":0.69,"currency":"USD"}',
+    "6534178": '{"title":"GASOLINE-REG UNLEADED","price":0.0,"currency":"USD"}',
+    "1133018": '{"title":"FLUID MILK WHITE ONLY"}',
+    "986912": '{"title":"PREP FD: SIDE DISHES (HOT)","price":2.57}',
+    "1056509": '{"title":null,"price":null}',
 }
 
 
@@ -81,6 +83,12 @@ def as_pattern(lines: list[str]) -> str:
     return "".join(parts)
 
 
+def test_the_readme_begins_with_the_same() -> None:
+    assert FIRST is not None and CHAPTER is not None
+    (block,) = re.findall(r"```console\n(.*?)```", FIRST[1], re.DOTALL)
+    assert block in CHAPTER[1] and len(block.splitlines()) > 5
+
+
 def test_the_commands_answer_what_is_printed(server: RedisServer) -> None:
     commands = printed()
     assert len(commands) == 2
@@ -102,7 +110,7 @@ def test_a_label_may_lack_its_price_and_a_list_its_labels(server: RedisServer) -
     assert prices == {"890536": 0.69, "6534178": 0.0, "1133018": None, "986912": 2.57, "1056509": None}
     assert typed(nobody)[-4:] == [""] * 4
     assert {item.item_id: item.price for item in recommended(server.settings(), "900").items} == prices
-    assert [item.title for item in recommended(server.settings(), "nobody").items] == [None] * 4
+    assert [item.title for item in recommended(server.settings(), "nobody").items] == [None] * 2
 
 
 def test_no_other_recipe_leads_past_the_withdrawals() -> None:
