@@ -163,7 +163,7 @@ def test_the_login_is_nowhere_in_the_lake(lake: Lake, sourced: Sourced, customer
         ),
         ({"crm": "jdbc:postgresql://u:p-secret@h/b"}, r"sources\.crm\.location holds a login.*PGUSER and PGPASSWORD"),
         ({"crm": "jdbc:postgresql://h/b?sslpassword=p-secret"}, r"sources\.crm\.location holds a login"),
-        ({"crm": "jdbc:postgresql://h/b"}, r"say which table or view in sources\.crm\.table"),
+        ({"crm": "jdbc:postgresql://h/b"}, r"say the table or view in sources\.crm\.table"),
         ({"crm": "jdbc:postgresql://h/b", "crm_table": "t", "crm_mode": "incremental"}, r"sources\.crm\.changed"),
     ],
 )
