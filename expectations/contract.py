@@ -127,7 +127,9 @@ def read(path: Path) -> Object:
     """One schema from a file. Raises ContractError when there is none."""
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise ContractError(f"cannot read {path}: {error.strerror}") from None
+    except ValueError as error:
         raise ContractError(f"{path} is not a JSON Schema: {str(error).splitlines()[0]}") from None
     return loads(text, str(path))
 

@@ -31,8 +31,9 @@ class JobReport:
 
     def __str__(self) -> str:
         """`gold.ratings: 4.2 s; read silver.interactions 820,066 rows (version 12); wrote gold.ratings ...`."""
-        read, wrote = (", ".join(map(str, rows)) or "nothing" for rows in (self.read, self.wrote))
-        return f"{self.job}: {self.seconds:.1f} s; read {read}; wrote {wrote}"
+        did = (("read", self.read), ("wrote", self.wrote))
+        said = [f"{word} {', '.join(map(str, rows))}" for word, rows in did if rows]
+        return "; ".join([f"{self.job}: {self.seconds:.1f} s", *said])
 
 
 def versions(lake: Lake, names: Iterable[str]) -> dict[str, int]:

@@ -28,11 +28,12 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="A shop's events in, what each visitor should see next out.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Turn a shop's events into what each visitor should see next.",
 )
 
 Households = Annotated[
-    int | None, typer.Option(min=10, help="Only so many households of the shop. Default: all 2,469.")
+    int | None, typer.Option(min=10, help="Only this many households of the shop. Default: all 2,469.")
 ]
 
 
@@ -106,9 +107,9 @@ def status(env: Env = "local", as_json: Json = False) -> None:
 
 @app.command()
 def logs(
-    names: Annotated[list[str] | None, typer.Argument(help="Whose: kafka, redis, streams, ... Default: all.")] = None,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="So many lines of the end of each.")] = 20,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")] = False,
+    names: Annotated[list[str] | None, typer.Argument(help="Which: kafka, redis, streams, ... Default: all.")] = None,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many lines from the end of each.")] = 20,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep showing new lines, until Ctrl-C.")] = False,
     env: Env = "local",
 ) -> None:
     """Show what the local services, the streams and Airflow wrote on this machine."""
@@ -119,7 +120,7 @@ def logs(
 
 @app.command()
 def demo(env: Env = "local", households: Households = None) -> None:
-    """A real retailer's year, from Kafka to a recommendation read back from Redis."""
+    """Take a real retailer's year from Kafka to recommendations in Redis, and check what came out."""
     from jobs.local import demo
 
     demo.run(settings.load(env), households)
@@ -127,7 +128,7 @@ def demo(env: Env = "local", households: Households = None) -> None:
 
 @app.command()
 def simulate(
-    speed: Annotated[str, typer.Option(help="How many seconds of shop time pass in one: 60x, 3600x.")] = "60x",
+    speed: Annotated[str, typer.Option(help="Seconds of shop time per second, such as 60x or 3600x.")] = "60x",
     start: Annotated[str, typer.Option("--from", help="Begin at this moment of 2017, ISO 8601.")] = "",
     households: Households = None,
     env: Env = "local",
@@ -166,7 +167,7 @@ def recommend(
 
 @app.command()
 def reconcile(env: Env = "local", as_json: Json = False) -> None:
-    """Count again, from Kafka and the tables, what became of every offset; exit 1 where ops.ledger differs."""
+    """Recount, from Kafka and the tables, what became of every offset; exit 1 where ops.ledger differs."""
     from jobs.lake.session import open_lake
     from jobs.ledger import reconcile
 
@@ -190,7 +191,7 @@ app.command()(maintain)
 
 
 @app.command(name="zip")
-def zip_(target: Annotated[Path, typer.Argument()] = Path("dist/app.zip")) -> None:
+def zip_(target: Annotated[Path, typer.Argument(help="The file to write.")] = Path("dist/app.zip")) -> None:
     """Pack the code and conf/ for `spark-submit --py-files`."""
     from jobs.local import app_zip
 

@@ -10,15 +10,15 @@ from jobs.commands.flags import Env
 from jobs.errors import OperatorError
 from jobs.settings import loading as settings
 
-app = typer.Typer(no_args_is_help=True, help="The event contract: expectations/contracts/.")
+app = typer.Typer(no_args_is_help=True, help="Check and describe the event contract, expectations/contracts/.")
 
 
 @app.command()
 def check(
-    old: Annotated[Path, typer.Argument(help="The version in use, such as expectations/contracts/purchase.v1.json.")],
-    new: Annotated[Path, typer.Argument(help="The version to come.")],
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="Such as expectations/contracts/purchase.v1.json.")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="The file that is to follow it.")],
 ) -> None:
-    """Say whether messages of the OLD version still fit the NEW one; exit 1 and say why when not."""
+    """Say whether messages valid under OLD are valid under NEW; exit 1 and say why if not."""
     from expectations.compatibility import breaking_changes
     from expectations.contract import read
 

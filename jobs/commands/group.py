@@ -1,5 +1,6 @@
 """What holds for every command: help as it was written, and mistakes as one line that says what to do."""
 
+import inspect
 import sys
 from collections.abc import Iterator
 from typing import Any, NoReturn
@@ -54,10 +55,14 @@ def _all_below(group: TyperGroup) -> Iterator[Command]:
 
 
 def _escape(command: Command) -> None:
-    """Typer takes brackets for markup: a help text that names the section [maintenance] would lose the name."""
-    command.help = escape(command.help or "")
+    """Typer takes brackets for markup: a help text that names the section [maintenance] would lose the name. It also
+    keeps the line ends of the source after the first paragraph, which break a line amid its width."""
+    paragraphs = inspect.cleandoc(command.help or "").split("\n\n")
+    command.help = escape("\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs))
     for parameter in command.params:
         parameter.help = escape(getattr(parameter, "help", None) or "")  # type: ignore[attr-defined]
+        if getattr(parameter, "is_flag", False):  # it takes no value, and Typer would show one of type <bool>
+            parameter.metavar = ""
 
 
 def _make_plain(command: Command) -> None:

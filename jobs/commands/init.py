@@ -10,11 +10,11 @@ from jobs.errors import OperatorError
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to; it is made when it is not there.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder; it is created if it does not exist.")],
 ) -> None:
-    """Write settings, sources, an event contract, some events and a producer to start a shop of your own from.
+    """Write settings, sample sources, an event contract, some events and a producer: a start for your own shop.
 
-    What is there already is left alone, so it is safe to repeat.
+    Existing files are left alone, so it is safe to repeat.
     """
     from jobs.local import new_shop
 

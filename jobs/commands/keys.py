@@ -11,7 +11,7 @@ from jobs.commands.flags import Env, Json
 from jobs.privacy import keys
 from jobs.settings import loading as settings
 
-app = typer.Typer(no_args_is_help=True, help="Secrets of tokens and of encrypted messages; they come by environment.")
+app = typer.Typer(no_args_is_help=True, help="Make and rotate the secrets of tokens and of encrypted messages.")
 
 
 @app.command()
@@ -22,7 +22,7 @@ def new() -> None:
 
 @app.command()
 def rotate(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many rows, change nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many rows; change nothing.")] = False,
     env: Env = "local",
     as_json: Json = False,
 ) -> None:

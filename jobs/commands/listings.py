@@ -65,7 +65,7 @@ def jobs(declared: "Iterable[Job]") -> Table:
         flags = [f"--{flag.replace('_', '-')}" for flag in one.flags]
         takes = " ".join(["stays", *flags] if one.stays else flags)
         rows.append((one.name, takes, ", ".join(one.reads), ", ".join(one.writes)))
-    return table(("job", "", "reads", "writes"), rows)
+    return table(("job", "takes", "reads", "writes"), rows)
 
 
 def rewritten(counts: Mapping[str, int], dry_run: bool) -> Table:

@@ -13,18 +13,19 @@ from jobs.settings import loading as settings
 
 
 def maintain(
-    table: Annotated[list[str] | None, typer.Option(help="Only this table; may be given again.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, change nothing.")] = False,
+    table: Annotated[list[str] | None, typer.Option(help="Only this table; may be repeated.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")] = False,
     allow_short: Annotated[
-        bool, typer.Option("--allow-short", help="Take a retention under a week: when nothing else uses the tables.")
+        bool,
+        typer.Option("--allow-short", help="Accept a retention under a week: only while nothing else uses the tables."),
     ] = False,
     env: Env = "local",
     as_json: Json = False,
 ) -> None:
-    """Join small files, remove files and log entries past their time: section [maintenance] of the settings.
+    """Join small files, and remove files and log entries past their retention, by [maintenance] in the settings.
 
-    A table of a former release that polars and deltalake cannot open is made so that they can.
-    May run beside the streams and be stopped at any instant; run again, it carries on.
+    A table of an earlier release that polars and deltalake cannot open is converted so that they can. Safe to run
+    beside the streams, to interrupt and to repeat.
     """
     from jobs.lake.session import open_lake
     from jobs.maintenance import upkeep

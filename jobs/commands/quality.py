@@ -14,7 +14,7 @@ from jobs.errors import OperatorError
 from jobs.lake.lake import Lake
 from jobs.settings import loading as settings
 
-app = typer.Typer(no_args_is_help=True, help="Days measured and judged; what the gate found, as a page.")
+app = typer.Typer(no_args_is_help=True, help="Measure days, show alerts, and write the gate's last results as a page.")
 
 Since = Annotated[str, typer.Option(help="From this day on, such as 2026-03-01. Default: the last day that is over.")]
 Until = Annotated[str, typer.Option(help="To this day, included. Default: the last day that is over.")]
@@ -22,7 +22,7 @@ Until = Annotated[str, typer.Option(help="To this day, included. Default: the la
 
 @app.command()
 def measure(since: Since = "", until: Until = "", env: Env = "local") -> None:
-    """Measure days into ops.daily_quality, in place of what was measured of them; also today, when it is named."""
+    """Measure days into ops.daily_quality, replacing what was measured before; today only when it is named."""
     from jobs.ops import daily_quality
 
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
@@ -37,7 +37,7 @@ def measure(since: Since = "", until: Until = "", env: Env = "local") -> None:
 @app.command()
 def alerts(
     since: Annotated[str, typer.Option(help="Only of this day or later, such as 2026-03-01.")] = "",
-    most: Annotated[int, typer.Option("--limit", min=1, help="Show at most so many.")] = 50,
+    most: Annotated[int, typer.Option("--limit", min=1, help="Show at most this many.")] = 50,
     env: Env = "local",
     as_json: Json = False,
 ) -> None:
@@ -56,10 +56,12 @@ def alerts(
 
 @app.command()
 def docs(
-    to: Annotated[Path | None, typer.Option(help="The folder. Default: data_docs in the home of the settings.")] = None,
+    to: Annotated[
+        Path | None, typer.Option(help="Where to. Default: the folder data_docs in the home of the settings.")
+    ] = None,
     env: Env = "local",
 ) -> None:
-    """Write what the gate saw last of every table as one HTML page: rules and counts, nothing of the data."""
+    """Write the gate's last result for every table as one HTML page: rules and counts, no data."""
     from expectations import data_docs
     from jobs.watch.last_checks import last_checks
 

@@ -18,7 +18,7 @@ from jobs.quarantine import review
 from jobs.quarantine.review import Choice
 from jobs.settings import loading as settings
 
-app = typer.Typer(no_args_is_help=True, help="Rejected messages: what they are, why, and what became of them.")
+app = typer.Typer(no_args_is_help=True, help="Count, show, replay or discard rejected messages.")
 
 NONE = "no such message in quarantine"
 
@@ -40,7 +40,8 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """Count the messages by event type and reason; one with two reasons counts for both."""
-    rows = review.counts_by_reason(review.messages_of(_lake(env), _choice(reason, event_type, since, until, state)))
+    choice = _choice(reason, event_type, since, until, state)  # before Spark starts
+    rows = review.counts_by_reason(review.messages_of(_lake(env), choice))
     if as_json:
         _print_json(rows)
         return
@@ -54,12 +55,13 @@ def show(
     since: Since = "",
     until: Until = "",
     state: State = "open",
-    most: Annotated[int, typer.Option("--limit", min=1, help="Show at most so many.")] = 10,
+    most: Annotated[int, typer.Option("--limit", min=1, help="Show at most this many.")] = 10,
     env: Env = "local",
     as_json: Json = False,
 ) -> None:
-    """Show messages whole, with every reason and where they stand in Kafka; the earliest first."""
-    rows = review.listing(review.messages_of(_lake(env), _choice(reason, event_type, since, until, state)), most)
+    """Show whole messages, the earliest first, with every reason and their place in Kafka."""
+    choice = _choice(reason, event_type, since, until, state)
+    rows = review.listing(review.messages_of(_lake(env), choice), most)
     if as_json:
         _print_json(rows)
         return
@@ -79,8 +81,8 @@ def discard(
     event_type: Type = "",
     since: Since = "",
     until: Until = "",
-    everything: Annotated[bool, typer.Option("--all", help="All that are open.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many, change nothing.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All open messages.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many; change nothing.")] = False,
     env: Env = "local",
 ) -> None:
     """Mark open messages as discarded: they stay where they are, and are not replayed. Safe to repeat."""
@@ -99,21 +101,22 @@ def replay(
     event_type: Type = "",
     since: Since = "",
     until: Until = "",
-    everything: Annotated[bool, typer.Option("--all", help="All that are open.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge and count, change nothing.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All open messages.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge and count; change nothing.")] = False,
     env: Env = "local",
     as_json: Json = False,
 ) -> None:
-    """Judge open messages again, after the contract or the code was mended, and land what is valid now.
+    """Judge open messages again, after a change of the contract or the code, and land what is valid now.
 
     Messages that are still broken stay open, with the reasons of today. Safe to repeat and to interrupt. The job
-    silver.events must not run meanwhile: a table has one writer.
+    silver.events must not be running: a table has one writer.
     """
     _require_one(reason, event_type, since, until, everything)
     from jobs.quarantine.replay import replay
 
+    choice = _choice(reason, event_type, since, until, "open")
     with output.waiting("judging the messages again"):
-        outcome = replay(_lake(env), _choice(reason, event_type, since, until, "open"), dry_run)
+        outcome = replay(_lake(env), choice, dry_run)
     if as_json:
         typer.echo(json.dumps(dataclasses.asdict(outcome)))
         return

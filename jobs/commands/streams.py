@@ -13,7 +13,7 @@ from jobs.commands.flags import Env
 from jobs.errors import OperatorError
 from jobs.settings import loading as settings
 
-app = typer.Typer(no_args_is_help=True, help="The streams: kept running, and their checkpoints.")
+app = typer.Typer(no_args_is_help=True, help="Keep the streams running, and rebuild lost checkpoints.")
 log = logging.getLogger(__name__)
 
 
@@ -21,12 +21,12 @@ log = logging.getLogger(__name__)
 def run(
     names: Annotated[list[str] | None, typer.Argument(help="Only these streams. Default: all.")] = None,
     env: Env = "local",
-    port: Annotated[int | None, typer.Option(help="The port of its health. Default: streaming.health_port.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port of the health check. Default: streaming.health_port.")] = None,
 ) -> None:
-    """Keep the streams running in one process until Ctrl-C: started in order, and again, with backoff, when one fails.
+    """Keep the streams running in one process until Ctrl-C; one that fails is started again, with backoff.
 
-    Every ten seconds each says how far it is behind. GET on the health's port answers 200 and JSON while all run, else
-    503. Killed at any instant, the same command carries on.
+    Every ten seconds a line for each says how far it is behind. GET on the health port answers 200 while all run, else
+    503, with JSON. After a kill at any instant the same command carries on.
     """
     from jobs.job import Options
     from jobs.lake.session import open_lake
@@ -36,16 +36,15 @@ def run(
     from jobs.supervision.supervisor import Stream, supervise
 
     conf = settings.load(env)
-    write_too(conf, "streams")
     every = [job for job in job_list.all_jobs().values() if job.stays]
-    jobs = [job_list.job_named(name) for name in names] if names else every
-    if ending := [job.name for job in jobs if not job.stays]:
-        raise OperatorError(
-            f"{', '.join(ending)} ends by itself; the streams are: {', '.join(job.name for job in every)}"
-        )
+    by_name = {job.name: job for job in every}
+    if others := [name for name in names or () if name not in by_name]:
+        raise OperatorError(f"{', '.join(others)} is no stream; the streams are: {', '.join(by_name)}")
+    jobs = [by_name[name] for name in dict.fromkeys(names)] if names else every
     for job in jobs:
         job.before(conf)
-    streams, stop = [Stream(job) for job in dict.fromkeys(jobs)], threading.Event()
+    write_too(conf, "streams")
+    streams, stop = [Stream(job) for job in jobs], threading.Event()
     report = Report(conf, streams)
     host = conf.streaming.health_host
     with health.served(host, conf.streaming.health_port if port is None else port, report.state) as at:
@@ -61,11 +60,11 @@ def run(
 def rebuild(
     names: Annotated[list[str], typer.Argument(help="The streams, such as silver.events.")], env: Env = "local"
 ) -> None:
-    """Begin a stream's checkpoint anew from what the tables hold, when it is lost.
+    """Rebuild the lost checkpoint of a stream from what the tables hold.
 
-    Nothing is read or counted twice: bronze.events goes on behind what it has, silver.events passes over what
-    ops.ledger accounts for, silver.interactions and silver.consents are made anew of silver.events, and live.consents
-    hears again what it may hear twice. The stream must not run meanwhile. Safe to repeat.
+    Nothing is landed or counted twice: bronze.events continues after what it has, silver.events skips what ops.ledger
+    accounts for, silver.interactions and silver.consents are rebuilt from silver.events, and live.consents reads again
+    what it may safely read twice. The stream must not be running. Safe to repeat.
     """
     from jobs.lake.session import open_lake
     from jobs.lake.writer_lock import writer_lock

@@ -2,6 +2,7 @@
 
 import importlib.resources
 import os
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,16 @@ def _conf() -> Any:
 
 
 def project_folder() -> Path:
-    """The folder that holds conf/, or where the process started."""
+    """The folder that holds conf/. In app.zip it is the one that the submitted job file lies in, whatever the working
+    directory, which under Airflow is Airflow's; where the file came alone, as to a cluster's node, that directory."""
     conf = _conf()
-    return conf.absolute().parent if isinstance(conf, Path) else Path.cwd()
+    if isinstance(conf, Path):
+        return conf.absolute().parent
+    script = getattr(sys.modules["__main__"], "__file__", None)
+    for folder in Path(script).absolute().parents if script else ():
+        if (folder / "conf" / "base.toml").is_file():
+            return folder
+    return Path.cwd()
 
 
 def read_named(name: str) -> dict[str, Any]:

@@ -76,3 +76,10 @@ def test_what_is_mistyped_is_one_line_that_names_the_nearest(words: tuple[str, .
     stdout, stderr, code = in_pipe((LAKEHOUSE, *words))
     assert (stdout, code) == ("", 2)
     assert stderr.startswith(line) and stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("path", [("streams", "run"), ("quarantine", "replay"), ("maintain",)])
+def test_a_paragraph_fills_the_terminal_it_is_shown_on(path: tuple[str, ...]) -> None:
+    shown = on_terminal((LAKEHOUSE, *path, "--help"), 400)
+    for paragraph in COMMANDS[path][0].split("\n\n"):
+        assert " ".join(paragraph.split()) in shown

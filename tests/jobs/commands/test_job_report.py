@@ -88,7 +88,7 @@ def test_a_line_that_people_read() -> None:
     assert str(JobReport("gold.ratings", 4.24, read, wrote)) == (
         "gold.ratings: 4.2 s; read silver.interactions 820,066 rows (version 12); wrote gold.ratings 9 rows (version 3)"
     )
-    assert str(JobReport("ops.alerts", 1.0, (), ())) == "ops.alerts: 1.0 s; read nothing; wrote nothing"
+    assert str(JobReport("ops.alerts", 1.0, (), ())) == "ops.alerts: 1.0 s"
 
 
 def test_how_far_a_job_is_stands_on_a_bar_or_in_lines() -> None:

@@ -117,4 +117,4 @@ def test_no_other_recipe_leads_past_the_withdrawals() -> None:
     assert CHAPTER is not None
     for command in printed():
         assert "jobs/redis_store/page.lua" in command
-    assert "SISMEMBER {rec}:suppressed <person>` first" in CHAPTER[1] and "`price`" in CHAPTER[1]
+    assert "first `SISMEMBER {rec}:suppressed <person>`" in CHAPTER[1] and "`price`" in CHAPTER[1]

@@ -1,4 +1,7 @@
+import os
 import shutil
+import subprocess
+import sys
 import tomllib
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
@@ -6,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from jobs.errors import OperatorError
+from jobs.local import app_zip
 from jobs.settings.loading import Settings, load
 
 CONF = Path(__file__).parents[3] / "conf"
@@ -136,3 +140,21 @@ def test_every_setting_of_base_has_a_meaning() -> None:
     lines = [line for line in (CONF / "base.toml").read_text().splitlines() if "=" in line and line[0] not in "#["]
     assert len(lines) > 30
     assert not [line for line in lines if "  # " not in line]
+
+
+@pytest.mark.parametrize("is_in_project", [True, False])
+def test_a_submitted_job_has_its_projects_folders_wherever_it_is_started(tmp_path: Path, is_in_project: bool) -> None:
+    """As Airflow starts it: the code and conf/ in app.zip, the job's file in the project, in a folder of Airflow's."""
+    project, elsewhere = tmp_path / "project", tmp_path / "airflow"
+    job = project / "jobs" / "gold" / "job.py"
+    for folder in (job.parent, project / "conf", elsewhere):
+        folder.mkdir(parents=True)
+    if is_in_project:
+        (project / "conf" / "base.toml").touch()
+    job.write_text("from jobs.settings.loading import load\nprint(load().lake.root)")
+    zipped = app_zip.build(Path(__file__).parents[3], tmp_path / "app.zip")
+    own = {name: value for name, value in os.environ.items() if not name.startswith("LAKEHOUSE_")}
+    run = subprocess.run(
+        [sys.executable, job], cwd=elsewhere, env={**own, "PYTHONPATH": str(zipped)}, capture_output=True, text=True
+    )
+    assert run.stdout == f"{project if is_in_project else elsewhere}/.local/lake\n", run.stderr

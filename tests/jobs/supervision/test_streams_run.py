@@ -119,4 +119,4 @@ def test_killed_and_started_again_it_carries_on(installation: dict[str, str], lo
 def test_what_is_no_stream_is_refused_at_once(installation: dict[str, str]) -> None:
     own = {**os.environ, **installation}
     run = subprocess.run([*COMMAND, "gold.ratings"], env=own, capture_output=True, text=True, check=False)
-    assert run.returncode == 1 and run.stderr.startswith("error: gold.ratings ends by itself; the streams are: bronze")
+    assert run.returncode == 1 and run.stderr.startswith("error: gold.ratings is no stream; the streams are: bronze")
