@@ -2,36 +2,35 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from jobs.lake.lake import Lake
-from jobs.local import app_zip, scheduler
+from jobs.local import scheduler
 from jobs.settings.loading import Settings, load
-from tests.conftest import SHORT_LIVED_JVM, SmallLake, settings_under
+from tests.conftest import SmallLake, free_port
+from tests.dags.user_project import copied
 
 INSIDE = Path(__file__).with_name("inside_airflow.py")
-ORDER = ("validate_lake", "retrain_models", "publish_recommendations")
-# Not the demo's moment: the version of recommendations is named after it.
-LATER = timedelta(hours=1)
+STARTED = ("load_sources", "validate_lake", "maintain_lake", "watch_quality")
+"""What a user starts by hand; the other DAGs follow by their assets."""
 
 
 @dataclass(frozen=True)
 class Begun:
-    """The DAGs' real runs, in the order that assets start them, in a process that writes `report` and `log`.
+    """The DAGs' real runs, in a process that writes `report` and `log`.
 
     `lake` is theirs alone. `versions`: of its tables, before the runs.
     """
 
-    order: tuple[str, ...]
     as_of: datetime
     lake: SmallLake
     versions: dict[str, int]
@@ -76,26 +75,45 @@ def dags(airflow_settings: Settings) -> dict[str, Any]:
 def begun(
     small_lake: SmallLake, airflow_settings: Settings, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Begun]:
-    """All DAGs set going, on a copy of the small lake and under a Redis prefix of their own."""
-    home = tmp_path_factory.mktemp("dags") / "home"
-    shutil.copytree(small_lake.settings.home, home, ignore=shutil.ignore_patterns("kafka", "redis", "run"))
-    own = {**small_lake.environment, **SHORT_LIVED_JVM, "LAKEHOUSE_HOME": str(home), "LAKEHOUSE_REDIS__PREFIX": "dags"}
-    settings, as_of = settings_under(own), small_lake.as_of + LATER
-    variables = {**scheduler.environment(settings), **own}
-    (home / "airflow").mkdir()
-    migrate = [settings.project / ".venv-airflow" / "bin" / "airflow", "db", "migrate"]
-    subprocess.run(migrate, env=variables, check=True, capture_output=True)
-    app_zip.build(settings.project, settings.project / "dist" / "app.zip")
-    report, log = home / "run.json", home / "run.log"
-    words = command(report, "run", json.dumps({"as_of": as_of.isoformat()}), *ORDER)
-    versions = {name: newest(home / "lake", name) for name in small_lake.report["tables"]}
+    """All DAGs set going in a copy of the project, whose .local is a copy of the small lake: as a user does, who has
+    set no variable and reaches a broker and a Redis of their own."""
+    project = tmp_path_factory.mktemp("dags") / "project"
+    theirs, port, own = small_lake.settings, free_port(), small_lake.environment
+    overlay = [
+        f'[kafka]\nbootstrap = "{theirs.kafka.bootstrap}"\n[redis]\nurl = "{theirs.redis.url}"\nprefix = "dags"',
+        f"[local]\nairflow_port = {port}\nredis_port = {free_port()}\nbroker_port = {free_port()}",
+        *(f"[{section}]\n{lines}" for section, lines in as_toml(own, ("ALS", "EVALUATION", "PERSONAS")).items()),
+    ]
+    copied(airflow_settings.project, project, theirs.home, "\n" + "\n".join(overlay))
+    settings = theirs.model_copy(
+        update={
+            "project": project,
+            "home": project / ".local",
+            "lake": theirs.lake.model_copy(update={"root": str(project / ".local" / "lake")}),
+            "redis": theirs.redis.model_copy(update={"prefix": "dags"}),
+        }
+    )
+    report, log = project / "run.json", project / "run.log"
+    words = [sys.executable, "-m", "tests.dags.airflow_by_hand", str(project), str(port), str(report), *STARTED]
+    versions = {name: newest(project / ".local" / "lake", name) for name in small_lake.report["tables"]}
     with log.open("wb") as out:
-        process = subprocess.Popen(words, env=variables, cwd=home, stdout=out, stderr=out, start_new_session=True)
-    theirs = SmallLake(Lake(small_lake.lake.spark, settings), {}, own, as_of)
-    yield Begun(ORDER, as_of, theirs, versions, process, report, log)
+        process = subprocess.Popen(words, stdout=out, stderr=out, start_new_session=True)
+    lake = SmallLake(Lake(small_lake.lake.spark, settings), {}, {}, small_lake.as_of)
+    yield Begun(small_lake.as_of, lake, versions, process, report, log)
     if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
+        os.killpg(process.pid, signal.SIGINT)
         process.wait()
+
+
+def as_toml(environment: dict[str, str], sections: tuple[str, ...]) -> dict[str, str]:
+    """The variables of those sections as lines of TOML, by section."""
+    lines: dict[str, str] = {}
+    for name, value in environment.items():
+        section, _, key = name.removeprefix("LAKEHOUSE_").partition("__")
+        if section in sections:
+            text = value if value.isdecimal() else f'"{value}"'
+            lines[section.lower()] = lines.get(section.lower(), "") + f"{key.lower()} = {text}\n"
+    return lines
 
 
 def newest(root: Path, table: str) -> int:

@@ -1,14 +1,12 @@
 """`make airflow`, for real: it starts, knows the DAGs and the pools, asks for no password, and ends whole."""
 
 import contextlib
-import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ import pytest
 from jobs.errors import OperatorError
 from jobs.local import scheduler
 from jobs.settings.loading import Settings
+from tests.dags.airflow_api import answer_of
 from tests.dags.test_dags import EXPECTED
 
 pytestmark = pytest.mark.airflow
@@ -68,15 +67,6 @@ def read_until(process: subprocess.Popen[str], sign: str) -> str:
         if sign in line:
             break
     return text
-
-
-def answer_of(port: int, path: str) -> Any:
-    root = f"http://127.0.0.1:{port}"
-    with urllib.request.urlopen(f"{root}/auth/token", timeout=20) as answer:
-        token = json.load(answer)["access_token"]
-    request = urllib.request.Request(f"{root}/api/v2/{path}", headers={"Authorization": f"Bearer {token}"})
-    with urllib.request.urlopen(request, timeout=20) as answer:
-        return json.load(answer)
 
 
 def answers(family: list[psutil.Process], question: Callable[..., Any]) -> Iterator[tuple[psutil.Process, Any]]:
