@@ -44,7 +44,7 @@ def versions(lake: Lake, names: Iterable[str]) -> dict[str, int]:
 def rows_read(lake: Lake, before: Mapping[str, int]) -> tuple[TableRows, ...]:
     """How many rows the tables had at those versions."""
     built = {name: version for name, version in before.items() if version >= 0}
-    return tuple(TableRows(name, tables.read(lake, name, at).count(), at) for name, at in built.items())
+    return tuple(TableRows(name, tables.row_count(lake, name, at), at) for name, at in built.items())
 
 
 def rows_written(lake: Lake, before: Mapping[str, int]) -> tuple[TableRows, ...]:

@@ -1,6 +1,10 @@
-"""How many rows the commits of a table wrote, as its log has it."""
+"""How many rows the commits of a table wrote, as its log has it.
+
+What is told of rows must fail no job that has done its work: a commit that the log has no more counts for none.
+"""
 
 import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from jobs.lake import files, places, tables
@@ -19,9 +23,7 @@ ROWS_OF: dict[str, tuple[str, ...]] = {
 
 def rows_written(lake: Lake, name: str, version: int) -> int:
     """That the commit inserted, changed or deleted."""
-    info = _info(lake, name, version)
-    metrics = info.get("operationMetrics", {})
-    return sum(int(metrics.get(metric, 0)) for metric in ROWS_OF.get(info.get("operation", ""), ()))
+    return _rows(_commit_of(lake, name, version))
 
 
 def rows_streamed(lake: Lake, name: str, read: Read, starting_version: str | None) -> int:
@@ -31,23 +33,34 @@ def rows_streamed(lake: Lake, name: str, read: Read, starting_version: str | Non
     """
     if read.end is None:
         return 0
-    last = _first_unread(read.end) - 1
+    unread = first_unread(read.end)
     if read.start is None and starting_version is None:
-        return tables.read(lake, name, last).count()
-    first = int(starting_version or 0) if read.start is None else _first_unread(read.start)
-    return sum(rows_written(lake, name, one) for one in range(first, last + 1) if _appends(_info(lake, name, one)))
+        return tables.row_count(lake, name, unread - 1) if unread > 0 else 0
+    first = int(starting_version or 0) if read.start is None else first_unread(read.start)
+    return sum(rows_appended(_commit_of(lake, name, one)) for one in range(first, unread))
 
 
-def _first_unread(offset: dict[str, Any]) -> int:
+def first_unread(offset: Mapping[str, Any]) -> int:
     """Of an offset that Delta's source keeps: the first version whose files are not all read."""
     return int(offset["reservoirVersion"]) + (1 if offset["index"] >= 0 else 0)
 
 
-def _appends(info: dict[str, Any]) -> bool:
-    parameters = info.get("operationParameters", {})
-    return info.get("operation") in ("WRITE", "STREAMING UPDATE") and parameters.get("mode", "Append") == "Append"
+def commit_info(lines: Iterable[str]) -> dict[str, Any]:
+    """What a commit says of itself, of the lines of its file; empty where it says nothing."""
+    return next((action["commitInfo"] for action in map(json.loads, lines) if "commitInfo" in action), {})
 
 
-def _info(lake: Lake, name: str, version: int) -> dict[str, Any]:
-    commit = files.read_text(lake, f"{places.table(lake.root, name)}/_delta_log/{version:020d}.json")
-    return next((one["commitInfo"] for one in map(json.loads, commit.splitlines()) if "commitInfo" in one), {})
+def rows_appended(info: Mapping[str, Any]) -> int:
+    """That a stream of the table gets of a commit: none of one that writes rows again."""
+    appends = info.get("operationParameters", {}).get("mode", "Append") == "Append"
+    return _rows(info) if appends and info.get("operation") in ("WRITE", "STREAMING UPDATE") else 0
+
+
+def _rows(info: Mapping[str, Any]) -> int:
+    metrics = info.get("operationMetrics", {})
+    return sum(int(metrics.get(metric, 0)) for metric in ROWS_OF.get(info.get("operation", ""), ()))
+
+
+def _commit_of(lake: Lake, name: str, version: int) -> dict[str, Any]:
+    file = f"{places.table(lake.root, name)}/_delta_log/{version:020d}.json"
+    return commit_info(files.read_text(lake, file).splitlines()) if files.exists(lake, file) else {}

@@ -34,7 +34,9 @@ def run(
         rows = tables.stream(lake, source, **options)
         try:
             read = streams.run(name, writer_of(rows), every_seconds, checkpoint)
-            return 0 if every_seconds else commits.rows_streamed(lake, source, read, options.get("startingVersion"))
+            if every_seconds is not None:
+                return 0
+            return commits.rows_streamed(lake, source, read, options.get("startingVersion"))
         except streams.SourceGrew:
             if tables.version(lake, source) == version:
                 raise

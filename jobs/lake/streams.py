@@ -59,9 +59,10 @@ def run(name: str, writer: DataStreamWriter, every_seconds: int | None, checkpoi
     try:
         while not ended:
             ended = bool(query.awaitTermination(1))
-            for batch in _since(query, reported):
-                read, reported = read.then(batch), batch.batchId
-                log.info("%s: batch %d%s", name, reported, _described(batch))
+            batches, reported = _since(query, reported)
+            for batch in batches:
+                read = read.then(batch)
+                log.info("%s: batch %d%s", name, batch.batchId, _described(batch))
                 # Py4J's proxies are cycles (a proxy keeps its methods, each of them the proxy), and each holds its
                 # frame and the frame's plans in the JVM: left to Python's own pace, they filled a heap of 1 GiB.
                 gc.collect()
@@ -76,13 +77,15 @@ def run(name: str, writer: DataStreamWriter, every_seconds: int | None, checkpoi
         SparkSession.active().sparkContext.setLogLevel("ERROR")
 
 
-def _since(query: StreamingQuery, reported: int) -> list[StreamingQueryProgress]:
-    """What Spark says of the micro-batches after number `reported`, the oldest first."""
+def _since(query: StreamingQuery, reported: int) -> tuple[list[StreamingQueryProgress], int]:
+    """What Spark says of the micro-batches with rows after number `reported`, the oldest first; and up to which number
+    all has been said. While it waits, a stream speaks again and again of the next batch, as one without rows."""
     last = query.lastProgress
     if last is None or last.batchId <= reported:
-        return []
-    new = [last] if last.batchId == reported + 1 else query.recentProgress
-    return [one for one in new if one.batchId > reported and one.numInputRows > 0]
+        return [], reported
+    said = [last] if last.batchId == reported + 1 else query.recentProgress
+    new = [one for one in said if reported < one.batchId <= last.batchId and one.numInputRows > 0]
+    return new, last.batchId - (0 if last.numInputRows > 0 else 1)
 
 
 def _described(batch: StreamingQueryProgress) -> str:

@@ -153,6 +153,11 @@ def exists(lake: Lake, name: str) -> bool:
     return files.exists(lake, f"{_place(lake, name)}/_delta_log")
 
 
+def row_count(lake: Lake, name: str, version: int) -> int:
+    """How many rows it had at a Delta version, whatever its columns then were."""
+    return lake.spark.read.format("delta").option("versionAsOf", version).load(_place(lake, name)).count()
+
+
 def has_rows(lake: Lake, name: str, where: str) -> bool:
     """Whether it is built and has rows for which the condition holds. One without files is not read."""
     if not exists(lake, name) or _snapshot(lake, name).numOfFiles() == 0:

@@ -13,7 +13,7 @@ from typing import Any
 
 from jobs.errors import OperatorError
 from jobs.job import Job
-from jobs.lake import places, writer_lock
+from jobs.lake import commits, places, writer_lock
 from jobs.landing import topic
 from jobs.settings.loading import Settings
 
@@ -125,8 +125,7 @@ def _behind_table(log: Path, position: _Position | None) -> tuple[int | None, fl
     source = position.source if position else {"reservoirVersion": 0, "index": -1}
     if source.get("isStartingVersion") and source["index"] >= 0:
         return None, None
-    first = source["reservoirVersion"] + (1 if source["index"] >= 0 else 0)
-    appended = [(rows, at) for rows, at in _appended(log, first) if rows]
+    appended = [(rows, at) for rows, at in _appended(log, commits.first_unread(source)) if rows]
     seconds = max(0.0, time.time() - min(at for _, at in appended)) if appended else 0.0
     return sum(rows for rows, _ in appended), seconds
 
@@ -136,9 +135,5 @@ def _appended(log: Path, first: int) -> Iterator[tuple[int, float]]:
     for file in sorted(log.glob("*.json")):
         if file.stem.isdecimal() and int(file.stem) >= first:
             with file.open(encoding="utf-8") as lines:
-                infos = (one["commitInfo"] for one in map(json.loads, lines) if "commitInfo" in one)
-                commit: dict[str, Any] = next(infos, {})
-            # A rewrite, such as OPTIMIZE, appends nothing.
-            is_append = commit.get("operation") in ("WRITE", "STREAMING UPDATE") and commit.get("isBlindAppend", True)
-            rows = commit.get("operationMetrics", {}).get("numOutputRows", 0) if is_append else 0
-            yield int(rows), commit.get("timestamp", 0) / 1000
+                info = commits.commit_info(lines)
+            yield commits.rows_appended(info), info.get("timestamp", 0) / 1000

@@ -4,6 +4,7 @@ import json
 import logging
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -12,7 +13,7 @@ from expectations.schemas import TABLES
 from jobs import job_progress, job_report
 from jobs.commands.app import app
 from jobs.job_report import JobReport, TableRows
-from jobs.lake import tables
+from jobs.lake import commits, places, tables
 from jobs.lake.lake import Lake
 from tests.events import event, received
 from tests.terminal import on_terminal
@@ -81,6 +82,18 @@ def test_what_others_change_is_counted_by_the_operation(lake: Lake) -> None:
     assert job_report.rows_written(lake, before) == (
         TableRows("silver.people", 2, tables.version(lake, "silver.people")),
     )
+
+
+def test_a_report_fails_no_job_that_has_done_its_work(lake: Lake) -> None:
+    """A table that the job itself brought to this release's columns, and a commit that the log has no more."""
+    place = Path(places.table(lake.root, "silver.people"))
+    lake.spark.range(3).withColumnRenamed("id", "former").write.format("delta").save(str(place))
+    assert job_report.rows_read(lake, {"silver.people": 0}) == (TableRows("silver.people", 3, 0),)
+    lake.spark.range(1).withColumnRenamed("id", "former").write.format("delta").mode("append").save(str(place))
+    (place / "_delta_log" / f"{1:020d}.json").rename(place / "gone.json")
+    (place / "_delta_log" / f".{1:020d}.json.crc").unlink()
+    assert commits.rows_written(lake, "silver.people", 0) == 3
+    assert commits.rows_written(lake, "silver.people", 1) == 0
 
 
 def test_a_line_that_people_read() -> None:

@@ -2,6 +2,8 @@ import gc
 import time
 import weakref
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 from pyspark.sql import DataFrame
 
@@ -32,6 +34,19 @@ def test_what_a_micro_batch_made_is_let_go_while_the_stream_goes_on(lake: Lake, 
     finally:
         gc.enable()
     assert let_go == [True] * (BATCHES - 1)
+
+
+def test_each_micro_batch_with_rows_is_told_of_once() -> None:
+    """One without rows may be done, or be the next one, of which a stream that waits speaks again and again."""
+    batches = [SimpleNamespace(batchId=number, numInputRows=rows) for number, rows in enumerate((5, 0, 7, 0, 4))]
+    waiting: Any = SimpleNamespace(lastProgress=batches[3], recentProgress=batches[:4])
+    new, said = streams._since(waiting, -1)
+    assert ([one.batchId for one in new], said) == ([0, 2], 2)
+    assert streams._since(waiting, said) == ([], 2)
+    busy: Any = SimpleNamespace(lastProgress=batches[4], recentProgress=batches)
+    new, said = streams._since(busy, said)
+    assert ([one.batchId for one in new], said) == ([4], 4)
+    assert streams._since(busy, said) == ([], 4)
 
 
 def _gone(reference: "weakref.ref[object]", patience: float = 10) -> bool:
