@@ -86,15 +86,14 @@ class Job:
         self.before(settings)
         with writer_lock(settings.lake.root, self.name) if self.writes else nullcontext():
             lake = open_lake(self.name, settings)
-            reads, writes = (job_report.versions(lake, names) for names in (self.reads, self.writes))
+            read = () if self.stays else job_report.rows_to_read(lake, self.reads)
+            before = job_report.versions(lake, self.writes)
             new_rows = self.main(lake, options)
             if options.continuous:  # days of commits, and nobody waits for the sum
                 return JobReport(self.name, time.monotonic() - began, (), ())
-            if new_rows is None:
-                read = job_report.rows_read(lake, reads)
-            else:
+            if new_rows is not None:
                 read = (TableRows(self.reads[0], new_rows, None),)
-            return JobReport(self.name, time.monotonic() - began, read, job_report.rows_written(lake, writes))
+            return JobReport(self.name, time.monotonic() - began, read, job_report.rows_written(lake, before))
 
 
 def require_flags(jobs: Sequence[Job], options: Options) -> None:

@@ -41,10 +41,10 @@ def versions(lake: Lake, names: Iterable[str]) -> dict[str, int]:
     return {name: tables.version(lake, name) if tables.exists(lake, name) else -1 for name in names if name in TABLES}
 
 
-def rows_read(lake: Lake, before: Mapping[str, int]) -> tuple[TableRows, ...]:
-    """How many rows the tables had at those versions."""
-    built = {name: version for name, version in before.items() if version >= 0}
-    return tuple(TableRows(name, tables.row_count(lake, name, at), at) for name, at in built.items())
+def rows_to_read(lake: Lake, names: Iterable[str]) -> tuple[TableRows, ...]:
+    """How many rows those have that are tables and built; counted before the job runs, which may change them."""
+    built = {name: version for name, version in versions(lake, names).items() if version >= 0}
+    return tuple(TableRows(name, tables.row_count(lake, name), version) for name, version in built.items())
 
 
 def rows_written(lake: Lake, before: Mapping[str, int]) -> tuple[TableRows, ...]:
