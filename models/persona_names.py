@@ -80,14 +80,17 @@ def _telling(entry: dict[str, float], correlation: Sequence[Sequence[float]]) ->
 
 
 def _phrase(feature: str, deviation: float) -> str:
-    """category:MEAT, +1.2 -> "more meat"; recency_days, -0.8 -> "bought more recently"."""
-    more, less = WORDS.get(feature, ("", ""))
-    if not more:
-        _, _, value = feature.rpartition(":")
-        words = value.replace("_", " ")
-        words = words.lower() if words.isupper() else words
-        more, less = f"more {words}", f"less {words}"
-    return more if deviation > 0 else less
+    """category:MEAT, +1.2 -> "more meat"; brand:OBrien, -1 -> "less of the brand OBrien"; recency_days, -0.8 ->
+    "bought more recently"."""
+    if feature in WORDS:
+        more, less = WORDS[feature]
+        return more if deviation > 0 else less
+    kind, _, value = feature.rpartition(":")
+    words = value.replace("_", " ")
+    amount = "more" if deviation > 0 else "less"
+    if kind == "brand":
+        return f"{amount} of the brand {words}"
+    return f"{amount} {words.lower() if words.isupper() else words}"
 
 
 def _unique_names(phrases: Sequence[Sequence[str]]) -> list[str]:

@@ -60,5 +60,5 @@ def _compare(name: str, theirs: float | None, ours: float, metric: str, min_gain
         return False, f"refused: {name} has no usable {metric} to compare with"
     passed = ours > theirs and ours - theirs >= min_gain
     verdict = "passed" if passed else "refused"
-    expectation = "more" if min_gain == 0 else f"at least {min_gain:g} more"
-    return passed, f"{verdict}: {metric} is {ours:.4f}, that of {name} {theirs:.4f}, wanted {expectation}"
+    required = "greater" if min_gain == 0 else f"at least {min_gain:g} greater"
+    return passed, f"{verdict}: {metric} is {ours:.4f}, that of {name} {theirs:.4f}; it must be {required}"

@@ -11,7 +11,7 @@ import typer
 from jobs import output
 from jobs.commands import listings
 from jobs.commands.contract import app as contract
-from jobs.commands.flags import Env, Json
+from jobs.commands.flags import HELP, Env, Json
 from jobs.commands.group import OneLineErrors
 from jobs.commands.init import init
 from jobs.commands.jobs import list_jobs, run
@@ -28,7 +28,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": HELP},
     help="Turn a shop's events into what each visitor should see next.",
 )
 

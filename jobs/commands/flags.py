@@ -10,6 +10,7 @@ def _noted(context: typer.Context, env: str) -> str:
     return env
 
 
+HELP = ["-h", "--help"]
 ENV = "jobs.env"
 """Where a context keeps the --env in use, for hints."""
 Env = Annotated[

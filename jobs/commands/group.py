@@ -7,11 +7,11 @@ from typing import Any, NoReturn
 
 import typer
 from rich.markup import escape
-from typer._click.core import Command
-from typer._click.exceptions import ClickException, NoArgsIsHelpError, UsageError
+from typer._click.core import Command, Context
+from typer._click.exceptions import ClickException, NoArgsIsHelpError, NoSuchOption, UsageError
 from typer.core import TyperGroup
 
-from jobs.commands.flags import ENV
+from jobs.commands.flags import ENV, HELP
 from jobs.errors import DEFAULT_ENV, OPERATOR_ERRORS, with_env
 from jobs.output import WIDE
 
@@ -30,7 +30,7 @@ class OneLineErrors(TyperGroup):
         except ClickException as error:
             context = error.ctx if isinstance(error, UsageError) else None
             message = " ".join(error.format_message().split()).rstrip(".")
-            hint = f"see: {context.command_path} --help" if context else ""
+            hint = _hint(error, context) if context else ""
             _say(f"error: {message}{' ' if message.endswith('?') else '; '}{hint}".rstrip("; "))
             code = error.exit_code
         except typer.Abort:
@@ -48,6 +48,15 @@ class OneLineErrors(TyperGroup):
             raise typer.Exit(130) from None
 
 
+def _hint(error: ClickException, context: Context) -> str:
+    """An option that stands before the command, where only what follows takes it, is most likely meant for that."""
+    if isinstance(error, NoSuchOption) and isinstance(context.command, TyperGroup):
+        commands = _all_below(context.command)
+        if any(error.option_name in parameter.opts for command in commands for parameter in command.params):
+            return f"write it after the command: {context.command_path} COMMAND {error.option_name} ..."
+    return f"see: {context.command_path} --help"
+
+
 def _all_below(group: TyperGroup) -> Iterator[Command]:
     yield group
     for command in group.commands.values():
@@ -59,7 +68,8 @@ def _escape(command: Command) -> None:
     keeps the line ends of the source after the first paragraph, which break a line amid its width."""
     paragraphs = inspect.cleandoc(command.help or "").split("\n\n")
     command.help = escape("\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs))
-    for parameter in command.params:
+    shown_help = command.get_help_option(typer.Context(command, help_option_names=HELP))
+    for parameter in (*command.params, *([shown_help] if shown_help else [])):
         parameter.help = escape(getattr(parameter, "help", None) or "")  # type: ignore[attr-defined]
         if getattr(parameter, "is_flag", False):  # it takes no value, and Typer would show one of type <bool>
             parameter.metavar = ""

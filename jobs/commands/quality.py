@@ -21,7 +21,7 @@ Until = Annotated[str, typer.Option(help="To this day, included. Default: the la
 
 
 @app.command()
-def measure(since: Since = "", until: Until = "", env: Env = "local") -> None:
+def measure(since: Since = "", until: Until = "", env: Env = "local", as_json: Json = False) -> None:
     """Measure days into ops.daily_quality, replacing what was measured before; today only when it is named."""
     from jobs.ops import daily_quality
 
@@ -30,8 +30,11 @@ def measure(since: Since = "", until: Until = "", env: Env = "local") -> None:
     if first > last:
         raise OperatorError(f"no day from {first} to {last}; give --since the earlier one")
     lake = _lake(env)
-    for number in range((last - first).days + 1):
-        daily_quality.measure(lake, first + timedelta(days=number))
+    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    for day in days:
+        daily_quality.measure(lake, day)
+    if as_json:
+        typer.echo(json.dumps({"days": [day.isoformat() for day in days]}))
 
 
 @app.command()
@@ -42,12 +45,12 @@ def alerts(
     as_json: Json = False,
 ) -> None:
     """Show the alerts in ops.alerts, the newest day first."""
-    from jobs.lake import tables
+    from jobs.lake import query
 
     first = _day(since)
-    alerts = tables.read(_lake(env), "ops.alerts")
-    alerts = alerts if first is None else alerts.where(alerts["day"] >= first)
-    rows = [row.asDict() for row in alerts.orderBy(alerts["day"].desc(), "alert_id").limit(most).collect()]
+    since_day = f"WHERE day >= DATE '{first}'" if first else ""
+    newest = f"SELECT * FROM {{table}} {since_day} ORDER BY day DESC, alert_id LIMIT {most}"
+    rows = query.rows(settings.load(env), "ops.alerts", newest)
     if as_json:
         typer.echo(json.dumps(rows, default=str))
         return
@@ -60,6 +63,7 @@ def docs(
         Path | None, typer.Option(help="Where to. Default: the folder data_docs in the home of the settings.")
     ] = None,
     env: Env = "local",
+    as_json: Json = False,
 ) -> None:
     """Write the gate's last result for every table as one HTML page: rules and counts, no data."""
     from expectations import data_docs
@@ -67,7 +71,11 @@ def docs(
 
     lake = _lake(env)
     checks = last_checks(lake)
-    output.show(f"wrote {data_docs.write(checks, (to or lake.settings.home / 'data_docs').absolute())}")
+    page = data_docs.write(checks, (to or lake.settings.home / "data_docs").absolute())
+    if as_json:
+        typer.echo(json.dumps({"page": str(page)}))
+        return
+    output.show(f"wrote {page}")
 
 
 def _lake(env: str) -> Lake:

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Annotated
 
 import typer
-from pyspark.sql import Row
 
 from jobs import job, output
 from jobs.commands import listings
@@ -41,11 +40,11 @@ def list_(
 ) -> None:
     """Count the messages by event type and reason; one with two reasons counts for both."""
     choice = _choice(reason, event_type, since, until, state)  # before Spark starts
-    rows = review.counts_by_reason(review.messages_of(_lake(env), choice))
+    counts = [dataclasses.asdict(count) for count in review.counts_by_reason(settings.load(env), choice)]
     if as_json:
-        _print_json(rows)
+        typer.echo(json.dumps(counts))
         return
-    output.show(listings.reasons([row.asDict() for row in rows]) if rows else NONE)
+    output.show(listings.reasons(counts) if counts else NONE)
 
 
 @app.command()
@@ -63,7 +62,7 @@ def show(
     choice = _choice(reason, event_type, since, until, state)
     rows = review.listing(review.messages_of(_lake(env), choice), most)
     if as_json:
-        _print_json(rows)
+        typer.echo(json.dumps([row.asDict() for row in rows]))
         return
     for row in rows:
         where = f"{row['topic']}-{row['partition']} offset {row['offset']}, {row['received_at']}"
@@ -84,15 +83,17 @@ def discard(
     everything: Annotated[bool, typer.Option("--all", help="All open messages.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many; change nothing.")] = False,
     env: Env = "local",
+    as_json: Json = False,
 ) -> None:
     """Mark open messages as discarded: they stay where they are, and are not replayed. Safe to repeat."""
     _require_one(reason, event_type, since, until, everything)
     choice = _choice(reason, event_type, since, until, "open")
     lake = _lake(env)
-    if dry_run:
-        output.show(f"{review.messages_of(lake, choice).count():,} messages would be discarded")
-    else:
-        output.show(f"{review.discard(lake, choice):,} messages discarded")
+    count = review.messages_of(lake, choice).count() if dry_run else review.discard(lake, choice)
+    if as_json:
+        typer.echo(json.dumps({"discarded": count}))
+        return
+    output.show(f"{count:,} messages {'would be discarded' if dry_run else 'discarded'}")
 
 
 @app.command()
@@ -144,7 +145,3 @@ def _lake(env: str) -> Lake:
     from jobs.lake.session import open_lake
 
     return open_lake("quarantine", settings.load(env))
-
-
-def _print_json(rows: list[Row]) -> None:
-    typer.echo(json.dumps([row.asDict() for row in rows]))

@@ -153,6 +153,10 @@ def exists(lake: Lake, name: str) -> bool:
     return files.exists(lake, f"{_place(lake, name)}/_delta_log")
 
 
+def not_built(name: str) -> OperatorError:
+    return OperatorError(f"table {name} is not built yet; build it with: lakehouse run {_table(name).job}")
+
+
 def row_count(lake: Lake, name: str, version: int | None = None) -> int:
     """How many rows it has, or had at a Delta version, whatever its columns are. An older version costs a second."""
     reader = lake.spark.read.format("delta")
@@ -238,7 +242,7 @@ def _place(lake: Lake, name: str) -> str:
 
 def _require(lake: Lake, name: str) -> None:
     if not exists(lake, name):
-        raise OperatorError(f"table {name} is not built yet; build it with: lakehouse run {_table(name).job}")
+        raise not_built(name)
 
 
 def _open_by_name(lake: Lake, name: str) -> None:

@@ -1,7 +1,8 @@
 """What became of all messages so far, as the tables have it: read without Spark, in a moment.
 
-By deltalake's own SQL, not by `to_pyarrow_table`: there pyarrow's threads let go of files that are Python objects, and
-where the program ended just then it was aborted (9 of 100 programs that read two tables of 12 files).
+By deltalake's own SQL, as in jobs/lake/query.py, not by `to_pyarrow_table`: there pyarrow's threads let go of files
+that are Python objects, and where the program ended just then it was aborted (9 of 100 programs that read two tables of
+12 files).
 """
 
 from dataclasses import asdict, dataclass

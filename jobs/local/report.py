@@ -23,7 +23,7 @@ def show_report(figures: dict[str, Any], target: Path, env: str) -> None:
     ]
     show(table(("model", "items", *FIGURES), judged))
     redis = figures["redis"]
-    show(f"Redis: version {redis['version']}, {redis['people']:,} people, {redis['bytes']:,} bytes")
+    show(f"Redis: version {redis['version']}, {redis['people']:,} people, visitors included, {redis['bytes']:,} bytes")
     file = f"{target.parent.name}/{target.name}"
     show(f"{figures['seconds']:.0f} s, at most {figures['peak_mib']:,} MiB; the same figures: {file}")
     show(with_env("Next: .venv/bin/lakehouse recommend 900", env))

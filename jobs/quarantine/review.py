@@ -1,5 +1,7 @@
 """What lies in quarantine.events: chosen, counted, shown, set aside. The messages themselves are never changed."""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -7,12 +9,17 @@ from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 from jobs.errors import OperatorError
-from jobs.lake import tables
+from jobs.lake import query, tables
 from jobs.lake.lake import Lake
 from jobs.landing.uniqueness import COORDINATES
+from jobs.settings.loading import Settings
 
 TABLE = "quarantine.events"
 SEALED = "(encrypted: it could not be read; only a replay opens it)"
+GROUPS = """
+    SELECT state, event_type, reasons, COUNT(*) AS messages, MIN(received_at) AS first_at, MAX(received_at) AS last_at
+    FROM {{table}} WHERE {arrived} GROUP BY state, event_type, reasons
+"""
 STATES = ("open", "replayed", "discarded")
 
 
@@ -33,6 +40,21 @@ class Choice:
     def __post_init__(self) -> None:
         if self.state and self.state not in STATES:
             raise OperatorError(f"no state {self.state!r}; the states are: {', '.join(STATES)}")
+
+    @property
+    def arrived(self) -> str:
+        """The condition on the time of arrival, as SQL."""
+        bounds = ((">=", self.since), ("<", self.until))
+        given = [f"received_at {sign} TIMESTAMP '{at.isoformat()}'" for sign, at in bounds if at is not None]
+        return " AND ".join(given) or "TRUE"
+
+    def means(self, state: str, event_type: str | None, reasons: Sequence[str]) -> bool:
+        """Whether a message of these values is meant, its arrival aside."""
+        return (
+            self.state in ("", state)
+            and self.event_type in ("", event_type)
+            and (not self.reason or any(self.reason in reason for reason in reasons))
+        )
 
     @property
     def condition(self) -> Column:
@@ -56,18 +78,39 @@ def messages_of(lake: Lake, choice: Choice) -> DataFrame:
     return tables.read(lake, TABLE).where(choice.condition)
 
 
-def counts_by_reason(messages: DataFrame) -> list[Row]:
-    """One row per state, event type and reason, most messages first. A message with two reasons counts for both.
+@dataclass(frozen=True)
+class ReasonCount:
+    """`event_type` is None where none could be read. `first_at`, `last_at`: the first and the last arrival, UTC text,
+    as it can be given to --since and --until."""
 
-    `event_type` is null where none could be read. `first_at` and `last_at`: the first and the last arrival, UTC text.
+    state: str
+    event_type: str | None
+    reason: str
+    messages: int
+    first_at: str
+    last_at: str
+
+
+def counts_by_reason(settings: Settings, choice: Choice) -> list[ReasonCount]:
+    """One per state, event type and reason, most messages first. A message with two reasons counts for both.
+
+    Raises OperatorError when the table is not built.
     """
-    by_reason = messages.select("state", "event_type", "received_at", F.explode("reasons").alias("reason"))
-    grouped = by_reason.groupBy("state", "event_type", "reason").agg(
-        F.count("*").alias("messages"),
-        _utc(F.min("received_at")).alias("first_at"),
-        _utc(F.max("received_at")).alias("last_at"),
-    )
-    return grouped.orderBy(F.desc("messages"), "reason", "event_type").collect()
+    found: dict[tuple[str, str | None, str], list[tuple[int, datetime, datetime]]] = defaultdict(list)
+    for group in query.rows(settings, TABLE, GROUPS.format(arrived=choice.arrived)):
+        if choice.means(group["state"], group["event_type"], group["reasons"]):
+            for reason in set(group["reasons"]):
+                key = (group["state"], group["event_type"], reason)
+                found[key].append((group["messages"], group["first_at"], group["last_at"]))
+    counts = []
+    for key, groups in found.items():
+        messages, first, last = zip(*groups, strict=True)
+        counts.append(ReasonCount(*key, sum(messages), _text(min(first)), _text(max(last))))
+    return sorted(counts, key=lambda one: (-one.messages, one.reason, one.event_type or "", one.state))
+
+
+def _text(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _utc(moment: Column) -> Column:

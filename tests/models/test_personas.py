@@ -160,3 +160,10 @@ def test_two_alike_get_a_longer_name() -> None:
         "average (1)",
         "average (2)",
     ]
+
+
+def test_a_brand_is_called_one() -> None:
+    """Seen: "more Private" for the brand Private."""
+    deviations = {"brand:Private": 2.0, "brand:O_BRIEN": -1.0}
+    (persona,) = persona_names.described([deviations], [1], [[1.0, 0.0], [0.0, 1.0]])
+    assert persona.name == "more of the brand Private, less of the brand O BRIEN"

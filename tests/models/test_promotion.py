@@ -25,9 +25,9 @@ def test_promotes_what_beats_all() -> None:
     decision = gate(0.05, 0.04, popularity=0.03, frequency=0.02)
     assert decision.promoted
     assert decision.reasons == (
-        "passed: new.ndcg@10 is 0.0500, that of champion 0.0400, wanted more",
-        "passed: new.ndcg@10 is 0.0500, that of baseline frequency 0.0200, wanted more",
-        "passed: new.ndcg@10 is 0.0500, that of baseline popularity 0.0300, wanted more",
+        "passed: new.ndcg@10 is 0.0500, that of champion 0.0400; it must be greater",
+        "passed: new.ndcg@10 is 0.0500, that of baseline frequency 0.0200; it must be greater",
+        "passed: new.ndcg@10 is 0.0500, that of baseline popularity 0.0300; it must be greater",
     )
 
 
@@ -58,7 +58,7 @@ def test_refuses_what_does_not_beat_one_of_them(champion: float | None, populari
 def test_wants_the_least_gain(candidate: float, promoted: bool) -> None:
     decision = gate(candidate, 0.05, min_gain=0.001)
     assert decision.promoted is promoted
-    assert "wanted at least 0.001 more" in decision.reasons[0]
+    assert "it must be at least 0.001 greater" in decision.reasons[0]
 
 
 @pytest.mark.parametrize("bad", [None, math.nan, math.inf])

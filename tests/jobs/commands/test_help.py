@@ -67,6 +67,7 @@ def test_a_help_text_shows_what_was_written(path: tuple[str, ...]) -> None:
             ("quarantine", "shwo"),
             "error: No such command 'shwo'. Did you mean 'show'? see: lakehouse quarantine --help",
         ),
+        (("--env", "cluster", "status"), "error: No such option: --env; write it after the command: lakehouse COMMAND"),
         (("simulate", "--speeed", "3"), "error: No such option: --speeed (Possible options: --speed); see: lakehouse"),
         (("recommend",), "error: Missing argument 'person'; see: lakehouse recommend --help"),
         (("demo", "--households", "[b]"), "error: Invalid value for '--households': Input should be a valid integer"),

@@ -1,7 +1,8 @@
 """What was rejected can be found by reason, type, time and state, is shown whole, and is set aside once."""
 
 import json
-from datetime import UTC, datetime
+from collections import Counter
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -11,10 +12,11 @@ from expectations.contract import committed_contract
 from jobs import job
 from jobs.commands.app import app
 from jobs.errors import OperatorError
-from jobs.lake import tables
+from jobs.lake import places, tables
 from jobs.lake.lake import Lake
 from jobs.output import printable
 from jobs.quarantine.review import Choice, counts_by_reason, discard, listing, messages_of
+from jobs.settings import loading as settings
 from jobs.silver import events as silver_events
 from tests.conftest import SmallLake
 from tests.events import event, received
@@ -52,16 +54,16 @@ def test_found_by_each_filter_shown_whole_and_discarded_once(filled: Lake) -> No
     assert [row["payload"] for row in rows[:2]] == ["{", "0xFFFE"]
     assert json.loads(rows[2]["payload"]) == MESSAGES[3]
     assert rows[2]["reasons"] == ["payload.item_id: integer where string is expected", "payload.price: less than 0"]
-    counts = [
-        (row["messages"], row["event_type"], row["reason"]) for row in counts_by_reason(messages_of(filled, Choice()))
-    ]
-    assert counts == [
+    counts = counts_by_reason(filled.settings, Choice())
+    assert [(count.messages, count.event_type, count.reason) for count in counts] == [
         (2, None, "message: not JSON"),
         (1, "[/nope]", "event_type: not a known type"),
         (1, "product_view", "payload.item_id: integer where string is expected"),
         (1, "product_view", "payload.price: less than 0"),
         (1, "search", "payload.query: missing"),
     ]
+
+    assert {(count.first_at, count.last_at) for count in counts} == {("2018-01-01T00:00:00Z", "2018-01-01T00:00:00Z")}
 
     assert discard(filled, Choice(reason="not JSON")) == 2
     assert discard(filled, Choice(reason="not JSON")) == 0
@@ -72,6 +74,38 @@ def test_found_by_each_filter_shown_whole_and_discarded_once(filled: Lake) -> No
     assert {row["contract_version"] for row in tables.read(filled, "quarantine.events").collect()} == {
         committed_contract().newest
     }
+
+
+CHOICES = (
+    Choice(reason="payload.price"),
+    Choice(reason="not JSON"),
+    Choice(reason="%"),
+    Choice(event_type="search"),
+    Choice(event_type="o'neil"),
+    Choice(since=ARRIVED),
+    Choice(since=ARRIVED.astimezone(timezone(timedelta(hours=5)))),
+    Choice(until=ARRIVED),
+    Choice(until=ARRIVED + timedelta(microseconds=1)),
+    Choice(state="discarded"),
+    Choice(state=""),
+)
+
+
+@pytest.mark.usefixtures("lake_in_session")
+def test_a_message_counts_where_it_is_shown_with_spark_and_without(
+    filled: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    discard(filled, Choice(event_type="[/nope]"))
+    without_spark = [counts_by_reason(settings.load(), choice) for choice in CHOICES]
+    for choice, counts in zip(CHOICES, without_spark, strict=True):
+        expected = Counter(
+            (row["state"], row["event_type"], reason)
+            for row in listing(messages_of(filled, choice), 10)
+            for reason in row["reasons"]
+        )
+        assert {(one.state, one.event_type, one.reason): one.messages for one in counts} == expected, choice
+    monkeypatch.setattr(places, "folder", lambda _: None)  # as where the lake is a bucket
+    assert [counts_by_reason(settings.load(), choice) for choice in CHOICES] == without_spark
 
 
 def test_an_unknown_state_names_the_known_ones() -> None:
@@ -98,9 +132,9 @@ def test_the_command_line(small_lake: SmallLake, monkeypatch: pytest.MonkeyPatch
         and len(json.loads(quarantine("show", "--limit", "2", "--json"))) == 2
     )
     assert "no such message" in quarantine("list", "--type", "nothing")
-    dry = quarantine("discard", "--reason", "not JSON", "--dry-run")
-    assert dry == f"{messages['message: not JSON']} messages would be discarded\n"
-    assert quarantine("discard", "--reason", "not JSON", "--dry-run") == dry
+    dry, count = ("discard", "--reason", "not JSON", "--dry-run"), messages["message: not JSON"]
+    assert quarantine(*dry) == f"{count} messages would be discarded\n"
+    assert json.loads(quarantine(*dry, "--json")) == {"discarded": count}
 
 
 @pytest.mark.usefixtures("lake_in_session")
