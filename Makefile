@@ -21,8 +21,8 @@ setup-airflow: ## the same, and Airflow in .venv-airflow
 demo: setup ## a retailer's year from Kafka to Redis (HOUSEHOLDS=600 for a short one)
 	@$(BIN)/lakehouse demo $(if $(HOUSEHOLDS),--households $(HOUSEHOLDS))
 
-test: check setup-airflow ## set up, check, and run every test
-	@$(BIN)/python -m pytest $(ARGS)
+test: check setup-airflow ## set up, check, and run every test, in two processes (ARGS='-n 0 tests/models' for some, in one)
+	@$(BIN)/python -m pytest -n 2 --no-loadscope-reorder --durations 10 $(ARGS)
 
 check: setup ## ruff and mypy
 	@$(BIN)/ruff check .

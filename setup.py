@@ -49,6 +49,7 @@ DEV = [
     "polars==2.1.0",
     "pytest",
     "pytest-timeout",
+    "pytest-xdist",
     "ruff",
     "setuptools",
 ]

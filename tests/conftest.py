@@ -1,6 +1,7 @@
 """One broker, one Redis, one Spark for the whole suite, all real, on free ports and in a temporary folder."""
 
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
+from xdist.scheduler import LoadScopeScheduling
 
 from jobs.job import Job, Options
 from jobs.lake import java_options, tables
@@ -19,13 +21,41 @@ from jobs.privacy import keys
 from jobs.settings.loading import Settings, load
 from tests.other_lake import opened_by_name, rooted
 
-# For jobs that are submitted and live for seconds: the second compiler would only take a core from the first. The
-# session of the tests lives for minutes, and took a fifth longer without it. With the second compiler goes four fifths
-# of the room for compiled code, which is then too little for a fit of ALS.
-SHORT_LIVED_JVM = {
-    "SPARK_SUBMIT_OPTS": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m "
-    + java_options.shared_classes(Path(__file__).parents[1])
-}
+SMALL_LAKE = "small_lake"
+
+# For jobs that are submitted and live for seconds. The session of the tests lives for minutes, and took a fifth longer
+# without the second compiler.
+SHORT_LIVED_JVM = {"SPARK_SUBMIT_OPTS": java_options.submitted_driver(Path(__file__).parents[1])}
+
+
+# Where a process has no main file, as those that pytest-xdist starts, pyspark.sql.connect takes it for a run of its own
+# doctests, for which it lacks grpc, and ends it.
+vars(sys.modules["__main__"]).setdefault("__file__", __file__)
+
+
+class WholeFiles(LoadScopeScheduling):
+    """Shares the tests among processes by files. Those that read the small lake, which takes two minutes to build, go
+    to one of them.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return SMALL_LAKE if reads_small_lake(Path(self.config.rootpath, file)) else file
+
+
+def reads_small_lake(file: Path) -> bool:
+    return any(SMALL_LAKE in one.read_text(encoding="utf-8") for one in (file, *file.parent.glob("conftest.py")))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> WholeFiles:
+    return WholeFiles(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The small lake's tests begin, so that what they start goes on beside the rest."""
+    first = {file for file in {item.path for item in items} if reads_small_lake(file)}
+    items.sort(key=lambda item: item.path not in first)
 
 
 @dataclass(frozen=True)

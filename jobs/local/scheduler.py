@@ -22,7 +22,7 @@ from pathlib import Path
 import psutil
 
 from jobs.errors import OperatorError
-from jobs.lake.java_options import shared_classes
+from jobs.lake.java_options import submitted_driver
 from jobs.local import app_zip
 from jobs.settings.loading import Settings
 
@@ -87,7 +87,7 @@ def environment(settings: Settings, as_of: datetime | None = None) -> dict[str, 
         "PATH": path,
         "PYSPARK_PYTHON": sys.executable,
         "SPARK_LOCAL_IP": HOST,
-        "SPARK_SUBMIT_OPTS": f"{inherited.get('SPARK_SUBMIT_OPTS', '')} {shared_classes(settings.project)}".strip(),
+        "SPARK_SUBMIT_OPTS": f"{submitted_driver(settings.project)} {inherited.get('SPARK_SUBMIT_OPTS', '')}".strip(),
         "AIRFLOW_HOME": str(_home(settings)),
         "AIRFLOW_CONN_SPARK_DEFAULT": json.dumps(spark),
         "AIRFLOW_VAR_LAKEHOUSE_PROJECT": str(settings.project),

@@ -9,16 +9,14 @@ from jobs.local.shop.message import Message
 from jobs.local.shop.outbox import Outbox
 from jobs.settings.loading import Settings
 
-BROKEN_ONE_IN = 200
 
-
-def purchases(first: int, many: int) -> Iterator[Message]:
-    """Of a single item, about 300 bytes, numbered from `first`; one in two hundred has a wrong type."""
+def purchases(first: int, many: int, broken_one_in: int = 200) -> Iterator[Message]:
+    """Of a single item, about 300 bytes, numbered from `first`; one in so many has a wrong type."""
     rng = np.random.default_rng(first)
     people, items = rng.integers(1, 50_000, many), rng.zipf(1.3, many) % 90_000
     for number, person, item in zip(range(first, first + many), people.tolist(), items.tolist(), strict=True):
         line = {"item_id": str(item), "quantity": 1, "amount": 0.5, "discount": 0.0}
-        if number % BROKEN_ONE_IN == 0:
+        if number % broken_one_in == 0:
             line["quantity"] = "one"
         event = {
             "event_id": f"order-{number}",

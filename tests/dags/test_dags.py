@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from jobs.job_list import all_jobs
+from jobs.lake import java_options
 from jobs.local import scheduler
 from jobs.settings.loading import Settings, load
 from tests.dags.conftest import Begun, command
@@ -128,9 +129,10 @@ def test_one_run_at_a_time_none_made_up_for_and_failures_tried_again(dags: dict[
     assert len(waits) == 4 * 24 and min(waits) > 0
 
 
-def test_the_driver_has_the_memory_of_the_settings(dags: dict[str, Any]) -> None:
-    memory = f"spark.driver.memory={load('local').spark.driver_memory}"
-    assert all(memory in command for dag in dags.values() for command in dag["commands"].values())
+def test_the_driver_has_the_memory_of_the_settings_and_a_deep_stack(dags: dict[str, Any]) -> None:
+    memory, stack = load("local").spark.driver_memory, java_options.DEEP_STACK
+    expected = {f"spark.driver.memory={memory}", f"spark.driver.extraJavaOptions={stack}"}
+    assert all(expected <= set(command) for dag in dags.values() for command in dag["commands"].values())
 
 
 def test_a_step_that_failed_for_good_is_told_of(airflow_settings: Settings, tmp_path: Path) -> None:

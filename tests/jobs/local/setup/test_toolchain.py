@@ -205,7 +205,8 @@ def test_the_zip_is_the_same_for_the_same_files(tmp_path: Path) -> None:
         (["demo"], ".venv/bin/lakehouse demo"),
         (["bench", "CASE=ingest,topn"], ".venv/bin/python -m tests.bench ingest,topn"),
         (["bench"], ".venv/bin/python -m tests.bench"),
-        (["test"], ".venv/bin/python -m pytest"),
+        (["test"], ".venv/bin/python -m pytest -n 2 --no-loadscope-reorder --durations 10"),
+        (["test", "ARGS=-n 0 -x"], ".venv/bin/python -m pytest -n 2 --no-loadscope-reorder --durations 10 -n 0 -x"),
     ],
 )
 def test_make_hands_on_what_was_typed(call: list[str], runs: str) -> None:
