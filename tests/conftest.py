@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from pyspark.sql import SparkSession
 from xdist.scheduler import LoadScopeScheduling
@@ -31,6 +32,11 @@ SHORT_LIVED_JVM = {"SPARK_SUBMIT_OPTS": java_options.submitted_driver(Path(__fil
 # Where a process has no main file, as those that pytest-xdist starts, pyspark.sql.connect takes it for a run of its own
 # doctests, for which it lacks grpc, and ends it.
 vars(sys.modules["__main__"]).setdefault("__file__", __file__)
+
+# `make test` draws the same every time and on every machine; --hypothesis-profile default draws freely and prints what
+# failed. No limit of time: a machine may be busy.
+hypothesis.settings.register_profile("fixed", derandomize=True, database=None, deadline=None)
+hypothesis.settings.load_profile("fixed")
 
 
 class WholeFiles(LoadScopeScheduling):

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from py4j.java_gateway import JavaClass
+
 from jobs.errors import OperatorError
 from jobs.lake.lake import Lake
 
@@ -23,7 +25,7 @@ def read_text(lake: Lake, path: str) -> str:
     place, system = _at(lake, path)
     stream = system.open(place)
     try:
-        return str(lake.spark._jvm.org.apache.commons.io.IOUtils.toString(stream, "UTF-8"))  # type: ignore[union-attr]
+        return str(_java(lake, "org.apache.commons.io.IOUtils").toString(stream, "UTF-8"))
     finally:
         stream.close()
 
@@ -50,5 +52,10 @@ def rename(lake: Lake, path: str, to: str) -> None:
 
 
 def _at(lake: Lake, path: str) -> tuple[Any, Any]:
-    place = lake.spark._jvm.org.apache.hadoop.fs.Path(path)  # type: ignore[union-attr]
+    place = _java(lake, "org.apache.hadoop.fs.Path")(path)
     return place, place.getFileSystem(lake.spark._jsc.hadoopConfiguration())
+
+
+def _java(lake: Lake, name: str) -> Any:
+    """A class by its whole name. By way of `_jvm.org...` each part of it is looked for in every JAR: a millisecond."""
+    return JavaClass(name, lake.spark.sparkContext._gateway._gateway_client)  # type: ignore[union-attr]

@@ -53,7 +53,7 @@ def drawn(version: EventVersion) -> list[str]:
     """Valid events of that version, and each of them spoilt in many ways."""
     texts: list[str] = []
 
-    @settings(max_examples=EXAMPLES, deadline=None, database=None, derandomize=True, suppress_health_check=HEALTH)
+    @settings(max_examples=EXAMPLES, suppress_health_check=HEALTH)
     @given(events(version), st.integers(0, 2**32))
     def draw(event: dict[str, Any], seed: int) -> None:
         chance = Random(f"{seed} {len(texts)}")

@@ -45,9 +45,7 @@ def drawn() -> list[bytes]:
     messages: list[bytes] = []
     edit = st.tuples(st.floats(0, 1), st.sampled_from([0, 0, 1, 2, 7]), st.sampled_from(PIECES) | st.binary(max_size=3))
 
-    @settings(
-        max_examples=5_000, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
-    )
+    @settings(max_examples=5_000, suppress_health_check=list(HealthCheck))
     @given(st.sampled_from(GOOD * 4 + SMALL), st.lists(edit, max_size=2))
     def draw(message: bytes, edits: list[tuple[float, int, bytes]]) -> None:
         messages.append(spoilt(message, edits))

@@ -73,7 +73,7 @@ def test_no_poison_stops_the_streams_and_all_is_accounted_for(own: Lake) -> None
     assert (account["received"], account["unread"], account["unlanded"]) == (len(POISON), 0, 0)
 
 
-@how_often(max_examples=2_000, deadline=None)
+@how_often(max_examples=2_000)
 @given(st.binary(max_size=64) | st.text(st.characters()).map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_nothing_makes_the_way_in_raise(message: bytes) -> None:
     protected = safe(message, Protection(Secrets((b"1" * 32,), (b"k" * 32,)), "US"))

@@ -177,7 +177,7 @@ ANYTHING = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.dictionaries(st.text("abc_", min_size=1), ANYTHING, max_size=4))
 def test_a_harmless_message_is_itself(message: dict[str, Any]) -> None:
     assert kept(message) == message
