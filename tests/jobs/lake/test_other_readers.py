@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from pyspark.sql import functions as F
 
@@ -15,7 +16,7 @@ from jobs.lake.lake import Lake
 from jobs.maintenance import upkeep
 from tests.conftest import SmallLake
 from tests.other_lake import rooted
-from tests.readers import READERS, Rows
+from tests.readers import READERS
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
 
@@ -31,9 +32,9 @@ def kept_lake(small_lake: SmallLake, tmp_path_factory: pytest.TempPathFactory) -
     return lake
 
 
-def values(rows: Rows) -> dict[str, int]:
+def values(rows: pa.Table) -> dict[str, int]:
     """How many rows have a value in a column."""
-    return {column: sum(row[column] is not None for row in rows) for column in rows[0]} if rows else {}
+    return {name: len(rows) - rows[name].null_count for name in rows.column_names} if len(rows) else {}
 
 
 def values_by_spark(lake: Lake, name: str) -> dict[str, int]:

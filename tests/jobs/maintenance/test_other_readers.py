@@ -48,7 +48,8 @@ def cart(lake: Lake, event_id: str, quantity: str) -> None:
 
 def quantities(lake: Lake) -> list[dict[str, float]]:
     """By event_id, once for each reader."""
-    return [{row["event_id"]: row["payload"]["quantity"] for row in read(place(lake))} for read in READERS.values()]
+    read_by_each = [read(place(lake)).to_pylist() for read in READERS.values()]
+    return [{row["event_id"]: row["payload"]["quantity"] for row in rows} for rows in read_by_each]
 
 
 @pytest.fixture
