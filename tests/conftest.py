@@ -1,9 +1,11 @@
 """One broker, one Redis, one Spark for the whole suite, all real, on free ports and in a temporary folder."""
 
+import itertools
+import os
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +25,9 @@ from jobs.settings.loading import Settings, load
 from tests.other_lake import opened_by_name, rooted
 
 SMALL_LAKE = "small_lake"
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+# Of 6,000 for each worker, from another one on in each process that draws from them.
+PORTS = itertools.cycle(20_000 + 6_000 * (_WORKER % 2) + (os.getpid() * 7 + each) % 6_000 for each in range(6_000))
 
 # For jobs that are submitted and live for seconds. The session of the tests lives for minutes, and took a fifth longer
 # without the second compiler.
@@ -81,9 +86,16 @@ class SmallLake:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on, none twice.
+
+    What shall listen there may start minutes later: it is none of those that the system gives to clients (from 32,768
+    on), and each of the processes that share the tests draws from its own.
+    """
+    while True:
+        port = next(PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def settings_under(environment: dict[str, str]) -> Settings:
