@@ -27,8 +27,9 @@ SPARK_PROPERTIES = {
     # What conf/base.toml gives a driver, which spark-submit does not read. Its own default is 1g, and on a
     # laptop (local[2]) the driver does all the work.
     "spark.driver.memory": "4g",
-    # A fit of ALS is one lineage as deep as its iterations: with 15 of them the default stack (1 MiB) overflows.
-    "spark.driver.extraJavaOptions": "-Xss4m",
+    # A fit of ALS is one lineage as deep as its iterations: in ten of them Java's own stack (1 MiB) overflowed. Beside
+    # extraJavaOptions, not in their place: those are the cluster's.
+    "spark.driver.defaultJavaOptions": "-Xss4m",
 }
 # ALS solves many small systems: with more than one BLAS thread a fit took 48.6 s instead of 12.8 s. The JVM
 # reads these when spark-submit starts it, before the job's first line.

@@ -1,5 +1,6 @@
 """One broker, one Redis, one Spark for the whole suite, all real, on free ports and in a temporary folder."""
 
+import functools
 import itertools
 import os
 import socket
@@ -25,9 +26,9 @@ from jobs.settings.loading import Settings, load
 from tests.other_lake import opened_by_name, rooted
 
 SMALL_LAKE = "small_lake"
-_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-# Of 6,000 for each worker, from another one on in each process that draws from them.
-PORTS = itertools.cycle(20_000 + 6_000 * (_WORKER % 2) + (os.getpid() * 7 + each) % 6_000 for each in range(6_000))
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+# A thousand for each of eight processes that share the tests, from another one on in each process that draws from them.
+PORTS = itertools.cycle(24_000 + 1_000 * (WORKER % 8) + (os.getpid() * 7 + each) % 1_000 for each in range(1_000))
 
 # For jobs that are submitted and live for seconds. The session of the tests lives for minutes, and took a fifth longer
 # without the second compiler.
@@ -54,8 +55,11 @@ class WholeFiles(LoadScopeScheduling):
         return SMALL_LAKE if reads_small_lake(Path(self.config.rootpath, file)) else file
 
 
+@functools.cache
 def reads_small_lake(file: Path) -> bool:
-    return any(SMALL_LAKE in one.read_text(encoding="utf-8") for one in (file, *file.parent.glob("conftest.py")))
+    """Whether its text, or its room's conftest.py, names the fixture."""
+    places = {file, *file.parent.glob("conftest.py")} - {Path(__file__)}
+    return any(SMALL_LAKE in one.read_text(encoding="utf-8") for one in places)
 
 
 @pytest.hookimpl(optionalhook=True)

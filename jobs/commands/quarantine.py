@@ -91,7 +91,7 @@ def discard(
     lake = _lake(env)
     count = review.messages_of(lake, choice).count() if dry_run else review.discard(lake, choice)
     if as_json:
-        typer.echo(json.dumps({"discarded": count}))
+        typer.echo(json.dumps({"would_be_discarded" if dry_run else "discarded": count}))
         return
     output.show(f"{count:,} messages {'would be discarded' if dry_run else 'discarded'}")
 

@@ -1,6 +1,6 @@
 """One table asked in SQL that Spark and DataFusion both understand.
 
-Without Spark where the lake is a folder of this machine: an answer in a second instead of twenty.
+Without Spark where the lake is a folder of this machine: half a second, where a session alone takes five to start.
 """
 
 from typing import Any

@@ -9,16 +9,13 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from jobs import job
-from jobs.bronze import events as bronze_events
 from jobs.lake import tables
 from jobs.lake.lake import Lake
 from jobs.local.shop import journey
 from jobs.local.shop.message import Message
-from jobs.silver import events as silver_events
 from tests.bench.by_hand import ByHand
 from tests.bench.clock import result, seconds
-from tests.bench.cold_ingest import cold_seconds
+from tests.bench.cold_ingest import cold_seconds, ours
 from tests.bench.messages import purchases, send
 from tests.other_lake import rooted
 from tests.topics import with_topic
@@ -27,7 +24,6 @@ from tests.topics import with_topic
 FIRST = 200_000
 EVENTS = 1_500_000
 FEWER = 500_000
-OPTIONS = job.Options(job.moment("2018-01-01"))
 
 
 @dataclass(frozen=True)
@@ -75,12 +71,12 @@ def measured(lake: Lake, name: str, first: Iterable[Message], messages: Iterable
     own = with_topic(rooted(lake, f"{folder}/lake"), lake.settings.kafka.partitions)
     by_hand = ByHand(own, f"{folder}/by-hand")
     send(own.settings, first)
-    for step in (*steps(own), by_hand.bronze, by_hand.silver):
+    for step in (*ours(own), by_hand.bronze, by_hand.silver):
         step()
     before = arrived(own)
     size = send(own.settings, messages)
     copied = min(seconds(lambda: raw_copy(own, folder)) for _ in range(2))
-    bronze, silver = (seconds(step) for step in steps(own))
+    bronze, silver = (seconds(step) for step in ours(own))
     theirs = [seconds(by_hand.bronze), seconds(by_hand.silver)]
     all_, events = arrived(own), arrived(own) - before
     if by_hand.count() != all_:
@@ -99,10 +95,6 @@ def measured(lake: Lake, name: str, first: Iterable[Message], messages: Iterable
         },
         round(size / events),
     )
-
-
-def steps(lake: Lake) -> tuple[Any, Any]:
-    return (lambda: bronze_events.main(lake, OPTIONS)), (lambda: silver_events.main(lake, OPTIONS))
 
 
 def raw_copy(lake: Lake, folder: str) -> None:

@@ -131,7 +131,7 @@ def test_one_run_at_a_time_none_made_up_for_and_failures_tried_again(dags: dict[
 
 def test_the_driver_has_the_memory_of_the_settings_and_a_deep_stack(dags: dict[str, Any]) -> None:
     memory, stack = load("local").spark.driver_memory, java_options.DEEP_STACK
-    expected = {f"spark.driver.memory={memory}", f"spark.driver.extraJavaOptions={stack}"}
+    expected = {f"spark.driver.memory={memory}", f"spark.driver.defaultJavaOptions={stack}"}
     assert all(expected <= set(command) for dag in dags.values() for command in dag["commands"].values())
 
 

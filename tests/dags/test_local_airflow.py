@@ -15,8 +15,10 @@ import psutil
 import pytest
 
 from jobs.errors import OperatorError
+from jobs.lake import java_options
 from jobs.local import scheduler
 from jobs.settings.loading import Settings
+from tests.conftest import free_port
 from tests.dags.airflow_api import answer_of
 from tests.dags.test_dags import EXPECTED
 
@@ -31,8 +33,7 @@ def with_port(settings: Settings, port: int) -> Settings:
 
 @pytest.fixture
 def port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture
@@ -74,6 +75,14 @@ def answers(family: list[psutil.Process], question: Callable[..., Any]) -> Itera
     for process in family:
         with contextlib.suppress(psutil.NoSuchProcess):
             yield process, question(process)
+
+
+def test_javas_options_of_the_user_come_last_and_so_count(
+    airflow_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPARK_SUBMIT_OPTS", "-Xss9m")
+    options = scheduler.environment(airflow_settings)["SPARK_SUBMIT_OPTS"]
+    assert options == f"{java_options.submitted_driver(airflow_settings.project)} -Xss9m"
 
 
 @pytest.mark.slow

@@ -54,6 +54,7 @@ def test_a_help_text_shows_what_was_written(path: tuple[str, ...]) -> None:
     assert all(line == line.rstrip() for line in piped.splitlines())
     shown = on_terminal((LAKEHOUSE, *path, "--help"), 80)
     assert max(len(line) for line in shown.splitlines()) <= 80
+    assert "<bool>" not in shown
     for text in COMMANDS[path]:
         assert compressed(text) in compressed(piped)
         assert compressed(text) in compressed(shown)

@@ -15,16 +15,14 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 from jobs.errors import OperatorError
 from jobs.local import broker, services
 from jobs.settings.loading import Settings, load
+from tests.conftest import free_port
 
 pytestmark = pytest.mark.services
 
 
 def settings_in(home: Path, *, kafka: str | None = None, heap: int = 256) -> Settings:
     """Settings with free ports and `home` as the local state; `kafka` is a broker elsewhere."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
+    ports = [free_port() for _ in range(3)]
     base = load("local")
     local = {
         "broker_port": ports[0],

@@ -134,7 +134,7 @@ def test_the_command_line(small_lake: SmallLake, monkeypatch: pytest.MonkeyPatch
     assert "no such message" in quarantine("list", "--type", "nothing")
     dry, count = ("discard", "--reason", "not JSON", "--dry-run"), messages["message: not JSON"]
     assert quarantine(*dry) == f"{count} messages would be discarded\n"
-    assert json.loads(quarantine(*dry, "--json")) == {"discarded": count}
+    assert json.loads(quarantine(*dry, "--json")) == {"would_be_discarded": count}
 
 
 @pytest.mark.usefixtures("lake_in_session")
