@@ -88,7 +88,8 @@ def with_version_2(event_type: str) -> Contract:
 def rows_elsewhere(lake: Lake, field: str) -> dict[str, Any]:
     """A field of the payload by event_id, as every other program reads it."""
     place = places.table(lake.root, "silver.events")
-    answers = [{row["event_id"]: row["payload"][field] for row in read(place)} for read in READERS.values()]
+    tables_read = [read(place).to_pylist() for read in READERS.values()]
+    answers = [{row["event_id"]: row["payload"][field] for row in rows} for rows in tables_read]
     assert all(answer == answers[0] for answer in answers)
     return answers[0]
 
