@@ -10,23 +10,19 @@ from typing import Any
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from expectations.contract import Contract
-from expectations.nodes import names
-from expectations.plain_messages import any_of
-
-MARKS = ("@", "\\", "'")  # of an address; of a hidden letter; of quotes that are no JSON
+# Marks in a text that may name somebody, in patterns that Java and RE2 read alike.
+MARKS = ("@", "\\")  # of an address; of a hidden letter
 ENTITIES = "&(?:#|commat;|plus;|period;|nbsp;)"
-ENCODED = r"%(?i:40|25|2b|3[0-9]|[c-f][0-9a-f])"  # in a link: at, per cent, plus, a digit, what is not ASCII
+ENCODED = "%(?:40|25|2[bB]|3[0-9]|[c-fC-F][0-9a-fA-F])"  # in a link: at, per cent, plus, a digit, what is not ASCII
 # Outside ASCII: an at sign and a plus of other widths, and what is neither letter, mark, punctuation nor symbol:
-# digits, what nobody sees, and what this Java does not know yet.
-UNUSUAL = r"[\uff20\ufe6b\uff0b\ufe62\ufb29\u207a\u208a]|[^\x00-\x7f\p{L}\p{M}\p{P}\p{Sc}\p{Sm}\p{So}\p{Z}]"
+# digits, what nobody sees, and what the matcher does not know yet.
+UNUSUAL = (
+    r"[\x{ff20}\x{fe6b}\x{ff0b}\x{fe62}\x{fb29}\x{207a}\x{208a}]"
+    r"|[^\x00-\x7f\p{L}\p{M}\p{P}\p{Sc}\p{Sm}\p{So}\p{Z}]"
+)
 PREFIXED = r'\+[^0-9A-Za-z"]{0,6}[0-9](?:[^0-9A-Za-z"]{0,6}[0-9]){5}'  # a phone number with its country's prefix
-NO_LIST = r"\[(?=\s*+[{\]])"  # of words or numbers: one of objects, or an empty one
-CODE = rf'"\s*+:\s*+(?:{NO_LIST}|[^\s\[])'
-_SIX_DIGITS = r"(?:[^{end}0-9]*+[0-9]){{0,6}}+[^{end}0-9]*+"  # at most: fewer than a phone number
-_NUMBER, _WORD = _SIX_DIGITS.format(end=r",}\]"), _SIX_DIGITS.format(end='"')
-WORDS = rf'"\s*+:\s*+(?:{NO_LIST}|[^\s"\[0-9-]|-?+{_NUMBER}[,}}\]]|"{_WORD}")'
-
+MARK = rf"[@\\]|{ENTITIES}|{ENCODED}|{PREFIXED}"
+"""Found in every ASCII text with a mark."""
 
 NO_LETTERS = "[-_. $]"
 
@@ -64,18 +60,6 @@ def is_agent(name: str) -> bool:
     return _letters(name) in _listed()["agents"]["names"]
 
 
-def may_name_someone(text: Column, contract: Contract) -> Column:
-    """Whether a JSON text may hold a direct identifier, or is none: never false where it does, cheap where it is.
-
-    It may where a field has a name that the contract does not know or that `kind_of` knows, where words or a number
-    hold as many digits as a phone number, and where a mark stands that an address, a foreign prefix or a hidden letter
-    needs. What an object is followed by is no message any more, and may be anything; so may what stands in a list.
-    """
-    marks = has_mark(text)
-    is_object = F.json_object_keys(text).isNotNull() & F.rtrim(text).endswith("}") & F.is_valid_utf8(text)
-    return ~F.coalesce(is_object, F.lit(False)) | marks | text.rlike(_unknown(contract))
-
-
 def may_name_in_words(text: Column) -> Column:
     """Whether a plain text may hold an e-mail address, a phone number or a card number; never false where it does."""
     return F.coalesce(has_mark(text) | text.rlike(r"(?:[0-9][^0-9]{0,6}){7}"), F.lit(False))
@@ -87,16 +71,6 @@ def has_mark(text: Column) -> Column:
     encoded, prefixed = text.contains("%") & text.rlike(ENCODED), text.contains("+") & text.rlike(PREFIXED)
     is_ascii = F.octet_length(text) == F.char_length(text)
     return marks | (text.contains("&") & text.rlike(ENTITIES)) | encoded | prefixed | (~is_ascii & text.rlike(UNUSUAL))
-
-
-def _unknown(contract: Contract) -> str:
-    """A pattern found in every JSON object with a name that is not known to be harmless, with many digits in words, or
-    with something behind its end."""
-    contract_names = names(contract.envelope).union(*[names(one.payload) for one in contract.versions])
-    harmless = [name for name in contract_names if kind_of(name) is None]
-    endings = {name: CODE if is_coded(name) else WORDS for name in harmless}
-    behind_the_end = r"(?<=[}\]])\s*+(?:[^,}\]\s]|,\s*+[^\"{\[\s])"
-    return rf'[{{,}}\]](?:(?<=[{{,])\s*+"(?!{any_of(endings)})|{behind_the_end})'
 
 
 @functools.cache

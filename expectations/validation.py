@@ -1,7 +1,7 @@
 """What is wrong with a message: the contract compiled into one parse and Spark Column rules.
 
 A message is parsed once into a typed struct. One that is not plain by its text (expectations/plain_messages.py) is
-looked at again value by value in Python, and what is left of it parsed in its place; the other 99 % never pay for that.
+looked at value by value in Python first, and what is left of it parsed in its place; the other 99 % never pay for that.
 """
 
 import functools
@@ -10,11 +10,10 @@ from collections.abc import Callable
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql import types as T
 
 from expectations.contract import MOST_BYTES, Contract
 from expectations.nodes import Text
-from expectations.plain_messages import is_plain
+from expectations.plain_messages import are_plain
 from expectations.rules import id_or_null, lines, rules_of, version_place
 from expectations.spark_types import column_type, ddl, parsed_type, struct
 from expectations.type_recheck import recheck
@@ -35,15 +34,13 @@ def with_validation(contract: Contract) -> Callable[[DataFrame], DataFrame]:
 
     Needs `value` (binary), `size_bytes` (int: of the message as it came; null: as it is) and `received_at` (timestamp).
     Where there is a column `decode_error`, a message that has one is refused for that alone: its value was not made
-    plain JSON. A reason reads `field: what is wrong` and never repeats a value. A contract is compiled once: that takes
-    the driver longer than some micro-batches.
+    plain JSON. Where there is a column `plain_by`, the digest of a contract, a message is believed to be plain by it. A
+    reason reads `field: what is wrong` and never repeats a value. A contract is compiled once: that takes the driver
+    longer than some micro-batches.
     """
     size = F.coalesce("size_bytes", F.octet_length("value"))
     text = F.when(size <= MOST_BYTES, F.col("value").cast("string"))
     event, version, again = F.col("event"), F.col("_version"), F.col("_rechecked")
-    parsed = functools.partial(_parsed, contract)
-    place = version_place(contract, event["event_type"], event["schema_version"])
-    is_parsed = event.isNotNull() & event["_corrupt"].isNull()
     rules = rules_of(contract, event, version)
     # Most messages break nothing: whether they do is asked first, in one condition, and why only of the others.
     quick = F.when(F.col("_broken"), F.split(lines(rules.reasons), "\n")).otherwise(F.array().cast("array<string>"))
@@ -56,23 +53,21 @@ def with_validation(contract: Contract) -> Callable[[DataFrame], DataFrame]:
     )
     # Columns of their own, each used more than once, so that Spark works them out once a row.
     steps = [
-        {"event": parsed(text)},
-        {"_version": place},
-        {"_plain": F.coalesce(is_parsed & is_plain(contract, text, version), F.lit(False))},
-        {"_rechecked": _rechecked(contract)(F.when(~F.col("_plain") & text.isNotNull(), F.col("value")))},
-        {"event": F.when(F.col("_plain"), event).otherwise(parsed(again["text"]))},
-        {"_version": F.when(F.col("_plain"), version).otherwise(place)},
+        {"event": _parsed(contract, F.when(again.isNull(), text).otherwise(again["text"]))},
+        {"_version": version_place(contract, event["event_type"], event["schema_version"])},
         {"_broken": rules.is_broken},
     ]
     extra = F.when((F.size("reasons") == 0) & (F.size(again["extra"]) > 0), again["extra"])
     typed = _in_columns(contract, event)
 
     def transform(frame: DataFrame) -> DataFrame:
-        judged = functools.reduce(DataFrame.withColumns, steps, frame)
+        is_known = F.col("plain_by").eqNullSafe(contract.digest) if "plain_by" in frame.columns else F.lit(False)
+        rechecked = _rechecked(contract)(F.when(~is_known & text.isNotNull(), F.col("value")))
+        judged = functools.reduce(DataFrame.withColumns, steps, frame.withColumn("_rechecked", rechecked))
         refused = F.when(F.col("decode_error").isNotNull(), F.array("decode_error")).otherwise(reasons)
         judged = judged.withColumn("reasons", refused if "decode_error" in frame.columns else reasons)
         judged = judged.withColumns({"extra": extra, "event": typed})
-        return judged.drop("_version", "_plain", "_rechecked", "_broken")
+        return judged.drop("_version", "_rechecked", "_broken")
 
     return transform
 
@@ -83,16 +78,20 @@ def _parsed(contract: Contract, text: Column) -> Column:
         field.name: payload if field.name == "payload" else parsed_type(column_type(field.node))
         for field in contract.envelope.fields
     }
-    schema = struct({**fields, "_corrupt": T.StringType()})
-    options = {"columnNameOfCorruptRecord": "_corrupt", "allowNonNumericNumbers": "false", "allowSingleQuotes": "false"}
-    return F.from_json(text, ddl(schema), options)
+    options = {"allowNonNumericNumbers": "false", "allowSingleQuotes": "false"}
+    return F.from_json(text, ddl(struct(fields)), options)
 
 
 def _rechecked(contract: Contract) -> Callable[[Column], Column]:
+    """Of a message: what is seen at the second look; null where it is plain, or null."""
+
     def look(messages: pa.Array) -> pa.Array:
-        rechecks = [None if one is None else recheck(one, contract)._asdict() for one in messages.to_pylist()]
+        is_plain = are_plain(messages, contract)
+        texts = messages.filter(pa.array(~is_plain)).to_pylist() if len(messages) else []
+        rechecks = iter([None if text is None else recheck(text, contract)._asdict() for text in texts])
+        seen = [None if plain else next(rechecks) for plain in is_plain]
         return pa.array(
-            [None if one is None else {**one, "extra": list(one["extra"].items())} for one in rechecks], ARROW_RECHECKED
+            [None if one is None else {**one, "extra": list(one["extra"].items())} for one in seen], ARROW_RECHECKED
         )
 
     return F.arrow_udf(look, RECHECKED)  # type: ignore[call-overload]

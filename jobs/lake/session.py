@@ -93,7 +93,8 @@ def _properties(settings: Settings) -> dict[str, str]:
             f"spark.databricks.delta.properties.defaults.{key.removeprefix('delta.')}": value
             for key, value in retention(settings.maintenance.keep_hours, settings.maintenance.log_days).items()
         },
-        "spark.executor.extraJavaOptions": java_options.DEEP_STACK,
+        # Not extraJavaOptions: those are the cluster's own, and come behind these.
+        "spark.executor.defaultJavaOptions": java_options.executor(),
         **{f"spark.executorEnv.{name}": value for name, value in ONE_BLAS_THREAD.items()},
     }
 

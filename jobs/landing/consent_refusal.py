@@ -58,8 +58,10 @@ def record_before(lake: Lake, received: DataFrame) -> DataFrame:
 
     Not as it is now: a batch that is run again after a crash must refuse the same events, whatever was recorded since.
     """
+    if not tables.exists(lake, RECORD):
+        return _nothing(lake)
     first = received.agg(F.min("received_at").cast("double").alias("at")).collect()[0]["at"]
-    if first is None or not tables.exists(lake, RECORD):
+    if first is None:
         return _nothing(lake)
     as_of = max(datetime.fromtimestamp(first, UTC), datetime.now(UTC) - FARTHEST_BACK)
     version = tables.version_at(lake, RECORD, as_of)

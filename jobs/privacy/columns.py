@@ -1,39 +1,46 @@
 """Messages made safe to keep before they are written, and those that were encrypted read again."""
 
 from collections.abc import Callable, Collection
+from typing import NamedTuple
 
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from expectations.contract import MOST_BYTES, Contract
-from expectations.identifiers import has_mark, is_direct_name, kind_of, may_name_in_words, may_name_someone
+from expectations.identifiers import is_direct_name, kind_of, may_name_in_words
+from expectations.plain_messages import are_plain_and_harmless, are_unmarked
 from jobs.privacy.encryption import opened, sealed
 from jobs.privacy.message import Protection, safe, safe_key, safe_text
 
 TEXTS = "map<string,string>"
-KEPT = "struct<key: binary, value: binary, sealed_by: int>"
+KEPT = "struct<is_changed: boolean, key: binary, value: binary, sealed_by: int, plain_by: string>"
+
+
+class Kept(NamedTuple):
+    """What is kept of one message; `key` and `value` where it is changed."""
+
+    is_changed: bool = False
+    key: bytes | None = None
+    value: bytes | None = None
+    sealed_by: int | None = None
+    plain_by: str | None = None
 
 
 def as_safe(contract: Contract, protection: Protection) -> Callable[[DataFrame], DataFrame]:
     """Replaces `key` and `value` (binary) by what may be kept of them, and adds `sealed_by`: the version of the key
-    that they are encrypted with where they could not be read, null for all others.
+    that they are encrypted with where they could not be read, null for all others; and `plain_by`: the contract's
+    digest where the message is plain by it (expectations/plain_messages.py), null for all others.
 
-    Most messages name nobody. Those are told apart by their text, and never leave the JVM.
+    Most messages are plain: they name nobody, and stay as they are.
     """
 
     def transform(messages: DataFrame) -> DataFrame:
-        text, key = F.col("value").cast("string"), F.col("key").cast("string")
-        is_long = F.col("size_bytes") > MOST_BYTES
-        names_someone = F.col("value").isNotNull() & (is_long | may_name_someone(text, contract))
-        names_someone |= F.coalesce(has_mark(key), F.lit(False))
-        names_someone |= F.coalesce(~F.is_valid_utf8(key), F.lit(False))
-        marked = messages.withColumn("_is_named", names_someone)
-        safe = _made_safe(protection)(
-            *[F.when(F.col("_is_named"), F.col(name)) for name in ("key", "value", "size_bytes")]
-        )
-        protected = marked.withColumn("_safe", safe).withColumn("sealed_by", F.col("_safe")["sealed_by"])
-        return protected.withColumns(_either(F.col("_is_named"), F.col("_safe"))).drop("_is_named", "_safe")
+        kept = _made_safe(contract, protection)(*[F.col(name) for name in ("key", "value", "size_bytes")])
+        protected = messages.withColumn("_kept", kept)
+        added = {name: F.col("_kept")[name] for name in ("sealed_by", "plain_by")}
+        is_changed = F.col("_kept")["is_changed"]
+        return protected.withColumns({**_either(is_changed, F.col("_kept")), **added}).drop("_kept")
 
     return transform
 
@@ -87,27 +94,34 @@ def _either(is_changed: Column, changed: Column) -> dict[str, Column]:
     return {name: F.when(is_changed, changed[name]).otherwise(F.col(name)) for name in ("key", "value")}
 
 
-def _made_safe(protection: Protection) -> Callable[..., Column]:
+def _made_safe(contract: Contract, protection: Protection) -> Callable[..., Column]:
+    digest = contract.digest
+
     def safe_rows(keys: pa.Array, values: pa.Array, sizes: pa.Array) -> pa.Array:
-        columns = zip(keys.to_pylist(), values.to_pylist(), sizes.to_pylist(), strict=True)
-        return pa.array([_safe_row(*columns_, protection) for columns_ in columns], ARROW_KEPT)
+        is_short = sizes.fill_null(0).to_numpy(zero_copy_only=False) <= MOST_BYTES
+        is_plain = are_plain_and_harmless(values, contract) & is_short
+        is_plain &= ~keys.is_valid().to_numpy(zero_copy_only=False) | are_unmarked(keys)
+        rows = [
+            Kept(plain_by=digest)
+            if is_plain[at]
+            else _kept(keys[at].as_py(), values[at].as_py(), is_short[at], protection)
+            for at in range(len(values))
+        ]
+        arrays = [pa.array([row[at] for row in rows], field.type) for at, field in enumerate(ARROW_KEPT)]
+        return pa.StructArray.from_arrays(arrays, fields=list(ARROW_KEPT))
 
     return by_arrow(safe_rows, KEPT)
 
 
-def _safe_row(
-    key: bytes | None, value: bytes | None, size: int | None, protection: Protection
-) -> dict[str, object] | None:
-    if key is None and value is None:
-        return None
+def _kept(key: bytes | None, value: bytes | None, is_short: bool, protection: Protection) -> Kept:
     kept_value = value
     if value is not None and value.strip():
-        kept_value = safe(value, protection) if size is None or size <= MOST_BYTES else None
+        kept_value = safe(value, protection) if is_short else None
     kept_key = key if key is None else safe_key(key, protection)
     if (kept_value is None) == (value is None) and (kept_key is None) == (key is None):
-        return {"key": kept_key, "value": kept_value, "sealed_by": None}
-    shut = [None if part is None else sealed(part, protection.secrets) for part in (key, value)]
-    return {"key": shut[0], "value": shut[1], "sealed_by": len(protection.secrets.payloads)}
+        return Kept((kept_key, kept_value) != (key, value), kept_key, kept_value)
+    shut_key, shut_value = (None if part is None else sealed(part, protection.secrets) for part in (key, value))
+    return Kept(True, shut_key, shut_value, len(protection.secrets.payloads))
 
 
 def _opened(protection: Protection) -> Callable[..., Column]:
@@ -155,4 +169,12 @@ def _nameless_entries(name: str, protection: Protection) -> Column:
 
 
 ARROW_OPENED = pa.struct({"key": pa.binary(), "value": pa.binary()})
-ARROW_KEPT = pa.struct({"key": pa.binary(), "value": pa.binary(), "sealed_by": pa.int32()})
+ARROW_KEPT = pa.struct(
+    {
+        "is_changed": pa.bool_(),
+        "key": pa.binary(),
+        "value": pa.binary(),
+        "sealed_by": pa.int32(),
+        "plain_by": pa.string(),
+    }
+)

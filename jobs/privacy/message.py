@@ -36,10 +36,16 @@ def protection_of(settings: PrivacySettings) -> Protection:
 
 
 def safe(message: bytes, protection: Protection) -> bytes | None:
-    """The message as it may be kept, None where it is no JSON object (RFC 8259) that could be looked through."""
+    """The message as it may be kept, None where it is no JSON object (RFC 8259) that could be looked through.
+
+    One that names nobody is kept byte for byte; of another, what is not replaced keeps its value and its place.
+    """
     try:
         node = _DECODER.decode(message.decode("utf-8"))
-        return _text(_object(node, protection, None)).encode() if isinstance(node, Fields) else None
+        if not isinstance(node, Fields):
+            return None
+        kept = _object(node, protection, None)
+        return message if kept == node else _text(kept).encode()
     except (ValueError, RecursionError):
         return None
 
