@@ -42,8 +42,7 @@ def with_validation(contract: Contract) -> Callable[[DataFrame], DataFrame]:
     text = F.when(size <= MOST_BYTES, F.col("value").cast("string"))
     event, version, again = F.col("event"), F.col("_version"), F.col("_rechecked")
     rules = rules_of(contract, event, version)
-    # Most messages break nothing: whether they do is asked first, in one condition, and why only of the others.
-    quick = F.when(F.col("_broken"), F.split(lines(rules.reasons), "\n")).otherwise(F.array().cast("array<string>"))
+    quick, nothing = F.col("_quick"), F.array().cast("array<string>")
     reasons = (
         F.when(size > MOST_BYTES, F.array(F.lit(TOO_LONG)))
         .when(F.col("value").isNull(), F.array(F.lit(NOT_JSON)))
@@ -51,11 +50,14 @@ def with_validation(contract: Contract) -> Callable[[DataFrame], DataFrame]:
         .when(again["text"].isNull(), again["wrong"])
         .otherwise(_both(again["wrong"], quick))
     )
-    # Columns of their own, each used more than once, so that Spark works them out once a row.
+    # Columns of their own, each used more than once, so that Spark works them out once a row. Most messages break
+    # nothing: whether they do is asked first, in one condition, and why only of the others; and not within functions of
+    # arrays, which are interpreted with all that they are of.
     steps = [
         {"event": _parsed(contract, F.when(again.isNull(), text).otherwise(again["text"]))},
         {"_version": version_place(contract, event["event_type"], event["schema_version"])},
         {"_broken": rules.is_broken},
+        {"_quick": F.when(F.col("_broken"), F.split(lines(rules.reasons), "\n")).otherwise(nothing)},
     ]
     extra = F.when((F.size("reasons") == 0) & (F.size(again["extra"]) > 0), again["extra"])
     typed = _in_columns(contract, event)
@@ -67,7 +69,7 @@ def with_validation(contract: Contract) -> Callable[[DataFrame], DataFrame]:
         refused = F.when(F.col("decode_error").isNotNull(), F.array("decode_error")).otherwise(reasons)
         judged = judged.withColumn("reasons", refused if "decode_error" in frame.columns else reasons)
         judged = judged.withColumns({"extra": extra, "event": typed})
-        return judged.drop("_version", "_rechecked", "_broken")
+        return judged.drop("_version", "_rechecked", "_broken", "_quick")
 
     return transform
 

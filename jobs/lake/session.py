@@ -80,8 +80,8 @@ def _properties(settings: Settings) -> dict[str, str]:
         "spark.sql.ui.retainedExecutions": "20",
         "spark.ui.retainedJobs": "100",
         "spark.ui.retainedStages": "100",
-        # A snapshot of a small table in 50 tasks costs more than the table.
-        "spark.databricks.delta.snapshotPartitions": "2",
+        # The state of a small table in 50 tasks costs more than the table; each of them generates its code anew.
+        "spark.databricks.delta.snapshotPartitions": "1",
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         # A stream that lags behind a commit that made a number wider (jobs/lake/growing_columns.py) reads the older

@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 Land = Callable[[DataFrame, int], None]
 OnLoss = Callable[[Lake, Checkpoint, Sequence[Gone]], None]
 FROM_THE_START = -2  # what Spark calls it
+FETCH_WAIT_MS = "50"
+"""How long the broker may wait for messages that nobody has sent yet: a micro-batch reads only what is there, and with
+Kafka's own half a second a read of 200 messages took 0.75 s instead of 0.28."""
 
 
 class TopicChanged(Exception):
@@ -145,6 +148,7 @@ def _messages(lake: Lake, start: Mapping[str, int]) -> DataFrame:
     options = {
         "kafka.bootstrap.servers": kafka.bootstrap,
         "kafka.isolation.level": kafka.isolation_level,
+        "kafka.fetch.max.wait.ms": FETCH_WAIT_MS,
         "subscribe": kafka.topic,
         "startingOffsets": json.dumps({kafka.topic: offsets}) if start else "earliest",
         "maxOffsetsPerTrigger": str(kafka.max_offsets_per_trigger),

@@ -7,6 +7,7 @@ appended under a transaction id of its own, and a row that the table has already
 duplicate and is not written again.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 from pyspark.sql import DataFrame
@@ -36,13 +37,18 @@ def land(lake: Lake, received: DataFrame, batch: int, contract: Contract, is_reb
     """
     lake, query = lake.within(received), streams.query_id(received)
     quarantined = tables.read(lake, QUARANTINE)
-    with ExitStack() as stack:
+    with ThreadPoolExecutor() as pool, ExitStack() as stack:
+        # Delta works out the state of a table's version once, when it is first asked for its transactions, as each
+        # append does: for all three of them that is done while the messages are judged.
+        has_appended = {
+            name: pool.submit(tables.has_appended, lake, name, query, batch) for name in (QUARANTINE, TABLE, LEDGER)
+        }
         # Materialized before each join: joined before it is worked out, the judgement is planned again and again.
         rows = received
         if is_rebuilt:
             rows = stack.enter_context(materialized(not_accounted_for(received, tables.read(lake, LEDGER))))
         judged = stack.enter_context(materialized(as_judged(rows, contract)))
-        if is_rebuilt or tables.has_appended(lake, QUARANTINE, query, batch):
+        if is_rebuilt or has_appended[QUARANTINE].result():
             # By a run that was killed. The contract may have grown since, and nothing shall lie in both tables.
             judged = stack.enter_context(materialized(as_rejected_before(judged, quarantined)))
         outcomes = stack.enter_context(with_outcomes(lake, judged, record_before(lake, received)))
