@@ -8,6 +8,7 @@ message is looked at again (expectations/type_recheck.py). Landing asks for more
 The patterns are RE2's, by way of Arrow: one pass over the text, in time that grows with the text alone.
 """
 
+import contextlib
 import functools
 import re
 from collections.abc import Sequence
@@ -97,8 +98,10 @@ def _are_of(messages: pa.Array, contract: Contract, is_harmless: bool) -> Flags:
             by_type.setdefault(found[1], []).append(at)
     answers, patterns = np.zeros(len(messages), bool), _patterns(contract, is_harmless)
     for event_type, places in by_type.items():
-        if (pattern := patterns.get(event_type)) is not None:
-            answers[places] = _has(messages if len(places) == len(messages) else messages.take(places), pattern)
+        if event_type in patterns:
+            of_type = messages if len(places) == len(messages) else messages.take(pa.array(places))
+            with contextlib.suppress(pa.ArrowInvalid):  # a pattern of thousands of fields is too large for RE2
+                answers[places] = _has(of_type, patterns[event_type])
     return answers
 
 

@@ -28,6 +28,7 @@ SOURCE = "bronze.events"
 QUARANTINE = "quarantine.events"
 LEDGER = "ops.ledger"
 REBUILT = "rebuilt"
+BESIDE = ThreadPoolExecutor(3)  # kept: each new thread that talks to the JVM leaves one behind there
 
 
 def land(lake: Lake, received: DataFrame, batch: int, contract: Contract, is_rebuilt: bool = False) -> None:
@@ -37,12 +38,12 @@ def land(lake: Lake, received: DataFrame, batch: int, contract: Contract, is_reb
     """
     lake, query = lake.within(received), streams.query_id(received)
     quarantined = tables.read(lake, QUARANTINE)
-    with ThreadPoolExecutor() as pool, ExitStack() as stack:
-        # Delta works out the state of a table's version once, when it is first asked for its transactions, as each
-        # append does: for all three of them that is done while the messages are judged.
-        has_appended = {
-            name: pool.submit(tables.has_appended, lake, name, query, batch) for name in (QUARANTINE, TABLE, LEDGER)
-        }
+    # Delta works out the state of a table's version once, when it is first asked for its transactions, as each append
+    # does: for all three of them that is done while the messages are judged.
+    has_appended = {
+        name: BESIDE.submit(tables.has_appended, lake, name, query, batch) for name in (QUARANTINE, TABLE, LEDGER)
+    }
+    with ExitStack() as stack:
         # Materialized before each join: joined before it is worked out, the judgement is planned again and again.
         rows = received
         if is_rebuilt:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from expectations.contract import Contract, EventVersion, committed_contract
+from expectations.nodes import Field, Object, Text
 from expectations.plain_messages import are_plain, are_plain_and_harmless
 from expectations.type_recheck import recheck
 from tests.events import event
@@ -99,3 +100,12 @@ def test_what_is_harmless_is_plain() -> None:
     harmless = are_plain_and_harmless(array, committed_contract())
     assert harmless.sum() > 0 and not (harmless & ~are_plain(array, committed_contract())).any()
     assert not harmless[-1]
+
+
+@pytest.mark.parametrize(("fields", "is_plain"), [(100, True), (20_000, False)])
+def test_a_contract_too_large_for_a_pattern_costs_a_second_look_and_stops_nothing(fields: int, is_plain: bool) -> None:
+    payload = Object(tuple(Field(f"field_{number}", Text()) for number in range(fields)))
+    contract = Contract(committed_contract().envelope, (EventVersion("search", 1, payload),))
+    message = json.dumps(event("search", payload={"field_7": "x"})).encode()
+    assert flags([message], contract) == [is_plain]
+    assert recheck(message, contract)[1:] == ([], {})
