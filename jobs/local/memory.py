@@ -4,6 +4,7 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
@@ -55,8 +56,11 @@ def _resident(pids: list[int]) -> int:
 
 
 def _is_starting(process: psutil.Process) -> bool:
-    """Whether a JVM has forked it and it has yet to become what it shall be: until then it is the JVM's own memory."""
+    """Whether a JVM has forked it and it has yet to become what it shall be: until then it is the JVM's own memory.
+
+    By its command, not by its name: that is the name of the JVM's thread that forked it.
+    """
     with contextlib.suppress(psutil.Error):
-        parent = process.parent()
-        return parent is not None and process.name() == "java" and process.cmdline() == parent.cmdline()
+        parent, command = process.parent(), process.cmdline()
+        return parent is not None and command == parent.cmdline() and Path(command[0]).name == "java"
     return False
