@@ -91,13 +91,3 @@ class Field:
     is_required: bool = False
     may_be_null: bool = True
     aliases: tuple[str, ...] = ()
-
-
-def names(node: Node) -> set[str]:
-    """The names of all fields below a node, however deep."""
-    match node:
-        case Object(fields):
-            return {field.name for field in fields}.union(*[names(field.node) for field in fields])
-        case Array(items):
-            return names(items)
-    return set()

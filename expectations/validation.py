@@ -88,12 +88,11 @@ def _rechecked(contract: Contract) -> Callable[[Column], Column]:
     """Of a message: what is seen at the second look; null where it is plain, or null."""
 
     def look(messages: pa.Array) -> pa.Array:
-        is_plain = are_plain(messages, contract)
-        texts = messages.filter(pa.array(~is_plain)).to_pylist() if len(messages) else []
-        rechecks = iter([None if text is None else recheck(text, contract)._asdict() for text in texts])
-        seen = [None if plain else next(rechecks) for plain in is_plain]
+        asked = zip(messages.to_pylist(), are_plain(messages, contract), strict=True)
+        seen = [None if text is None or is_plain else recheck(text, contract) for text, is_plain in asked]
         return pa.array(
-            [None if one is None else {**one, "extra": list(one["extra"].items())} for one in seen], ARROW_RECHECKED
+            [None if one is None else {**one._asdict(), "extra": list(one.extra.items())} for one in seen],
+            ARROW_RECHECKED,
         )
 
     return F.arrow_udf(look, RECHECKED)  # type: ignore[call-overload]

@@ -5,7 +5,7 @@ from pathlib import Path
 # A fit of ALS is one lineage as deep as its iterations; the default stack (1 MiB) overflowed at fifteen.
 DEEP_STACK = "-Xss4m"
 # The method that Spark generates to judge a message has over 8,000 bytes, and such are interpreted unless this is said:
-# on two cores silver.events took 18.7 s for 600,000 purchases, with it 14.2.
+# on two cores silver.events took 18.7 s for 600,000 purchases, with it 14.2, both times the second 600,000 of a JVM.
 LARGE_METHODS = "-XX:-DontCompileHugeMethods"
 # Throughput counts, not pauses: on two cores the demo took 4 % less time and 8 % less memory than with G1.
 THROUGHPUT = "-XX:+UseParallelGC"

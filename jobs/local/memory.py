@@ -62,5 +62,5 @@ def _is_starting(process: psutil.Process) -> bool:
     """
     with contextlib.suppress(psutil.Error):
         parent, command = process.parent(), process.cmdline()
-        return parent is not None and command == parent.cmdline() and Path(command[0]).name == "java"
+        return parent is not None and command == parent.cmdline() and Path(*command[:1]).name == "java"
     return False

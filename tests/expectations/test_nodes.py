@@ -1,11 +1,10 @@
 """Schemas parsed into nodes: all that is supported, and what is refused by file, path and keyword."""
 
-import json
 from typing import Any
 
 import pytest
 
-from expectations.nodes import Array, Boolean, ContractError, Field, Map, Node, Number, Object, Text, names
+from expectations.nodes import Array, Boolean, ContractError, Field, Map, Node, Number, Object, Text
 from expectations.schema_parsing import loads, parsed
 
 
@@ -97,9 +96,3 @@ def test_what_is_not_supported_is_named(schema: Any, why: str) -> None:
 def test_a_file_that_is_no_schema_of_an_object_is_named(text: str) -> None:
     with pytest.raises(ContractError, match=r"x\.json is not a JSON Schema"):
         loads(text, "x.json")
-
-
-def test_the_names_below_a_node() -> None:
-    lines = {"type": "array", "items": {"type": "object", "properties": {"sku": {"type": "string"}}}}
-    whole = {"type": "object", "properties": {"lines": lines, "free": {"type": "object"}}}
-    assert names(loads(json.dumps(whole), "x.json")) == {"lines", "sku", "free"}
