@@ -51,6 +51,12 @@ def rename(lake: Lake, path: str, to: str) -> None:
         raise OperatorError(f"{path} cannot be renamed to {to}: see what lies there")
 
 
+def remove(lake: Lake, path: str) -> None:
+    """Removes a file, or a folder with all that is in it; nothing where there is none."""
+    place, system = _at(lake, path)
+    system.delete(place, True)
+
+
 def _at(lake: Lake, path: str) -> tuple[Any, Any]:
     place = _java(lake, "org.apache.hadoop.fs.Path")(path)
     return place, place.getFileSystem(lake.spark._jsc.hadoopConfiguration())

@@ -1,6 +1,7 @@
 """The lake's tables, by name: read, written, made."""
 
 import logging
+import time
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -22,6 +23,8 @@ log = logging.getLogger(__name__)
 
 ROOT = "spark.lakehouse.root"
 """Of a session: whose tables it has open by name."""
+MAKING_SECONDS = 10
+"""How long another process may take from a table's folder to its first commit before it counts as killed."""
 
 
 def register(lake: Lake) -> None:
@@ -138,19 +141,15 @@ def create(lake: Lake, *names: str) -> None:
         if exists(lake, name):
             check_columns(delta(lake, name).toDF().schema, name)
         else:
-            table = _table(name)
-            partition = f"PARTITIONED BY ({', '.join(table.partition_by)})" if table.partition_by else ""
-            options = ", ".join(f"'{key}' = '{value}'" for key, value in table.properties.items())
-            properties = f"TBLPROPERTIES ({options})" if options else ""
-            lake.spark.sql(
-                f"CREATE TABLE IF NOT EXISTS delta.`{_place(lake, name)}` ({table.ddl}) USING delta"
-                f" {partition} COMMENT '{table.grain}' {properties}"
-            )
+            _make(lake, name)
             _open_by_name(lake, name)
 
 
 def exists(lake: Lake, name: str) -> bool:
-    return files.exists(lake, f"{_place(lake, name)}/_delta_log")
+    """Whether it has a commit: a folder alone is a table that is being made, or that a kill left unmade."""
+    return any(
+        files.exists(lake, f"{_log_folder(lake, name)}/{file}") for file in (f"{0:020d}.json", "_last_checkpoint")
+    )
 
 
 def not_built(name: str) -> OperatorError:
@@ -190,6 +189,32 @@ def delta(lake: Lake, name: str) -> DeltaTable:
     """The table for what only Delta can do to it. Raises OperatorError when it is not built yet."""
     _require(lake, name)
     return DeltaTable.forPath(lake.spark, _place(lake, name))
+
+
+def _make(lake: Lake, name: str) -> None:
+    """Commits the table, empty. Where there is a folder already, Delta does nothing: another process is making it, or
+    was killed before it had."""
+    table = _table(name)
+    partition = f"PARTITIONED BY ({', '.join(table.partition_by)})" if table.partition_by else ""
+    options = ", ".join(f"'{key}' = '{value}'" for key, value in table.properties.items())
+    properties = f"TBLPROPERTIES ({options})" if options else ""
+    statement = (
+        f"CREATE TABLE IF NOT EXISTS delta.`{_place(lake, name)}` ({table.ddl}) USING delta"
+        f" {partition} COMMENT '{table.grain}' {properties}"
+    )
+    lake.spark.sql(statement)
+    patience = time.monotonic() + MAKING_SECONDS
+    while not exists(lake, name):
+        if time.monotonic() > patience:
+            log.warning("%s: a run was killed while it made the table; it is made now", name)
+            files.remove(lake, _log_folder(lake, name))
+            lake.spark.sql(statement)
+            return
+        time.sleep(0.05)
+
+
+def _log_folder(lake: Lake, name: str) -> str:
+    return f"{_place(lake, name)}/_delta_log"
 
 
 def _snapshot(lake: Lake, name: str) -> Any:

@@ -1,3 +1,5 @@
+import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -6,6 +8,7 @@ from deltalake import DeltaTable, write_deltalake
 from jobs.errors import OperatorError
 from jobs.lake import places, tables
 from jobs.lake.lake import Lake
+from tests.other_lake import rooted
 
 FALLBACKS = "segment_id string, rank int, item_id string, score double"
 
@@ -79,3 +82,43 @@ def test_the_log_keeps_no_values_of_people(lake: Lake) -> None:
     log = Path(lake.root) / "silver" / "events" / "_delta_log"
     commits = "".join(file.read_text(encoding="utf-8") for file in log.glob("*.json"))
     assert "41972" in commits and "anna" not in commits
+
+
+@pytest.mark.usefixtures("lake_in_session")
+def test_a_table_whose_making_was_killed_is_made(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "MAKING_SECONDS", 0.1)
+    log = Path(places.table(lake.root, "gold.fallbacks"), "_delta_log")
+    log.mkdir(parents=True)
+    (log / f".{0:020d}.json.3f.tmp").write_text("{", encoding="utf-8")
+    assert not tables.exists(lake, "gold.fallbacks")
+    with pytest.raises(OperatorError, match=r"gold\.fallbacks is not built yet"):
+        tables.read(lake, "gold.fallbacks")
+    tables.append(lake, "gold.fallbacks", rows(lake, "a"))
+    assert tables.row_count(lake, "gold.fallbacks") == 1
+
+
+@pytest.mark.usefixtures("lake_in_session")
+def test_a_table_that_another_process_makes_is_waited_for(lake: Lake, tmp_path: Path) -> None:
+    def make(elsewhere: Lake, log: Path) -> None:
+        tables.create(elsewhere, "gold.fallbacks")
+        made = Path(places.table(elsewhere.root, "gold.fallbacks"), "_delta_log", f"{0:020d}.json")
+        shutil.copy(made, log / ".made")
+        (log / ".made").rename(log / made.name)
+
+    log = Path(places.table(lake.root, "gold.fallbacks"), "_delta_log")
+    log.mkdir(parents=True)
+    other = threading.Thread(target=make, args=(rooted(lake, tmp_path / "other"), log))
+    other.start()
+    tables.append(lake, "gold.fallbacks", rows(lake, "a"))
+    other.join()
+    assert tables.version(lake, "gold.fallbacks") == 1 and tables.row_count(lake, "gold.fallbacks") == 1
+
+
+def test_a_table_is_there_when_its_first_commits_are_cleaned_away(lake: Lake) -> None:
+    for item in ("a", "b"):
+        tables.append(lake, "gold.fallbacks", rows(lake, item))
+    log = Path(places.table(lake.root, "gold.fallbacks"), "_delta_log")
+    DeltaTable(str(log.parent)).create_checkpoint()
+    for file in (f"{0:020d}.json", f".{0:020d}.json.crc"):
+        (log / file).unlink()
+    assert tables.exists(lake, "gold.fallbacks") and tables.row_count(lake, "gold.fallbacks") == 2

@@ -2,7 +2,6 @@
 
 import logging
 import shutil
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from jobs.ledger.reconcile import reconcile, require
 from jobs.local import services
 from jobs.settings.loading import Settings
 from jobs.silver import events as silver_events
+from tests.continuous import running, wait_for
 from tests.events import event
 from tests.other_lake import changed
 from tests.topics import cut, make_anew, send, with_topic
@@ -84,30 +84,15 @@ def test_a_topic_made_anew_is_refused_where_the_settings_say_so(own: Lake) -> No
 
 
 def test_a_topic_made_anew_under_a_running_stream(own: Lake) -> None:
-    often = changed(own, streaming={"trigger_seconds": 0})
-    stream = threading.Thread(target=bronze_events.main, args=(often, Options(OPTIONS.as_of, continuous=True)))
-
     def landed() -> int:
         return tables.read(own, "bronze.events").count() if tables.exists(own, "bronze.events") else 0
 
-    def until(rows: int) -> None:
-        for _ in range(600):
-            if landed() >= rows or not stream.is_alive():
-                break
-            time.sleep(0.1)
-        assert landed() == rows
-
-    stream.start()
-    try:
+    with running(own, "bronze.events", bronze_events.main) as stream:
         send(own, *events("a", "b"))
-        until(2)
+        wait_for(2, landed, stream)
         make_anew(own)
         send(own, *events("c", "d", "e"))
-        until(5)
-    finally:
-        for query in own.spark.streams.active:
-            query.stop()
-        stream.join(60)
+        wait_for(5, landed, stream)
     silver_events.main(own, OPTIONS)
     assert ids(own) == list("abcde")
 

@@ -6,8 +6,6 @@ can be read by more than Spark.
 
 import dataclasses
 import logging
-import threading
-from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -29,10 +27,10 @@ from jobs.maintenance import upkeep
 from jobs.settings.contracts_settings import ContractsSettings
 from jobs.silver import events as silver_events
 from jobs.silver import interactions
+from tests.continuous import running, wait_for
 from tests.crash import crash_before
 from tests.events import event, received
 from tests.expectations.messages import version_1
-from tests.other_lake import changed
 from tests.readers import READERS
 
 CONTRACTS = resources.files("expectations") / "contracts"
@@ -196,48 +194,26 @@ def test_a_program_that_knows_less_writes_into_the_wider_table(lake: Lake) -> No
     assert landed(lake) == {"a": (1, "milk", None), "b": (1, None, 2.0)}
 
 
-@pytest.fixture
-def reading(first: Lake) -> Iterator[threading.Thread]:
-    """silver.interactions with --continuous, in a thread."""
-    often = changed(first, streaming={"trigger_seconds": 0})
-    options = job.Options(job.moment("2018-01-01"), continuous=True)
-    thread = threading.Thread(target=interactions.main, args=(often, options))
-    thread.start()
-    yield thread
-    for query in first.spark.streams.active:
-        if query.name == "silver.interactions":
-            query.stop()
-    thread.join(60)
-    assert not thread.is_alive()
+def test_the_next_table_reads_on(first: Lake, tmp_path: Path) -> None:
+    def quantities() -> dict[str, float]:
+        if not tables.exists(first, "silver.interactions"):
+            return {}
+        return {row["event_id"]: row["quantity"] for row in tables.read(first, "silver.interactions").collect()}
 
-
-def test_the_next_table_reads_on(first: Lake, tmp_path: Path, reading: threading.Thread) -> None:
     folder = tmp_path / "contracts"
     folder.mkdir()
     arrive(first, [event("add_to_cart", event_id="b", payload=CART_1)], at=0)
     query = started(first, folder)
     try:
-        query.processAllAvailable()
-        wait_for(first, {"b": 2.0}, reading)
-        add_version_2(folder)
-        arrive(first, [event("add_to_cart", event_id="c", schema_version=2, payload=CART_2)], at=1)
-        query.processAllAvailable()
-        wait_for(first, {"b": 2.0, "c": 0.25}, reading)
+        with running(first, "silver.interactions", interactions.main) as reading:
+            query.processAllAvailable()
+            wait_for({"b": 2.0}, quantities, reading)
+            add_version_2(folder)
+            arrive(first, [event("add_to_cart", event_id="c", schema_version=2, payload=CART_2)], at=1)
+            query.processAllAvailable()
+            wait_for({"b": 2.0, "c": 0.25}, quantities, reading)
     finally:
         query.stop()
-
-
-def wait_for(lake: Lake, expected: dict[str, float], reading: threading.Thread) -> None:
-    quantities: dict[str, float] = {}
-    for _ in range(600):
-        if tables.exists(lake, "silver.interactions"):
-            quantities = {
-                row["event_id"]: row["quantity"] for row in tables.read(lake, "silver.interactions").collect()
-            }
-        if quantities == expected or not reading.is_alive():
-            break
-        threading.Event().wait(0.2)
-    assert quantities == expected
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
