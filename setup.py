@@ -21,6 +21,7 @@ RUNTIME = [
     "jinja2",
     "jsonschema==4.26.0",
     "mlflow==3.17.2",
+    "msgspec==0.22.0",
     "numpy",
     "pandas>=2.2,<3",
     "phonenumbers",

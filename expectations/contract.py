@@ -9,13 +9,14 @@ import hashlib
 import importlib.resources
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 from pyspark.sql import types as T
 
-from expectations.nodes import ContractError, Field, Object
+from expectations.nodes import ContractError, Field, Object, is_id
 from expectations.schema_parsing import loads, parsed
 from expectations.spark_types import column_type, ddl, merged, struct
 
@@ -42,7 +43,7 @@ class Contract:
     envelope: Object
     versions: tuple[EventVersion, ...] = ()
 
-    @property
+    @functools.cached_property
     def event_types(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(one.event_type for one in self.versions))
 
@@ -51,21 +52,34 @@ class Contract:
         """The newest version that any event type has."""
         return max(one.version for one in self.versions)
 
-    @property
+    @functools.cached_property
     def digest(self) -> str:
         """The same for contracts that say the same."""
         return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
+
+    @functools.cached_property
+    def ids(self) -> frozenset[str]:
+        """The fields of the envelope that hold ids."""
+        return frozenset(field.name for field in self.envelope.fields if is_id(field.node))
+
+    @functools.cached_property
+    def payload_ids(self) -> frozenset[str]:
+        """The fields of payloads that hold ids: those of such a name in every event type."""
+        return frozenset(field.name for one in self.versions for field in one.payload.fields if is_id(field.node))
 
     def of_type(self, event_type: str) -> dict[int, EventVersion]:
         """The versions of an event type by their numbers; empty where the type is none."""
         return {one.version: one for one in self.versions if one.event_type == event_type}
 
-    def message(self, version: EventVersion) -> Object:
-        """What a whole message of that version must be."""
-        fields = [
-            replace(field, node=version.payload) if field.name == "payload" else field for field in self.envelope.fields
-        ]
-        return replace(self.envelope, fields=tuple(fields))
+    @functools.cached_property
+    def messages(self) -> Mapping[tuple[str, int], tuple[EventVersion, Object]]:
+        """Each version by its event type and number, and what a whole message of it must be."""
+
+        def message(version: EventVersion) -> Object:
+            of = [replace(one, node=version.payload) if one.name == "payload" else one for one in self.envelope.fields]
+            return replace(self.envelope, fields=tuple(of))
+
+        return {(one.event_type, one.version): (one, message(one)) for one in self.versions}
 
     def column(self, version: EventVersion, field: Field) -> str:
         """The column that a payload field lands in: the first name it had. What lies in the lake keeps its name."""

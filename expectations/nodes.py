@@ -3,6 +3,8 @@
 They are parsed once, by expectations/schema_parsing.py; whoever compiles, compares or checks walks these.
 """
 
+import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 SCALARS = ("string", "integer", "number", "boolean")
@@ -68,10 +70,12 @@ class Object:
 
     def field(self, name: str) -> "Field":
         """Raises KeyError where there is none of that name."""
-        for field in self.fields:
-            if field.name == name:
-                return field
-        raise KeyError(name)
+        return self.by_name[name]
+
+    @functools.cached_property
+    def by_name(self) -> Mapping[str, "Field"]:
+        """The fields by their names."""
+        return {field.name: field for field in self.fields}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -91,3 +95,8 @@ class Field:
     is_required: bool = False
     may_be_null: bool = True
     aliases: tuple[str, ...] = ()
+
+
+def is_id(node: Node) -> bool:
+    """Whether it names a person, a device or an event."""
+    return isinstance(node, Text) and node.is_id

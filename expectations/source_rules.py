@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from expectations.rules import rules_of_field
+from expectations.limits import with_end
+from expectations.nodes import ContractError, Field, Text
 from expectations.source_contract import ATTRIBUTES, AttributeType, SourceContract
 
 UNREADABLE = "_unreadable"
@@ -44,12 +45,30 @@ def _reasons_of_fields(contract: SourceContract) -> list[Column]:
     reasons = []
     for field in contract.fields:
         column = F.col(field.name)
-        reasons += [why for rule in rules_of_field(field, column) for why in rule.reasons]
+        reasons.append(_over_limits(field, column))
         control = CONTROL_BUT_LINES if field.name in contract.with_lines else CONTROL
         reasons.append(F.when(column.rlike(control), F.lit(f"{field.name}: control characters, or not UTF-8")))
         if field.name in contract.types:
             reasons.append(_unlike(field.name, column, contract.types[field.name]))
     return [*reasons, F.when(_is_padded(F.col(contract.key)), F.lit(f"{contract.key}: blank, or blanks around it"))]
+
+
+def _over_limits(field: Field, text: Column) -> Column:
+    """The first limit of the contract that a text breaks; null where it breaks none."""
+    reason = F.when(text.isNull() if field.is_required else F.lit(False), f"{field.name}: missing")
+    match field.node:
+        case Text(values, least, most, pattern, is_moment=False, is_id=False):
+            cases = [
+                (None if not values else ~text.isin(list(values)), "not one of " + ", ".join(values)),
+                (None if least is None else F.char_length(text) < least, f"shorter than {least}"),
+                (None if most is None else F.char_length(text) > most, f"longer than {most}"),
+                (None if pattern is None else ~text.rlike(with_end(pattern, r"\z")), f"not of the form {pattern}"),
+            ]
+        case _:
+            raise ContractError(f"{field.name}: a field of a source is a text, no moment and no event's id")
+    for is_broken, what in cases:
+        reason = reason if is_broken is None else reason.when(is_broken, f"{field.name}: {what}")
+    return reason
 
 
 def _reasons_of_attributes(types: Mapping[str, AttributeType]) -> list[Column]:

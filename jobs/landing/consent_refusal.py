@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from expectations.rules import occurred_at
+from expectations.event_time import occurred_at
 from expectations.schemas import TABLES
 from jobs.lake import tables
 from jobs.lake.lake import Lake
@@ -37,7 +37,7 @@ def decisions_for(judged: DataFrame, record: DataFrame, consent: ConsentSettings
 def with_consent_refusal(judged: DataFrame, decisions: DataFrame, consent: ConsentSettings) -> DataFrame:
     """Adds `is_refused` to rows with `event` and `reasons`."""
     event = F.col("event")
-    own, at = event["consent"]["analytics"], occurred_at(event, F.col("received_at"))
+    own, at = event["consent"]["analytics"], occurred_at()
     by_person = F.broadcast(decisions.withColumnsRenamed({name: f"_{name}" for name in IDS}))
     same = [event[name].eqNullSafe(F.col(f"_{name}")) for name in IDS]
     marked = judged.join(by_person, on=same, how="left")

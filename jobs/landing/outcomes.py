@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from expectations.contract import Contract
-from expectations.rules import occurred_at
+from expectations.event_time import occurred_at
 from jobs.lake import tables
 from jobs.lake.lake import Lake
 from jobs.lake.materialized import materialized
@@ -39,7 +39,7 @@ def as_ids(judged: DataFrame) -> DataFrame:
 
 def as_events(judged: DataFrame, late_hours: int) -> DataFrame:
     """The kept rows, typed, in the columns of silver.events; late is what arrived so many hours after it occurred."""
-    at = occurred_at(F.col("event"), F.col("received_at"))
+    at = occurred_at()
     kept = judged.where(F.col("outcome") == "kept").withColumn("_at", at)
     typed = kept.select("event.*", "extra", *COORDINATES, "received_at", "_at")
     return (

@@ -12,7 +12,7 @@ import logging
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from expectations.rules import occurred_at
+from expectations.event_time import occurred_at
 from jobs.job import Job, Options, submit
 from jobs.lake.lake import Lake
 from jobs.lake.materialized import again_without_lost_blocks, materialized
@@ -40,7 +40,7 @@ def may_speak(value: Column) -> Column:
 
 def as_words(judged: DataFrame) -> DataFrame:
     """Judged messages as one row per id and statement on personalisation: id, kind, at, arrived (microseconds)."""
-    at = occurred_at(F.col("event"), F.col("received_at"))
+    at = occurred_at()
     valid = judged.where(F.size("reasons") == 0).withColumn("_at", at).select("event.*", "received_at", "_at")
     statements = as_statements(valid.withColumn("occurred_at", F.col("_at"))).where(F.col("purpose") == PURPOSE)
     kind = F.lit(None).cast("string")

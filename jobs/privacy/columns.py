@@ -9,12 +9,12 @@ from pyspark.sql import functions as F
 
 from expectations.contract import MOST_BYTES, Contract
 from expectations.identifiers import is_direct_name, kind_of, may_name_in_words
-from expectations.plain_messages import are_plain_and_harmless, are_unmarked
+from expectations.valid_messages import are_unmarked, are_valid_and_harmless
 from jobs.privacy.encryption import opened, sealed
 from jobs.privacy.message import Protection, safe, safe_key, safe_text
 
 TEXTS = "map<string,string>"
-KEPT = "struct<is_changed: boolean, key: binary, value: binary, sealed_by: int, plain_by: string>"
+KEPT = "struct<is_changed: boolean, key: binary, value: binary, sealed_by: int, valid_by: string>"
 
 
 class Kept(NamedTuple):
@@ -24,21 +24,21 @@ class Kept(NamedTuple):
     key: bytes | None = None
     value: bytes | None = None
     sealed_by: int | None = None
-    plain_by: str | None = None
+    valid_by: str | None = None
 
 
 def as_safe(contract: Contract, protection: Protection) -> Callable[[DataFrame], DataFrame]:
     """Replaces `key` and `value` (binary) by what may be kept of them, and adds `sealed_by`: the version of the key
-    that they are encrypted with where they could not be read, null for all others; and `plain_by`: the contract's
-    digest where the message is plain by it (expectations/plain_messages.py), null for all others.
+    that they are encrypted with where they could not be read, null for all others; and `valid_by`: the contract's
+    digest where the message is valid by it (expectations/valid_messages.py), null for all others.
 
-    Most messages are plain: they name nobody, and stay as they are.
+    Most messages are valid and name nobody: they stay as they are.
     """
 
     def transform(messages: DataFrame) -> DataFrame:
         kept = _made_safe(contract, protection)(*[F.col(name) for name in ("key", "value", "size_bytes")])
         protected = messages.withColumn("_kept", kept)
-        added = {name: F.col("_kept")[name] for name in ("sealed_by", "plain_by")}
+        added = {name: F.col("_kept")[name] for name in ("sealed_by", "valid_by")}
         is_changed = F.col("_kept")["is_changed"]
         return protected.withColumns({**_either(is_changed, F.col("_kept")), **added}).drop("_kept")
 
@@ -99,11 +99,11 @@ def _made_safe(contract: Contract, protection: Protection) -> Callable[..., Colu
 
     def safe_rows(keys: pa.Array, values: pa.Array, sizes: pa.Array) -> pa.Array:
         is_short = sizes.fill_null(0).to_numpy(zero_copy_only=False) <= MOST_BYTES
-        is_plain = are_plain_and_harmless(values, contract) & is_short
-        is_plain &= ~keys.is_valid().to_numpy(zero_copy_only=False) | are_unmarked(keys)
+        is_valid = are_valid_and_harmless(values, contract) & is_short
+        is_valid &= ~keys.is_valid().to_numpy(zero_copy_only=False) | are_unmarked(keys)
         rows = [
-            Kept(plain_by=digest)
-            if is_plain[at]
+            Kept(valid_by=digest)
+            if is_valid[at]
             else _kept(keys[at].as_py(), values[at].as_py(), is_short[at], protection)
             for at in range(len(values))
         ]
@@ -175,6 +175,6 @@ ARROW_KEPT = pa.struct(
         "key": pa.binary(),
         "value": pa.binary(),
         "sealed_by": pa.int32(),
-        "plain_by": pa.string(),
+        "valid_by": pa.string(),
     }
 )

@@ -323,10 +323,10 @@ def test_the_size_is_that_of_the_message_as_it_came(spark: SparkSession) -> None
     assert [row["reasons"] for row in judged] == [[], ["message: over 256 KiB"], ["message: over 256 KiB"]]
 
 
-def test_a_message_is_believed_to_be_plain_by_its_own_contract_alone(spark: SparkSession) -> None:
+def test_a_message_is_believed_to_be_valid_by_its_own_contract_alone(spark: SparkSession) -> None:
     contract = committed_contract()
     by = F.when(F.col("offset") == 0, contract.digest).when(F.col("offset") == 1, "another")
-    frame = received(spark, [view(item_id=5)] * 3).withColumn("plain_by", by)
+    frame = received(spark, [view(item_id=5)] * 3).withColumn("valid_by", by)
     judged = frame.transform(with_validation(contract)).orderBy("offset").collect()
     wrong = ["payload.item_id: integer where string is expected"]
     assert [row["reasons"] for row in judged] == [[], wrong, wrong]  # the first is none: bronze does not say so of it

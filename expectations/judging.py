@@ -1,16 +1,21 @@
-"""A message looked at value by value: what is of a wrong type, what the contract does not know, and what is left.
+"""A message judged value by value: every rule of the contract that it breaks, what the contract does not know, and
+what is left.
 
-What is left is the message as plain JSON of known fields alone, so that the parser and the rules take it as any other:
-whole numbers written without a fraction, fields that are null left out, half a character replaced by U+FFFD.
+What is left is the message as plain JSON of known fields alone, so that Spark's parser takes it as any other: whole
+numbers written without a fraction, fields that are null left out, and so are ids that are none; half a character
+replaced by U+FFFD. When it occurred is not judged here: that takes the time of arrival.
 """
 
+import functools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from json.encoder import encode_basestring
 from typing import Any, NamedTuple
 
 from expectations.contract import Contract
 from expectations.json_numbers import exact, is_bigint, shortened
+from expectations.limits import is_no_id, reasons_of
 from expectations.nodes import Array, Boolean, Map, Node, Number, Object, Text
 
 NOT_JSON = "message: not JSON"
@@ -19,12 +24,13 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 PLAIN_NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*")
 
 
-class Rechecked(NamedTuple):
-    """`text`: what is left, as JSON; None where there is no object. `wrong`: what is of a wrong type, as `field: what
-    is wrong`. `extra`: fields that the contract does not know by their path, text as it is, else as JSON."""
+class Judgement(NamedTuple):
+    """`text`: what is left, as JSON; None where there is no object. `reasons`: every rule that the message breaks, as
+    `field: what is wrong`, never a value: wrong types first. `extra`: fields that the contract does not know by their
+    path, text as it is, else as JSON."""
 
     text: str | None
-    wrong: list[str]
+    reasons: list[str]
     extra: dict[str, str | None]
 
 
@@ -39,26 +45,39 @@ class _Notes(NamedTuple):
     extra: dict[str, str | None]
 
 
-def recheck(message: bytes, contract: Contract) -> Rechecked:
-    """Looks at one message by the version that it names; by the envelope alone where that is none."""
+def judge(message: bytes, contract: Contract) -> Judgement:
+    """Judges one message by the version that it names; by the envelope alone where that is none."""
     try:
         whole = _DECODER.decode(message.decode())
     except (ValueError, RecursionError):
-        return Rechecked(None, [NOT_JSON], {})
+        return Judgement(None, [NOT_JSON], {})
     if not isinstance(whole, dict):
-        return Rechecked(None, [NOT_AN_OBJECT], {})
+        return Judgement(None, [NOT_AN_OBJECT], {})
     notes = _Notes([], {})
-    kept = _object(notes, "", "", _form(whole, contract), whole)
-    return Rechecked(_json(kept), list(dict.fromkeys(notes.wrong)), notes.extra)
+    version, form = contract.messages.get(_version(whole), (None, contract.envelope))
+    kept = _object(notes, "", "", form, whole)
+    named = {reason.partition(":")[0] for reason in notes.wrong}
+    # A value of a wrong type was taken out: that it is missing now, or none of several, is no further reason.
+    limits = [reason for reason in reasons_of(contract, version, kept) if reason.partition(":")[0] not in named]
+    event = _without_no_ids(kept, contract.ids)
+    if "payload" in event:
+        event["payload"] = _without_no_ids(event["payload"], contract.payload_ids)
+    return Judgement(_json(event), [*dict.fromkeys(notes.wrong), *limits], notes.extra)
 
 
-def _form(message: Mapping[str, Any], contract: Contract) -> Object:
+def _version(message: Mapping[str, Any]) -> tuple[str, int]:
+    """The event type and version that a message names; 0 where there is no such number."""
     event_type, number = message.get("event_type"), message.get("schema_version")
-    if isinstance(event_type, str) and isinstance(number, Literal):
-        version = contract.of_type(event_type).get(_whole(number) or 0)
-        if version is not None:
-            return contract.message(version)
-    return contract.envelope
+    if not isinstance(event_type, str) or not isinstance(number, Literal):
+        return "", 0
+    return event_type, _whole(number) or 0
+
+
+def _without_no_ids(fields: Mapping[str, Any], ids: Collection[str]) -> dict[str, Any]:
+    """The fields without the ids that a broken client sent in place of one."""
+    return {
+        name: value for name, value in fields.items() if not (name in ids and type(value) is str and is_no_id(value))
+    }
 
 
 # Below, `path` is that of reasons, where all items of a list are one; `place` that of `extra`, where each is its own.
@@ -66,9 +85,9 @@ def _form(message: Mapping[str, Any], contract: Contract) -> Object:
 
 
 def _object(notes: _Notes, path: str, place: str, node: Object, value: Mapping[str, Any]) -> dict[str, Any]:
-    kept, fields = {}, {field.name: field for field in node.fields}
+    kept = {}
     for name, inner in value.items():
-        field = fields.get(name)
+        field = node.by_name.get(name)
         if field is None:
             _unknown(notes, path, _below(place, name), node, inner)
         elif inner is not None or not field.may_be_null:
@@ -166,6 +185,7 @@ def _expected(node: Node) -> str:
     return "object"
 
 
+@functools.lru_cache(maxsize=4096)
 def _below(path: str, name: str) -> str:
     """A path as JSONPath has it (RFC 9535), without its first dot."""
     if PLAIN_NAME.fullmatch(name):
@@ -190,12 +210,14 @@ def _unicode(value: Any) -> Any:
 def _json(value: Any) -> str:
     match value:
         case Literal():
-            return str(value)
+            return value
+        case str():
+            return encode_basestring(value)
         case list():
             return f"[{','.join(map(_json, value))}]"
         case dict():
-            return "{" + ",".join([f"{_json(name)}:{_json(inner)}" for name, inner in value.items()]) + "}"
-    return json.dumps(value, ensure_ascii=False)
+            return "{" + ",".join([f"{encode_basestring(name)}:{_json(inner)}" for name, inner in value.items()]) + "}"
+    return json.dumps(value)
 
 
 def _refused(constant: str) -> Any:

@@ -1,0 +1,32 @@
+"""When an event occurred, in SQL on the columns `event` (a parsed message) and `received_at`.
+
+Text, because a Column of many calls takes the driver longer to build than a small micro-batch takes to judge.
+"""
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from expectations.contract import EARLIEST, LATEST_AFTER_ARRIVAL, PURPOSES
+
+_DENIES = " OR ".join(f"coalesce(NOT event.payload.purposes.{name}, false)" for name in PURPOSES)
+# What denies something is never refused for its time.
+_IS_WITHDRAWAL = f"coalesce(event.event_type = 'consent' AND ({_DENIES}), false)"
+# RFC 3339 as a timestamp, null where it is none. Spark wants the letters large that RFC 3339 takes small too.
+_AT = "try_to_timestamp(upper(event.occurred_at))"
+_EARLIEST = f"timestamp '{EARLIEST}'"
+
+
+def occurred_at() -> Column:
+    """When an event occurred, as a timestamp; a withdrawal that says an impossible time occurred when it arrived."""
+    is_possible = f"{_AT} BETWEEN {_EARLIEST} AND received_at"
+    return F.expr(f"CASE WHEN {_IS_WITHDRAWAL} AND NOT ({is_possible}) THEN received_at ELSE {_AT} END")
+
+
+def untimely() -> Column:
+    """What is wrong with the time of an event that is no withdrawal; null: nothing, or it says none."""
+    return F.expr(
+        f"CASE WHEN {_IS_WITHDRAWAL} THEN NULL"
+        f" WHEN {_AT} < {_EARLIEST} THEN 'occurred_at: before {EARLIEST}'"
+        f" WHEN {_AT} > received_at + interval {LATEST_AFTER_ARRIVAL}"
+        f" THEN 'occurred_at: over {LATEST_AFTER_ARRIVAL} after arrival' END"
+    )
