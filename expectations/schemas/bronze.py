@@ -15,7 +15,7 @@ TABLES: dict[str, Table] = {
             "received_date": "date",
             "size_bytes": "int COMMENT 'of the message as it came, before tokens made it longer'",
             **TOPIC_ID,
-            "valid_by": "string COMMENT 'digest of the contract that it is valid by, but for its time; null: it is judged anew'",
+            "valid_by": "string COMMENT 'digest of the contract that it is valid by, but for its time; null: ask anew'",
         },
         partition_by=("received_date",),
         properties=stats_on("partition", "offset", "received_at"),
