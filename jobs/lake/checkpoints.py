@@ -126,6 +126,15 @@ def committed(lake: Lake, checkpoint: Checkpoint) -> dict[str, Any] | None:
     return _planned(lake, checkpoint, max(batches)) if batches else None
 
 
+def under_way(lake: Lake, checkpoint: Checkpoint) -> int | None:
+    """The batch that was planned and is not done, which a stream runs first, and may have run before; None: none."""
+    batches = {
+        of: max((int(name) for name in files.names(lake, f"{checkpoint.path}/{of}") if name.isdecimal()), default=-1)
+        for of in ("offsets", "commits")
+    }
+    return batches["offsets"] if batches["offsets"] > batches["commits"] else None
+
+
 def has_begun(lake: Lake, checkpoint: Checkpoint) -> bool:
     """Whether a batch of it was planned."""
     return any(name.isdecimal() for name in files.names(lake, f"{checkpoint.path}/offsets"))

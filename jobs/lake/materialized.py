@@ -29,16 +29,16 @@ def materialized(frame: DataFrame) -> Iterator[DataFrame]:
         copy._jdf.logicalPlan().rdd().unpersist(False)
 
 
-def again_without_lost_blocks(work: Callable[[], None], tries: int = 3) -> None:
+def again_without_lost_blocks(work: Callable[[bool], None], tries: int = 3) -> None:
     """Does the work, and again where an executor was lost and took a part of a materialized frame with it.
 
-    The work must be such that it can be done twice; it makes its frames anew.
+    The work must be such that it can be done twice, and is told whether it is done again; it makes its frames anew.
     """
     for number in range(1, tries):
         try:
-            return work()
+            return work(number > 1)
         except (Py4JJavaError, PySparkException) as error:
             if LOST not in str(error):
                 raise
             log.warning("an executor was lost with what it held; the same again, try %d of %d", number + 1, tries)
-    work()
+    work(True)

@@ -163,8 +163,11 @@ def row_count(lake: Lake, name: str, version: int | None = None) -> int:
 
 
 def has_rows(lake: Lake, name: str, where: str) -> bool:
-    """Whether it is built and has rows for which the condition holds. One without files is not read."""
-    if not exists(lake, name) or _snapshot(lake, name).numOfFiles() == 0:
+    """Whether it is built and has rows for which the condition holds. One that is known to have no file is not read."""
+    if not exists(lake, name):
+        return False
+    files_known = _snapshot(lake, name).numOfFilesIfKnown()  # noted beside each commit; to count them takes six stages
+    if files_known.isDefined() and files_known.get() == 0:
         return False
     return not read(lake, name).where(where).isEmpty()
 

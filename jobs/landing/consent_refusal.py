@@ -11,7 +11,6 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from expectations.event_time import occurred_at
-from expectations.schemas import TABLES
 from jobs.lake import tables
 from jobs.lake.lake import Lake
 from jobs.people.consent import IDS, as_decisions, is_denied
@@ -34,45 +33,48 @@ def decisions_for(judged: DataFrame, record: DataFrame, consent: ConsentSettings
     return decided.where(is_denied()) if consent.analytics else decided
 
 
-def with_consent_refusal(judged: DataFrame, decisions: DataFrame, consent: ConsentSettings) -> DataFrame:
-    """Adds `is_refused` to rows with `event` and `reasons`."""
+def with_consent_refusal(judged: DataFrame, decisions: DataFrame | None, consent: ConsentSettings) -> DataFrame:
+    """Adds `is_refused` to rows with `event` and `reasons`. `decisions`: by `decisions_for`; None: there are none."""
     event = F.col("event")
-    own, at = event["consent"]["analytics"], occurred_at()
+    own = event["consent"]["analytics"]
+    by_default = own.isNull() & F.lit(not consent.analytics)
+    if decisions is None:
+        return _with_refusal(judged, F.coalesce(~own, F.lit(False)) | by_default, consent)
     by_person = F.broadcast(decisions.withColumnsRenamed({name: f"_{name}" for name in IDS}))
     same = [event[name].eqNullSafe(F.col(f"_{name}")) for name in IDS]
     marked = judged.join(by_person, on=same, how="left")
-    grants_since = F.coalesce(own & (at > F.col("client_denied_at")), F.lit(False))
+    grants_since = F.coalesce(own & (occurred_at() > F.col("client_denied_at")), F.lit(False))
     by_client = F.col("client_denied_at").isNotNull() & ~grants_since
-    by_default = F.col("is_denied_by_person").isNull() & own.isNull() & F.lit(not consent.analytics)
+    by_default &= F.col("is_denied_by_person").isNull()
     denied = F.coalesce(~own, F.lit(False)) | F.coalesce("is_denied_by_person", F.lit(False)) | by_client | by_default
-    refused = marked.withColumn("is_refused", F.coalesce(_is_behaviour(consent) & denied, F.lit(False)))
-    return refused.drop(*[f"_{name}" for name in IDS], "is_denied_by_person", "client_denied_at")
+    return _with_refusal(marked, denied, consent).drop(
+        *[f"_{name}" for name in IDS], "is_denied_by_person", "client_denied_at"
+    )
+
+
+def _with_refusal(judged: DataFrame, denied: Column, consent: ConsentSettings) -> DataFrame:
+    return judged.withColumn("is_refused", F.coalesce(_is_behaviour(consent) & denied, F.lit(False)))
 
 
 def _is_behaviour(consent: ConsentSettings) -> Column:
     return (F.size("reasons") == 0) & F.col("event")["event_type"].isin(list(consent.behaviour))
 
 
-def record_before(lake: Lake, received: DataFrame) -> DataFrame:
-    """silver.consents as it was when the first message of a micro-batch was received.
+def record_before(lake: Lake, received: DataFrame) -> DataFrame | None:
+    """silver.consents as it was when the first message of a micro-batch was received; None: there was nothing in it.
 
     Not as it is now: a batch that is run again after a crash must refuse the same events, whatever was recorded since.
     """
     if not tables.exists(lake, RECORD):
-        return _nothing(lake)
+        return None
     first = received.agg(F.min("received_at").cast("double").alias("at")).collect()[0]["at"]
     if first is None:
-        return _nothing(lake)
+        return None
     as_of = max(datetime.fromtimestamp(first, UTC), datetime.now(UTC) - FARTHEST_BACK)
     version = tables.version_at(lake, RECORD, as_of)
-    return _nothing(lake) if version is None else tables.read(lake, RECORD, version)
+    return None if version is None else tables.read(lake, RECORD, version)
 
 
-def record_now(lake: Lake) -> DataFrame:
-    return tables.read(lake, RECORD) if tables.exists(lake, RECORD) else _nothing(lake)
-
-
-def _nothing(lake: Lake) -> DataFrame:
-    # Not by createDataFrame: within foreachBatch it would make the stream's own session everybody's.
-    types = TABLES[RECORD].types.items()
-    return lake.spark.range(0).select(*[F.lit(None).cast(type_).alias(name) for name, type_ in types])
+def record_now(lake: Lake) -> DataFrame | None:
+    """silver.consents; None where it is not built yet."""
+    return tables.read(lake, RECORD) if tables.exists(lake, RECORD) else None

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -16,18 +16,20 @@ from jobs.lake.lake import Lake
 from jobs.lake.materialized import materialized
 from jobs.landing import reading
 from jobs.landing.consent_refusal import decisions_for, with_consent_refusal
-from jobs.landing.uniqueness import COORDINATES, as_taken, by_coordinates, event_hash
+from jobs.landing.uniqueness import COORDINATES, as_suspects, as_taken, by_coordinates, event_hash
 
 KEPT_IN = "silver.events"
 
 
-def with_outcome(judged: DataFrame, taken: DataFrame) -> DataFrame:
+def with_outcome(judged: DataFrame, taken: DataFrame | None) -> DataFrame:
     """Adds `outcome` (kept, landed, quarantined, refused or duplicate) to rows with `event`, `reasons`, `is_refused`.
 
-    `taken`: coordinates and outcome of valid rows whose event_id is taken.
+    `taken`: coordinates and outcome of valid rows whose event_id is taken; None: there are none.
     """
-    marked = by_coordinates(judged, F.broadcast(taken), how="left")
     otherwise = F.when(F.size("reasons") > 0, "quarantined").when(F.col("is_refused"), "refused").otherwise("kept")
+    if taken is None:
+        return judged.withColumn("outcome", otherwise)
+    marked = by_coordinates(judged, F.broadcast(taken), how="left")
     return marked.withColumn("outcome", F.coalesce("outcome", otherwise))
 
 
@@ -100,11 +102,25 @@ def as_rejected_before(judged: DataFrame, quarantined: DataFrame) -> DataFrame:
 
 
 @contextmanager
-def with_outcomes(lake: Lake, judged: DataFrame, record: DataFrame) -> Iterator[DataFrame]:
-    """The judged rows, which are materialized, with `outcome`. `record`: rows of silver.consents."""
+def with_outcomes(lake: Lake, judged: DataFrame, record: DataFrame | None) -> Iterator[DataFrame]:
+    """The judged rows, which are materialized, with `outcome`. `record`: rows of silver.consents; None: there are none.
+
+    Mostly nobody has denied anything, and no id is taken: what is asked of all rows then is joined with nothing.
+    """
     consent = lake.settings.consent
     kept = tables.read(lake, KEPT_IN).select("event_id", "event_hash", *COORDINATES)
-    with materialized(decisions_for(judged, record, consent)) as decisions:
-        marked = with_consent_refusal(judged, decisions, consent)
-        with materialized(as_taken(as_ids(marked), kept)) as taken:
-            yield with_outcome(marked, taken)
+    with ExitStack() as stack:
+        decisions = None
+        if record is not None:
+            decisions = stack.enter_context(materialized(decisions_for(judged, record, consent)))
+        marked = with_consent_refusal(judged, _unless_empty(decisions), consent)
+        ids = as_ids(marked)
+        suspects = _unless_empty(stack.enter_context(materialized(as_suspects(ids, kept))))
+        taken = None
+        if suspects is not None:
+            taken = stack.enter_context(materialized(as_taken(ids, kept, suspects)))
+        yield with_outcome(marked, taken)
+
+
+def _unless_empty(rows: DataFrame | None) -> DataFrame | None:
+    return None if rows is None or rows.isEmpty() else rows

@@ -26,33 +26,35 @@ def by_coordinates(rows: DataFrame, others: DataFrame, how: str) -> DataFrame:
     return rows.join(renamed, on=is_same, how=how).drop(*[f"_other_{name}" for name in COORDINATES])
 
 
-def as_taken(ids: DataFrame, kept: DataFrame) -> DataFrame:
+def as_suspects(ids: DataFrame, kept: DataFrame) -> DataFrame:
+    """Each event_hash that two rows of `ids` have, or one of `ids` and one of `kept`. Mostly there is none."""
+    hashes = ids.select("event_hash")
+    known = kept.select("event_hash").join(F.broadcast(hashes), on="event_hash", how="left_semi")
+    return hashes.union(known).groupBy("event_hash").agg(F.count("*").alias("rows")).where("rows > 1").drop("rows")
+
+
+def as_taken(ids: DataFrame, kept: DataFrame, suspects: DataFrame) -> DataFrame:
     """The coordinates of the rows of `ids` whose event_id is taken, with `outcome`: why they must not be written.
 
     `landed`: `kept` has this very row, by its coordinates, from a run that was killed or whose checkpoint was lost.
     `duplicate`: an earlier row of `ids`, or another row of `kept`, has the id. `ids`: event_id, event_hash,
     received_at and the coordinates in Kafka of the batch's valid rows. `kept`: event_id, event_hash and the
-    coordinates of all rows of the table.
+    coordinates of all rows of the table. `suspects`: of both, by `as_suspects`.
     """
+    meant = F.broadcast(suspects)
+    ids, kept = (rows.join(meant, on="event_hash", how="left_semi") for rows in (ids, kept))
     taken = _in_batch(ids).union(_in_table(ids, kept)).groupBy(*COORDINATES)
     return taken.agg(F.max("outcome").alias("outcome"))  # landed, where a row is both
 
 
 def _in_batch(ids: DataFrame) -> DataFrame:
-    repeated = ids.groupBy("event_hash").agg(F.count("*").alias("rows")).where("rows > 1")
     earlier = Window.partitionBy("event_id").orderBy("received_at", *COORDINATES)
-    places = ids.join(F.broadcast(repeated), on="event_hash", how="left_semi").withColumn(
-        "place", F.row_number().over(earlier)
-    )
+    places = ids.withColumn("place", F.row_number().over(earlier))
     return places.where("place > 1").select(*COORDINATES, F.lit("duplicate").alias("outcome"))
 
 
 def _in_table(ids: DataFrame, kept: DataFrame) -> DataFrame:
-    hashes = kept.select("event_hash").join(F.broadcast(ids.select("event_hash")), on="event_hash", how="left_semi")
-    hashes = F.broadcast(hashes.distinct())
-    candidates = kept.join(hashes, on="event_hash", how="left_semi").select(
-        "event_hash", "event_id", *[F.col(name).alias(f"kept_{name}") for name in COORDINATES]
-    )
+    candidates = kept.withColumnsRenamed({name: f"kept_{name}" for name in COORDINATES})
     is_itself = functools.reduce(
         Column.__and__, [F.col(name).eqNullSafe(F.col(f"kept_{name}")) for name in COORDINATES]
     )

@@ -81,7 +81,7 @@ def main(lake: Lake, options: Options) -> int:
     return kafka_stream.run(
         lake,
         NAME,
-        lambda messages, batch: again_without_lost_blocks(lambda: land(messages, batch, reader, settings.redis)),
+        lambda messages, batch: again_without_lost_blocks(lambda _: land(messages, batch, reader, settings.redis)),
         every_seconds=options.every(settings.live.trigger_seconds),
         accept_loss=options.accept_loss,
     )

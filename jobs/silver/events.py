@@ -31,10 +31,18 @@ REBUILT = "rebuilt"
 BESIDE = ThreadPoolExecutor(3)  # kept: each new thread that talks to the JVM leaves one behind there
 
 
-def land(lake: Lake, received: DataFrame, batch: int, contract: Contract, is_rebuilt: bool = False) -> None:
+def land(
+    lake: Lake,
+    received: DataFrame,
+    batch: int,
+    contract: Contract,
+    is_rebuilt: bool = False,
+    may_be_again: bool = True,
+) -> None:
     """One micro-batch of bronze.events into the three tables.
 
     `is_rebuilt`: the checkpoint began anew, so some of the rows may have been landed under another query's ids.
+    `may_be_again`: a run that was killed may have landed a part of it.
     """
     lake, query = lake.within(received), streams.query_id(received)
     quarantined = tables.read(lake, QUARANTINE)
@@ -49,7 +57,7 @@ def land(lake: Lake, received: DataFrame, batch: int, contract: Contract, is_reb
         if is_rebuilt:
             rows = stack.enter_context(materialized(not_accounted_for(received, tables.read(lake, LEDGER))))
         judged = stack.enter_context(materialized(as_judged(rows, contract)))
-        if is_rebuilt or has_appended[QUARANTINE].result():
+        if is_rebuilt or (may_be_again and has_appended[QUARANTINE].result()):
             # By a run that was killed. The contract may have grown since, and nothing shall lie in both tables.
             judged = stack.enter_context(materialized(as_rejected_before(judged, quarantined)))
         outcomes = stack.enter_context(with_outcomes(lake, judged, record_before(lake, received)))
@@ -69,10 +77,12 @@ def main(lake: Lake, options: Options) -> int:
     checkpoint = checkpoints.current(lake, TABLE, TABLE, {QUARANTINE: "true", LEDGER: "received > 0"})
     is_rebuilt = (checkpoint.start or {}).get("reason") == REBUILT
     received = tables.stream(lake, SOURCE, maxBytesPerTrigger=streaming.max_bytes_per_trigger)
-    contract = contracts.in_force(lake.settings.contracts)
+    contract, under_way = contracts.in_force(lake.settings.contracts), checkpoints.under_way(lake, checkpoint)
 
     def land_batch(rows: DataFrame, batch: int) -> None:
-        again_without_lost_blocks(lambda: land(lake, rows, batch, contract(), is_rebuilt))
+        again_without_lost_blocks(
+            lambda is_again: land(lake, rows, batch, contract(), is_rebuilt, is_again or batch == under_way)
+        )
 
     writer = received.writeStream.foreachBatch(land_batch)
     read = streams.run(TABLE, writer, options.every(streaming.trigger_seconds), checkpoint)

@@ -10,7 +10,7 @@ from jobs import job
 from jobs.lake import places, streams, tables
 from jobs.lake.lake import Lake
 from jobs.landing.outcomes import as_events, as_ids, as_judged, as_ledger, with_outcome
-from jobs.landing.uniqueness import as_taken, event_hash
+from jobs.landing.uniqueness import as_suspects, as_taken, event_hash
 from jobs.silver import events as silver_events
 from tests.crash import crash_before
 from tests.events import event, received
@@ -18,6 +18,10 @@ from tests.events import event, received
 
 def outcomes(frame: DataFrame) -> dict[int, str]:
     return {row["offset"]: row["outcome"] for row in frame.select("offset", "outcome").collect()}
+
+
+def taken(ids: DataFrame, kept: DataFrame) -> DataFrame:
+    return as_taken(ids, kept, as_suspects(ids, kept))
 
 
 def judged(spark: SparkSession, messages: list[Any], kept: tuple[tuple[str, int], ...] = ()) -> DataFrame:
@@ -29,7 +33,7 @@ def judged(spark: SparkSession, messages: list[Any], kept: tuple[tuple[str, int]
     frame = as_judged(received(spark, messages), committed_contract()).localCheckpoint()
     frame = frame.withColumn("is_refused", F.lit(False))
     earlier = earlier.withColumn("event_hash", event_hash(F.col("event_id")))
-    return with_outcome(frame, as_taken(as_ids(frame), earlier))
+    return with_outcome(frame, taken(as_ids(frame), earlier))
 
 
 def test_the_first_of_one_id_is_kept(spark: SparkSession) -> None:
@@ -62,9 +66,9 @@ def test_a_topic_made_anew_has_other_messages_at_the_same_offsets(spark: SparkSe
     kept = spark.createDataFrame([("a", "events", "before", 0, 0), ("b", "events", None, 0, 1)], columns)
     kept = kept.withColumn("event_hash", event_hash(F.col("event_id")))
     now = as_judged(frame, committed_contract()).localCheckpoint().withColumn("is_refused", F.lit(False))
-    assert outcomes(with_outcome(now, as_taken(as_ids(now), kept))) == {0: "duplicate", 1: "duplicate"}
+    assert outcomes(with_outcome(now, taken(as_ids(now), kept))) == {0: "duplicate", 1: "duplicate"}
     unnamed = now.withColumn("topic_id", F.lit(None).cast("string"))
-    assert outcomes(with_outcome(unnamed, as_taken(as_ids(unnamed), kept))) == {0: "duplicate", 1: "landed"}
+    assert outcomes(with_outcome(unnamed, taken(as_ids(unnamed), kept))) == {0: "duplicate", 1: "landed"}
 
 
 def test_a_broken_message_does_not_take_an_id(spark: SparkSession) -> None:
@@ -122,6 +126,24 @@ def test_a_crash_between_the_tables_loses_and_doubles_nothing(lake: Lake) -> Non
     assert counts(lake) == {"silver.events": 1, "quarantine.events": 1}
     ledger = tables.read(lake, "ops.ledger").collect()[0]
     assert (ledger["kept"], ledger["quarantined"], ledger["duplicate"]) == (1, 1, 1)
+
+
+def test_only_what_was_under_way_may_have_been_landed(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    land, seen = silver_events.land, []
+
+    def landing(*args: Any) -> None:
+        seen.append((args[2], args[5]))
+        land(*args)
+
+    monkeypatch.setattr(silver_events, "land", landing)
+    tables.append(lake, "bronze.events", received(lake.spark, [event(event_id="a"), "{"]))
+    with crash_before("ops.ledger"), pytest.raises(Exception, match=r"silver\.events stopped"):
+        run(lake)
+    run(lake)
+    tables.append(lake, "bronze.events", received(lake.spark, [event(event_id="b")], first_offset=2))
+    run(lake)
+    assert seen == [(0, False), (0, True), (1, False)]
+    assert counts(lake) == {"silver.events": 2, "quarantine.events": 1}
 
 
 def test_the_query_id_is_the_checkpoints(lake: Lake) -> None:
