@@ -84,19 +84,16 @@ def _has(texts: pa.Array, pattern: str) -> Flags:
 
 def _are_taken(messages: pa.Array, decoders: Mapping[tuple[bytes, bytes], Decode]) -> Flags:
     """Whether each message is taken by the decoder of the version that it names."""
-    return np.array([message is not None and _is_taken(message, decoders) for message in messages.to_pylist()], bool)
-
-
-def _is_taken(message: bytes, decoders: Mapping[tuple[bytes, bytes], Decode]) -> bool:
-    event_type, version = EVENT_TYPE.search(message), SCHEMA_VERSION.search(message)
-    decode = decoders.get((event_type[1], version[1])) if event_type and version else None
-    if decode is None:
-        return False
-    try:
-        decode(message)
-    except (ValueError, RecursionError):
-        return False
-    return True
+    taken = np.zeros(len(messages), bool)
+    for at, message in enumerate(messages.to_pylist()):
+        if message is not None and (event_type := EVENT_TYPE.search(message)):
+            version = SCHEMA_VERSION.search(message)
+            try:
+                decoders[event_type[1], version[1] if version else b""](message)
+            except (KeyError, ValueError, RecursionError):
+                continue
+            taken[at] = True
+    return taken
 
 
 @functools.lru_cache(maxsize=8)

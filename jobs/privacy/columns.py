@@ -3,7 +3,9 @@
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -24,7 +26,6 @@ class Kept(NamedTuple):
     key: bytes | None = None
     value: bytes | None = None
     sealed_by: int | None = None
-    valid_by: str | None = None
 
 
 def as_safe(contract: Contract, protection: Protection) -> Callable[[DataFrame], DataFrame]:
@@ -95,20 +96,20 @@ def _either(is_changed: Column, changed: Column) -> dict[str, Column]:
 
 
 def _made_safe(contract: Contract, protection: Protection) -> Callable[..., Column]:
-    digest = contract.digest
+    digest, no_digest = pa.scalar(contract.digest), pa.scalar(None, pa.string())
 
     def safe_rows(keys: pa.Array, values: pa.Array, sizes: pa.Array) -> pa.Array:
         is_short = sizes.fill_null(0).to_numpy(zero_copy_only=False) <= MOST_BYTES
         is_valid = are_valid_and_harmless(values, contract) & is_short
         is_valid &= ~keys.is_valid().to_numpy(zero_copy_only=False) | are_unmarked(keys)
-        rows = [
-            Kept(valid_by=digest)
-            if is_valid[at]
-            else _kept(keys[at].as_py(), values[at].as_py(), is_short[at], protection)
-            for at in range(len(values))
+        rows = [Kept()] * len(values)
+        for at in np.flatnonzero(~is_valid):
+            rows[at] = _kept(keys[at].as_py(), values[at].as_py(), is_short[at], protection)
+        kept = [
+            pa.array(column, field.type) for column, field in zip(zip(*rows, strict=True), ARROW_KEPT, strict=False)
         ]
-        arrays = [pa.array([row[at] for row in rows], field.type) for at, field in enumerate(ARROW_KEPT)]
-        return pa.StructArray.from_arrays(arrays, fields=list(ARROW_KEPT))
+        valid_by = pc.if_else(pa.array(is_valid), digest, no_digest)
+        return pa.StructArray.from_arrays([*kept, valid_by], fields=list(ARROW_KEPT))
 
     return by_arrow(safe_rows, KEPT)
 
