@@ -4,9 +4,6 @@ from pathlib import Path
 
 # A fit of ALS is one lineage as deep as its iterations; the default stack (1 MiB) overflowed at fifteen.
 DEEP_STACK = "-Xss4m"
-# The method that Spark generates to judge a message has over 8,000 bytes, and such are interpreted unless this is said:
-# on two cores silver.events took 18.7 s for 600,000 purchases, with it 14.2, both times the second 600,000 of a JVM.
-LARGE_METHODS = "-XX:-DontCompileHugeMethods"
 # Throughput counts, not pauses: on two cores the demo took 4 % less time and 8 % less memory than with G1.
 THROUGHPUT = "-XX:+UseParallelGC"
 # In a job of seconds the second compiler takes a core from the first, for code that has ended before it pays. The room
@@ -16,7 +13,7 @@ FIRST_COMPILER = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m"
 
 def executor() -> str:
     """Options of every JVM that runs tasks."""
-    return f"{DEEP_STACK} {LARGE_METHODS}"
+    return DEEP_STACK
 
 
 def own_driver(project: Path) -> str:
