@@ -6,7 +6,6 @@ numbers written without a fraction, fields that are null left out, and so are id
 replaced by U+FFFD. When it occurred is not judged here: that takes the time of arrival.
 """
 
-import functools
 import json
 import re
 from collections.abc import Collection, Mapping
@@ -185,7 +184,6 @@ def _expected(node: Node) -> str:
     return "object"
 
 
-@functools.lru_cache(maxsize=4096)
 def _below(path: str, name: str) -> str:
     """A path as JSONPath has it (RFC 9535), without its first dot."""
     if PLAIN_NAME.fullmatch(name):

@@ -9,7 +9,6 @@ it can name somebody.
 
 import functools
 import math
-import operator
 import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
@@ -24,7 +23,7 @@ from msgspec import Meta
 from expectations.contract import Contract, EventVersion
 from expectations.identifiers import MARK, UNUSUAL, is_agent, is_coded, kind_of
 from expectations.limits import MOMENT, NO_ID, reason_of, with_end
-from expectations.nodes import Array, Boolean, Field, Map, Node, Number, Object, Text
+from expectations.nodes import Array, Boolean, Field, Node, Number, Object, Text
 
 Flags = npt.NDArray[np.bool_]
 Decode = Callable[[bytes], object]
@@ -36,7 +35,6 @@ NOT_ASCII = r"[\x80-\xff]"
 # Less digits than any phone number has.
 FEW_DIGITS = r"^(?:[^0-9]*[0-9]){0,6}[^0-9]*\Z"
 SMALL = 999_999
-SCALARS: dict[str, Any] = {"string": str, "integer": int, "number": float, "boolean": bool, "null": None}
 NOTHING = Annotated[str, Meta(min_length=1, max_length=0)]
 """A type that takes no value."""
 
@@ -168,9 +166,8 @@ def _value(node: Node, name: str, is_harmless: bool) -> Any:
             item = _value(items, name, is_harmless)
             of_items = item | None if may_be_null else item
             return Annotated[list[of_items], Meta(min_length=least, max_length=most)]  # type: ignore[valid-type]
-        case Map(types) if types and not is_harmless:
-            return dict[str, functools.reduce(operator.or_, [SCALARS[type_] for type_ in types])]  # type: ignore[misc]
-    return Annotated[dict[str, bool], Meta(max_length=0)]  # what may be anything is not looked through
+    # Of a map's names one may stand twice, and then does so for Spark too.
+    return Annotated[dict[str, bool], Meta(max_length=0)]
 
 
 def _text(node: Text, is_required: bool, is_id: bool, is_free: bool) -> Any:

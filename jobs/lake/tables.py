@@ -1,6 +1,7 @@
 """The lake's tables, by name: read, written, made."""
 
 import logging
+import re
 import time
 from collections.abc import Iterable
 from datetime import datetime
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 
 ROOT = "spark.lakehouse.root"
 """Of a session: whose tables it has open by name."""
+COMMIT = re.compile(r"[0-9]{20}\.")
+"""What a commit's file, or a checkpoint's, begins with in the log of a table."""
 MAKING_SECONDS = 10
 """How long another process may take from a table's folder to its first commit before it counts as killed."""
 
@@ -147,9 +150,10 @@ def create(lake: Lake, *names: str) -> None:
 
 def exists(lake: Lake, name: str) -> bool:
     """Whether it has a commit: a folder alone is a table that is being made, or that a kill left unmade."""
-    return any(
-        files.exists(lake, f"{_log_folder(lake, name)}/{file}") for file in (f"{0:020d}.json", "_last_checkpoint")
-    )
+    folder = _log_folder(lake, name)
+    if any(files.exists(lake, f"{folder}/{file}") for file in (f"{0:020d}.json", "_last_checkpoint")):
+        return True
+    return any(COMMIT.match(file) for file in files.names(lake, folder))
 
 
 def not_built(name: str) -> OperatorError:

@@ -114,11 +114,14 @@ def test_a_table_that_another_process_makes_is_waited_for(lake: Lake, tmp_path: 
     assert tables.version(lake, "gold.fallbacks") == 1 and tables.row_count(lake, "gold.fallbacks") == 1
 
 
-def test_a_table_is_there_when_its_first_commits_are_cleaned_away(lake: Lake) -> None:
+@pytest.mark.parametrize("also", ["", "_last_checkpoint"])
+def test_a_table_is_there_when_its_first_commits_are_cleaned_away(lake: Lake, also: str) -> None:
     for item in ("a", "b"):
         tables.append(lake, "gold.fallbacks", rows(lake, item))
     log = Path(places.table(lake.root, "gold.fallbacks"), "_delta_log")
     DeltaTable(str(log.parent)).create_checkpoint()
-    for file in (f"{0:020d}.json", f".{0:020d}.json.crc"):
+    for file in (f"{0:020d}.json", f".{0:020d}.json.crc", *filter(None, [also])):
         (log / file).unlink()
     assert tables.exists(lake, "gold.fallbacks") and tables.row_count(lake, "gold.fallbacks") == 2
+    tables.append(lake, "gold.fallbacks", rows(lake, "c"))
+    assert tables.row_count(lake, "gold.fallbacks") == 3
