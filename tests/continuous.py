@@ -9,7 +9,7 @@ from jobs.job import Options
 from jobs.lake.lake import Lake
 from tests.other_lake import changed
 
-SECONDS = 60
+SECONDS = 120
 """How long a test waits for what it expects of the stream, and for the stream's end."""
 OPTIONS = Options(datetime(2018, 1, 1, tzinfo=UTC), continuous=True)
 

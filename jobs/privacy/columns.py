@@ -105,9 +105,7 @@ def _made_safe(contract: Contract, protection: Protection) -> Callable[..., Colu
         rows = [Kept()] * len(values)
         for at in np.flatnonzero(~is_valid):
             rows[at] = _kept(keys[at].as_py(), values[at].as_py(), is_short[at], protection)
-        kept = [
-            pa.array(column, field.type) for column, field in zip(zip(*rows, strict=True), ARROW_KEPT, strict=False)
-        ]
+        kept = [pa.array([row[at] for row in rows], ARROW_KEPT[at].type) for at in range(len(Kept._fields))]
         valid_by = pc.if_else(pa.array(is_valid), digest, no_digest)
         return pa.StructArray.from_arrays([*kept, valid_by], fields=list(ARROW_KEPT))
 

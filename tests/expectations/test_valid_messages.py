@@ -100,10 +100,10 @@ def test_spark_reads_a_valid_message_as_what_is_left_of_it_after_a_look_at_each_
     contract = committed_contract()
     payload, context = {"item_id": "5", "price": 777}, {"page": "/", "os": "a"}
     whole = json.dumps(event(event_id="e", anonymous_id="a-1", context=context, payload=payload))
-    numbers = ("1e5", "-0.0", "0.1e-7", "12345678901234567890", "1E+2", "9e307")
+    prices = ("1e5", "-0.0", "0.1e-7", "12345678901234567890", "1E+2", "9e307")
     last = ('"user_id": null', '"user_id": "8"', '"context": null', '"context": {}')
     odd = [
-        *[whole.replace("777", number) for number in numbers],
+        *[whole.replace("777", price) for price in prices],
         *[f"{whole[:-1]}, {more}}}" for more in last],
         *[whole.replace('"os": "a"', more) for more in ('"os": "a", "os": null', '"os": null, "os": "b"')],
         f" \n{whole}\t",
