@@ -22,6 +22,14 @@ def occurred_at() -> Column:
     return F.expr(f"CASE WHEN {_IS_WITHDRAWAL} AND NOT ({is_possible}) THEN received_at ELSE {_AT} END")
 
 
+def is_timely(at: Column) -> Column:
+    """Whether no event that says it occurred at `at` (text, RFC 3339), and was received at `received_at`, is refused
+    for its time."""
+    moment = F.try_to_timestamp(F.upper(at))
+    latest = F.col("received_at") + F.expr(f"interval {LATEST_AFTER_ARRIVAL}")
+    return F.coalesce(moment.between(F.expr(_EARLIEST), latest), F.lit(False))
+
+
 def untimely() -> Column:
     """What is wrong with the time of an event that is no withdrawal; null: nothing, or it says none."""
     return F.expr(

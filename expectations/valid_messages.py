@@ -28,13 +28,18 @@ from expectations.nodes import Array, Boolean, Field, Node, Number, Object, Text
 Flags = npt.NDArray[np.bool_]
 Decode = Callable[[bytes], object]
 
-EVENT_TYPE = re.compile(rb'"event_type"[ \t\r\n]*:[ \t\r\n]*"([a-z_]+)"')
-SCHEMA_VERSION = re.compile(rb'"schema_version"[ \t\r\n]*:[ \t\r\n]*([0-9]{1,9})')
+_COLON = rb"[ \t\r\n]*:[ \t\r\n]*"
+_VERSION = rb'"schema_version"' + _COLON + rb"(?P<version>[0-9]{1,9})"
+# The version too, where it stands behind the type, as it mostly does.
+EVENT_TYPE = re.compile(rb'"event_type"' + _COLON + rb'"([a-z_]+)"(?:[ \t\r\n]*,[ \t\r\n]*' + _VERSION + rb")?")
+SCHEMA_VERSION = re.compile(_VERSION)
 LONG_NUMBER = "[0-9]{100}"  # of such Spark's parser gives up, or may round another way
 NOT_ASCII = r"[\x80-\xff]"
 # Less digits than any phone number has.
 FEW_DIGITS = r"^(?:[^0-9]*[0-9]){0,6}[^0-9]*\Z"
 SMALL = 999_999
+NOTED = ("event_id", "occurred_at", "consent", "analytics")
+"""Fields that are known by their names in what a decoder returns."""
 NOTHING = Annotated[str, Meta(min_length=1, max_length=0)]
 """A type that takes no value."""
 
@@ -44,26 +49,30 @@ def are_valid(messages: pa.Array, contract: Contract) -> Flags:
 
     False where it is null, and where only a look at each value can say: an integer may be written as 1.0.
     """
-    return _are_taken(messages, _decoders(contract, False)) & ~_has(messages, LONG_NUMBER)
+    is_taken = [one is not None for one in _taken(messages, _decoders(contract, False))]
+    return np.array(is_taken, bool) & ~_has(messages, LONG_NUMBER)
 
 
-def are_valid_and_harmless(messages: pa.Array, contract: Contract) -> Flags:
-    """Whether each of the messages (binary) is valid, and nothing in it can name somebody; false where it is null.
+def valid_and_harmless(messages: pa.Array, contract: Contract) -> list[Any]:
+    """Each of the messages (binary) where it is valid, and nothing in it can name somebody; else None.
 
     It has no field that holds a direct identifier, no text and no number with as many digits as a phone number has,
-    but for codes, and no mark that an address, a foreign prefix or a hidden letter needs.
+    but for codes, and no mark that an address, a foreign prefix or a hidden letter needs. Of what it says `event_id`,
+    `occurred_at` and `consent` have these names, and None where it does not say it.
     """
-    return _are_taken(messages, _decoders(contract, True)) & are_unmarked(messages) & ~_has(messages, LONG_NUMBER)
+    taken = zip(_taken(messages, _decoders(contract, True)), are_unmarked(messages), strict=True)
+    return [one if is_unmarked else None for one, is_unmarked in taken]
 
 
 def are_unmarked(texts: pa.Array) -> Flags:
-    """Which texts (binary) are UTF-8 without a mark that an address or a hidden letter needs; false where null."""
-    is_suspicious = _has(texts, f"{MARK}|{NOT_ASCII}")
+    """Which texts (binary) are UTF-8 without a mark that an address or a hidden letter needs, and without a number that
+    Spark's parser gives up; false where null."""
+    is_suspicious = _has(texts, f"{MARK}|{LONG_NUMBER}|{NOT_ASCII}")
     unmarked: Flags = texts.is_valid().to_numpy(zero_copy_only=False) & ~is_suspicious
     places = np.flatnonzero(is_suspicious)
     words = pa.array([_decoded(text) for text in texts.take(pa.array(places)).to_pylist()], pa.string())
     is_unicode = words.is_valid().to_numpy(zero_copy_only=False)
-    unmarked[places] = is_unicode & ~_has(words, f"{MARK}|{UNUSUAL}")
+    unmarked[places] = is_unicode & ~_has(words, f"{MARK}|{LONG_NUMBER}|{UNUSUAL}")
     return unmarked
 
 
@@ -80,17 +89,16 @@ def _has(texts: pa.Array, pattern: str) -> Flags:
     return found
 
 
-def _are_taken(messages: pa.Array, decoders: Mapping[tuple[bytes, bytes], Decode]) -> Flags:
-    """Whether each message is taken by the decoder of the version that it names."""
-    taken = np.zeros(len(messages), bool)
+def _taken(messages: pa.Array, decoders: Mapping[tuple[bytes, bytes], Decode]) -> list[Any]:
+    """Each message by the decoder of the version that it names; None where it does not take it."""
+    taken: list[Any] = [None] * len(messages)
     for at, message in enumerate(messages.to_pylist()):
         if message is not None and (event_type := EVENT_TYPE.search(message)):
-            version = SCHEMA_VERSION.search(message)
+            version = event_type if event_type[2] else SCHEMA_VERSION.search(message)
             try:
-                decoders[event_type[1], version[1] if version else b""](message)
+                taken[at] = decoders[event_type[1], version["version"] if version else b""](message)
             except (KeyError, ValueError, RecursionError):
                 continue
-            taken[at] = True
     return taken
 
 
@@ -120,7 +128,9 @@ def _message(contract: Contract, version: EventVersion, is_harmless: bool) -> An
 def _object(node: Object, ids: frozenset[str], named: Mapping[str, Any], is_harmless: bool) -> Any:
     """`ids`: fields that hold ids. `named`: the types of some of the fields."""
     fields = [field for field in node.fields if not is_harmless or kind_of(field.name) is None]
-    names = {f"field_{number}": field.name for number, field in enumerate(fields)}
+    names = {
+        field.name if field.name in NOTED else f"field_{number}": field.name for number, field in enumerate(fields)
+    }
     of_names = [named.get(field.name) or _field(field, field.name in ids, is_harmless) for field in fields]
     one_of = [name for name, of in names.items() if of in node.any_of]
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from expectations.contract import MOST_BYTES, Contract
+from expectations.contract import MOST_BYTES, Contract, EventVersion
 from expectations.event_time import untimely
 from expectations.judging import NOT_JSON, judge
 from expectations.spark_types import column_type, ddl, parsed_type, struct
@@ -38,7 +38,18 @@ def with_validation(contract: Contract) -> Callable[[DataFrame], DataFrame]:
 
     def transform(frame: DataFrame) -> DataFrame:
         steps = _steps(contract, "valid_by" in frame.columns, "decode_error" in frame.columns)
-        return functools.reduce(DataFrame.withColumns, steps, frame).drop("_judged", "_untimely", "_version")
+        return functools.reduce(DataFrame.withColumns, steps, frame).drop("_judged", "_untimely")
+
+    return transform
+
+
+def parsed(contract: Contract) -> Callable[[DataFrame], DataFrame]:
+    """Adds `event` and `extra`, as with_validation does, to messages that are known to be valid by their text."""
+
+    def transform(frame: DataFrame) -> DataFrame:
+        event = frame.withColumn("event", _parsed(contract, F.col("value").cast("string")))
+        nothing = F.lit(None).cast("map<string, string>")
+        return event.withColumns({"event": F.expr(_in_columns(contract) or "event"), "extra": nothing})
 
     return transform
 
@@ -63,8 +74,8 @@ def _steps(contract: Contract, is_noted: bool, may_be_undecoded: bool) -> list[d
         # Null where the message is valid by its text, or there is none to judge.
         {"_judged": _judged(contract)(F.when(~is_known & text.isNotNull(), F.col("value")))},
         {"event": _parsed(contract, F.when(judged.isNull(), text).otherwise(judged["text"]))},
-        {"_untimely": untimely(), "_version": F.expr(_version_place(contract))},
-        {"reasons": reasons, "event": F.expr(_in_columns(contract))},
+        {"_untimely": untimely()},
+        {"reasons": reasons, "event": F.expr(_in_columns(contract) or "event")},
         {"extra": F.when((F.size("reasons") == 0) & (F.size(judged["extra"]) > 0), judged["extra"])},
     ]
 
@@ -93,29 +104,32 @@ def _judged(contract: Contract) -> Callable[[Column], Column]:
     return F.arrow_udf(judge_all, JUDGEMENT)  # type: ignore[call-overload]
 
 
-def _version_place(contract: Contract) -> str:
-    """Which of the contract's versions an event is of, by its place among them, in SQL; null when of none."""
-    cases = [
-        f"WHEN event.event_type = '{one.event_type}' AND event.schema_version = {one.version} THEN {place}"
-        for place, one in enumerate(contract.versions)
-    ]
-    return f"CASE {' '.join(cases)} END"
-
-
-def _in_columns(contract: Contract) -> str:
-    """The event with its payload's fields under the names, and in the types, that all versions share, in SQL."""
-    sources: dict[str, dict[str, list[int]]] = {}  # column -> the name in messages -> the versions that have it
-    for place, one in enumerate(contract.versions):
+def _in_columns(contract: Contract) -> str | None:
+    """The event with its payload's fields under the names, and in the types, that all versions share, in SQL; None
+    where messages have them so. What is parsed of a valid message has the fields of its own version alone."""
+    sources: dict[str, dict[str, list[EventVersion]]] = {}  # column -> the name in messages -> the versions with it
+    columns_of: dict[str, set[str]] = {}
+    for one in contract.versions:
         for field in one.payload.fields:
-            sources.setdefault(contract.column(one, field), {}).setdefault(field.name, []).append(place)
-    fields, columns = contract.payload_fields(), []
+            column = contract.column(one, field)
+            sources.setdefault(column, {}).setdefault(field.name, []).append(one)
+            columns_of.setdefault(field.name, set()).add(column)
+    fields, of_columns, is_same = contract.payload_fields(), [], True
     for column, type_ in contract.payload_columns().items():
-        cases = []
-        for name, places in sources[column].items():
-            typed = f"event.payload.`{name}`"
+        values = []
+        for name, versions in sources[column].items():
+            value = f"event.payload.`{name}`"
             if parsed_type(fields[name]) != type_:
-                typed = f"try_cast({typed} AS {ddl(type_)})"
-            cases.append(f"WHEN _version IN ({', '.join(map(str, places))}) THEN {typed}")
-        columns.append(f"CASE {' '.join(cases)} END AS `{column}`")
+                value = f"try_cast({value} AS {ddl(type_)})"
+            if len(columns_of[name]) > 1:
+                value = f"CASE WHEN {' OR '.join(map(_is_of, versions))} THEN {value} END"
+            values.append(value)
+        is_same &= values == [f"event.payload.`{column}`"]
+        value = values[0] if len(values) == 1 else f"coalesce({', '.join(values)})"
+        of_columns.append(f"{value} AS `{column}`")
     envelope = [f"event.`{field.name}`" for field in contract.envelope.fields if field.name != "payload"]
-    return f"struct({', '.join(envelope)}, struct({', '.join(columns)}) AS payload)"
+    return None if is_same else f"struct({', '.join(envelope)}, struct({', '.join(of_columns)}) AS payload)"
+
+
+def _is_of(version: EventVersion) -> str:
+    return f"(event.event_type = '{version.event_type}' AND event.schema_version = {version.version})"

@@ -59,6 +59,7 @@ def received(spark: SparkSession, messages: list[Any], first_offset: int = 0) ->
         "CAST(NULL AS int) AS size_bytes",
         "CAST(NULL AS string) AS decode_error",
         "CAST(NULL AS string) AS valid_by",
+        "CAST(NULL AS bigint) AS event_hash",
         "'first' AS topic_id",
         "timestamp '2018-01-01 00:00:00' AS received_at",
         "date '2018-01-01' AS received_date",

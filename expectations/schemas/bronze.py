@@ -16,6 +16,7 @@ TABLES: dict[str, Table] = {
             "size_bytes": "int COMMENT 'of the message as it came, before tokens made it longer'",
             **TOPIC_ID,
             "valid_by": "string COMMENT 'digest of the contract that it is valid by, but for its time; null: ask anew'",
+            "event_hash": "bigint COMMENT 'of event_id, where it is also in time and may be counted; null: ask anew'",
         },
         partition_by=("received_date",),
         properties=stats_on("partition", "offset", "received_at"),

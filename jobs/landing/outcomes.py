@@ -3,6 +3,7 @@
 `landed` is what an earlier run kept before it was killed. The first time and a replay of quarantine come by here.
 """
 
+import functools
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -13,6 +14,7 @@ from expectations.contract import Contract
 from expectations.event_time import occurred_at
 from jobs.lake import tables
 from jobs.lake.lake import Lake
+from jobs.lake.literals import per_batch
 from jobs.lake.materialized import materialized
 from jobs.landing import reading
 from jobs.landing.consent_refusal import decisions_for, with_consent_refusal
@@ -35,7 +37,12 @@ def with_outcome(judged: DataFrame, taken: DataFrame | None) -> DataFrame:
 
 def as_ids(judged: DataFrame) -> DataFrame:
     """What the valid rows are compared by; one that is refused takes no id."""
-    valid = judged.where((F.size("reasons") == 0) & ~F.col("is_refused"))
+    return as_hashes(judged.where(~F.col("is_refused")))
+
+
+def as_hashes(judged: DataFrame) -> DataFrame:
+    """What the valid rows are compared by before it is known which of them are refused."""
+    valid = judged.where(F.size("reasons") == 0)
     return valid.select("event.event_id", event_hash(F.col("event.event_id")), "received_at", *COORDINATES)
 
 
@@ -62,20 +69,25 @@ def as_rejected(judged: DataFrame, contract: Contract) -> DataFrame:
     return rejected.select(*columns, *of_event, version, state)
 
 
-def as_ledger(judged: DataFrame, batch: int) -> DataFrame:
-    """One row per topic, topic id and partition: the offset range and the count of each outcome."""
-    return judged.groupBy("topic", "topic_id", "partition").agg(
+def as_ledger(received: DataFrame, outcomes: DataFrame, batch: int) -> DataFrame:
+    """One row per topic, topic id and partition: the offset range and the count of each outcome.
+
+    `outcomes`: rows of `received` with `outcome`; those that have none here are kept.
+    """
+    place = ("topic", "topic_id", "partition", "offset")
+    others = outcomes.where("outcome NOT IN ('kept', 'landed')").select(*place, "outcome")
+    counted = received.select(*place, F.lit("received").alias("outcome")).union(others)
+    counts = counted.groupBy(*place[:3]).agg(
         F.min("offset").alias("first_offset"),
         F.max("offset").alias("last_offset"),
-        F.count("*").alias("received"),
-        F.count_if(F.col("outcome").isin("kept", "landed")).alias("kept"),
         *[
             F.count_if(F.col("outcome") == outcome).alias(outcome)
-            for outcome in ("quarantined", "duplicate", "refused")
+            for outcome in ("received", "quarantined", "duplicate", "refused")
         ],
-        F.lit(batch).alias("batch"),
         F.lit(0).alias("lost"),
     )
+    kept = F.expr("received - quarantined - duplicate - refused")
+    return counts.withColumns({"kept": kept, "batch": per_batch(batch, F.col("partition"))})
 
 
 def as_judged(received: DataFrame, contract: Contract) -> DataFrame:
@@ -102,25 +114,34 @@ def as_rejected_before(judged: DataFrame, quarantined: DataFrame) -> DataFrame:
 
 
 @contextmanager
-def with_outcomes(lake: Lake, judged: DataFrame, record: DataFrame | None) -> Iterator[DataFrame]:
+def with_suspects(lake: Lake, *ids: DataFrame) -> Iterator[DataFrame | None]:
+    """Each `event_hash` that two of all the rows have, or one of them and silver.events; None: there is none."""
+    hashes = functools.reduce(DataFrame.union, [rows.select("event_hash") for rows in ids])
+    with materialized(as_suspects(hashes, tables.read(lake, KEPT_IN))) as suspects:
+        yield unless_empty(suspects)
+
+
+@contextmanager
+def with_outcomes(
+    lake: Lake, judged: DataFrame, record: DataFrame | None, suspects: DataFrame | None
+) -> Iterator[DataFrame]:
     """The judged rows, which are materialized, with `outcome`. `record`: rows of silver.consents; None: there are none.
+    `suspects`: by `with_suspects`, of these rows and any others.
 
     Mostly nobody has denied anything, and no id is taken: what is asked of all rows then is joined with nothing.
     """
     consent = lake.settings.consent
-    kept = tables.read(lake, KEPT_IN).select("event_id", "event_hash", *COORDINATES)
     with ExitStack() as stack:
         decisions = None
         if record is not None:
             decisions = stack.enter_context(materialized(decisions_for(judged, record, consent)))
-        marked = with_consent_refusal(judged, _unless_empty(decisions), consent)
-        ids = as_ids(marked)
-        suspects = _unless_empty(stack.enter_context(materialized(as_suspects(ids, kept))))
+        marked = with_consent_refusal(judged, unless_empty(decisions), consent)
         taken = None
         if suspects is not None:
-            taken = stack.enter_context(materialized(as_taken(ids, kept, suspects)))
+            kept = tables.read(lake, KEPT_IN).select("event_id", "event_hash", *COORDINATES)
+            taken = stack.enter_context(materialized(as_taken(as_ids(marked), kept, suspects)))
         yield with_outcome(marked, taken)
 
 
-def _unless_empty(rows: DataFrame | None) -> DataFrame | None:
+def unless_empty(rows: DataFrame | None) -> DataFrame | None:
     return None if rows is None or rows.isEmpty() else rows

@@ -14,8 +14,11 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from expectations.contract import EARLIEST, MOST_BYTES, Contract
+from expectations.event_time import is_timely
 from expectations.validation import NOT_JSON, with_validation
+from jobs.lake.literals import per_batch
 from jobs.landing import contracts
+from jobs.landing.uniqueness import event_hash
 from jobs.privacy.columns import as_safe
 from jobs.privacy.message import Protection, protection_of
 from jobs.schema_registry import lookup
@@ -68,16 +71,20 @@ def as_received(messages: DataFrame, reader: Reader, contract: Contract) -> Data
 
 def as_kept(messages: DataFrame, reader: Reader, contract: Contract) -> DataFrame:
     """Messages with `size_bytes` as they may be kept: plain JSON, or with the `decode_error` that says why not; what
-    names somebody a token, or all of it encrypted under the key `sealed_by`."""
+    names somebody a token, or all of it encrypted under the key `sealed_by`. `event_hash`: of a message that is valid
+    by `valid_by`, in time, and may be counted as far as it says itself."""
     decoded = messages.withColumn("decode_error", F.lit(None).cast("string"))
     if reader.schemas is not None:
         decoded = with_decoded_value(messages, reader.schemas)
-    return decoded.transform(as_safe(contract, reader.protection))
+    safe = decoded.transform(as_safe(contract, reader.protection))
+    noted = F.col("noted")
+    settled = F.when(is_timely(noted["occurred_at"]), event_hash(noted["event_id"]))
+    return safe.withColumn("event_hash", settled).drop("noted")
 
 
 def received_at() -> Column:
     """When the broker took the message; where it does not say, or says an impossible time, when it was read."""
-    read_at, at = F.lit(datetime.now(UTC)), F.col("timestamp")
+    read_at, at = per_batch(datetime.now(UTC), F.col("partition")), F.col("timestamp")
     is_possible = (at >= F.lit(EARLIEST).cast("timestamp")) & (at <= read_at + F.expr(f"interval {LATEST_CLOCK}"))
     return F.when(is_possible, at).otherwise(read_at)
 

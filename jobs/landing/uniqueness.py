@@ -26,9 +26,9 @@ def by_coordinates(rows: DataFrame, others: DataFrame, how: str) -> DataFrame:
     return rows.join(renamed, on=is_same, how=how).drop(*[f"_other_{name}" for name in COORDINATES])
 
 
-def as_suspects(ids: DataFrame, kept: DataFrame) -> DataFrame:
-    """Each event_hash that two rows of `ids` have, or one of `ids` and one of `kept`. Mostly there is none."""
-    hashes = ids.select("event_hash")
+def as_suspects(hashes: DataFrame, kept: DataFrame) -> DataFrame:
+    """Each event_hash that two rows of `hashes` have, or one of them and one of `kept`. Mostly there is none."""
+    hashes = hashes.select("event_hash")
     known = kept.select("event_hash").join(F.broadcast(hashes), on="event_hash", how="left_semi")
     return hashes.union(known).groupBy("event_hash").agg(F.count("*").alias("rows")).where("rows > 1").drop("rows")
 

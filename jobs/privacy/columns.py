@@ -1,7 +1,7 @@
 """Messages made safe to keep before they are written, and those that were encrypted read again."""
 
 from collections.abc import Callable, Collection
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -11,12 +11,15 @@ from pyspark.sql import functions as F
 
 from expectations.contract import MOST_BYTES, Contract
 from expectations.identifiers import is_direct_name, kind_of, may_name_in_words
-from expectations.valid_messages import are_unmarked, are_valid_and_harmless
+from expectations.valid_messages import are_unmarked, valid_and_harmless
 from jobs.privacy.encryption import opened, sealed
 from jobs.privacy.message import Protection, safe, safe_key, safe_text
 
 TEXTS = "map<string,string>"
-KEPT = "struct<is_changed: boolean, key: binary, value: binary, sealed_by: int, valid_by: string>"
+KEPT = (
+    "struct<is_changed: boolean, key: binary, value: binary, sealed_by: int, valid_by: string,"
+    " noted: struct<event_id: string, occurred_at: string>>"
+)
 
 
 class Kept(NamedTuple):
@@ -31,7 +34,8 @@ class Kept(NamedTuple):
 def as_safe(contract: Contract, protection: Protection) -> Callable[[DataFrame], DataFrame]:
     """Replaces `key` and `value` (binary) by what may be kept of them, and adds `sealed_by`: the version of the key
     that they are encrypted with where they could not be read, null for all others; and `valid_by`: the contract's
-    digest where the message is valid by it (expectations/valid_messages.py), null for all others.
+    digest where the message is valid by it (expectations/valid_messages.py), null for all others; and `noted`: when
+    such a message occurred and its id, null where it asks not to be counted.
 
     Most messages are valid and name nobody: they stay as they are.
     """
@@ -39,7 +43,7 @@ def as_safe(contract: Contract, protection: Protection) -> Callable[[DataFrame],
     def transform(messages: DataFrame) -> DataFrame:
         kept = _made_safe(contract, protection)(*[F.col(name) for name in ("key", "value", "size_bytes")])
         protected = messages.withColumn("_kept", kept)
-        added = {name: F.col("_kept")[name] for name in ("sealed_by", "valid_by")}
+        added = {name: F.col("_kept")[name] for name in ("sealed_by", "valid_by", "noted")}
         is_changed = F.col("_kept")["is_changed"]
         return protected.withColumns({**_either(is_changed, F.col("_kept")), **added}).drop("_kept")
 
@@ -100,16 +104,27 @@ def _made_safe(contract: Contract, protection: Protection) -> Callable[..., Colu
 
     def safe_rows(keys: pa.Array, values: pa.Array, sizes: pa.Array) -> pa.Array:
         is_short = sizes.fill_null(0).to_numpy(zero_copy_only=False) <= MOST_BYTES
-        is_valid = are_valid_and_harmless(values, contract) & is_short
-        is_valid &= ~keys.is_valid().to_numpy(zero_copy_only=False) | are_unmarked(keys)
+        is_fit = is_short & (~keys.is_valid().to_numpy(zero_copy_only=False) | are_unmarked(keys))
+        valid = [one if fits else None for one, fits in zip(valid_and_harmless(values, contract), is_fit, strict=True)]
+        is_valid = np.array([one is not None for one in valid], bool)
         rows = [Kept()] * len(values)
         for at in np.flatnonzero(~is_valid):
             rows[at] = _kept(keys[at].as_py(), values[at].as_py(), is_short[at], protection)
         kept = [pa.array([row[at] for row in rows], ARROW_KEPT[at].type) for at in range(len(Kept._fields))]
         valid_by = pc.if_else(pa.array(is_valid), digest, no_digest)
-        return pa.StructArray.from_arrays([*kept, valid_by], fields=list(ARROW_KEPT))
+        return pa.StructArray.from_arrays([*kept, valid_by, _noted(valid)], fields=list(ARROW_KEPT))
 
     return by_arrow(safe_rows, KEPT)
+
+
+def _noted(valid: list[Any]) -> pa.Array:
+    """`valid`: by `valid_and_harmless`."""
+    counted = [
+        None if one is None or (one.consent is not None and one.consent.analytics is False) else one for one in valid
+    ]
+    texts = [pa.array([one and getattr(one, name) for one in counted], pa.string()) for name in ARROW_NOTED.names]
+    is_null = pa.array([one is None for one in counted], pa.bool_())
+    return pa.StructArray.from_arrays(texts, fields=list(ARROW_NOTED), mask=is_null)
 
 
 def _kept(key: bytes | None, value: bytes | None, is_short: bool, protection: Protection) -> Kept:
@@ -168,6 +183,7 @@ def _nameless_entries(name: str, protection: Protection) -> Column:
 
 
 ARROW_OPENED = pa.struct({"key": pa.binary(), "value": pa.binary()})
+ARROW_NOTED = pa.struct({"event_id": pa.string(), "occurred_at": pa.string()})
 ARROW_KEPT = pa.struct(
     {
         "is_changed": pa.bool_(),
@@ -175,5 +191,6 @@ ARROW_KEPT = pa.struct(
         "value": pa.binary(),
         "sealed_by": pa.int32(),
         "valid_by": pa.string(),
+        "noted": ARROW_NOTED,
     }
 )

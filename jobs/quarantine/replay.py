@@ -58,7 +58,8 @@ def replay(lake: Lake, choice: Choice, dry_run: bool = False) -> Replayed:
             materialized(as_messages(open_ones)) as messages,
             materialized(as_received_again(messages, reader, contract)) as again,
             materialized(outcomes.as_judged(again, contract)) as judged,
-            outcomes.with_outcomes(lake, judged, record_now(lake)) as rows,
+            outcomes.with_suspects(lake, outcomes.as_hashes(judged)) as suspects,
+            outcomes.with_outcomes(lake, judged, record_now(lake), suspects) as rows,
         ):
             counts = {row["outcome"]: row["count"] for row in rows.groupBy("outcome").count().collect()}
             if not dry_run:

@@ -7,8 +7,9 @@ appended under a transaction id of its own, and a row that the table has already
 duplicate and is not written again.
 """
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 from pyspark.sql import DataFrame
 
@@ -17,9 +18,18 @@ from jobs.job import Job, Options, submit
 from jobs.lake import checkpoints, commits, streams, tables
 from jobs.lake.lake import Lake
 from jobs.lake.materialized import again_without_lost_blocks, materialized
-from jobs.landing import contracts
+from jobs.landing import contracts, plain
 from jobs.landing.consent_refusal import record_before
-from jobs.landing.outcomes import as_events, as_judged, as_ledger, as_rejected, as_rejected_before, with_outcomes
+from jobs.landing.outcomes import (
+    as_events,
+    as_hashes,
+    as_judged,
+    as_ledger,
+    as_rejected,
+    as_rejected_before,
+    with_outcomes,
+    with_suspects,
+)
 from jobs.landing.uniqueness import COORDINATES, by_coordinates
 from jobs.ledger.ranges import not_accounted_for, require_whole
 
@@ -52,23 +62,55 @@ def land(
         name: BESIDE.submit(tables.has_appended, lake, name, query, batch) for name in (QUARANTINE, TABLE, LEDGER)
     }
     with ExitStack() as stack:
-        # Materialized before each join: joined before it is worked out, the judgement is planned again and again.
-        rows = received
-        if is_rebuilt:
-            rows = stack.enter_context(materialized(not_accounted_for(received, tables.read(lake, LEDGER))))
-        judged = stack.enter_context(materialized(as_judged(rows, contract)))
-        if is_rebuilt or (may_be_again and has_appended[QUARANTINE].result()):
-            # By a run that was killed. The contract may have grown since, and nothing shall lie in both tables.
-            judged = stack.enter_context(materialized(as_rejected_before(judged, quarantined)))
-        outcomes = stack.enter_context(with_outcomes(lake, judged, record_before(lake, received)))
+
+        def keep(rows: DataFrame) -> DataFrame:
+            # Before each join: joined before it is worked out, the judgement is planned again and again.
+            return stack.enter_context(materialized(rows))
+
+        arrived = keep(not_accounted_for(received, tables.read(lake, LEDGER))) if is_rebuilt else received
+        # By a run that was killed. The contract may have grown since, and nothing shall lie in both tables.
+        is_again = is_rebuilt or (may_be_again and has_appended[QUARANTINE].result())
+        if not is_again and plain.are_many(arrived, contract):
+            places = keep(plain.as_places(arrived, contract))
+            record = record_before(lake, places)
+            exact, events = stack.enter_context(with_plain(lake, arrived, places, contract, record))
+        else:
+            places = judged = keep(as_judged(arrived, contract))
+            if is_again:
+                judged = keep(as_rejected_before(judged, quarantined))
+            suspects = stack.enter_context(with_suspects(lake, as_hashes(judged)))
+            exact = stack.enter_context(with_outcomes(lake, judged, record_before(lake, received), suspects))
+            events = as_events(exact, lake.settings.streaming.late_hours)
         # Where the contract grew since a crash, what is valid now was not among the rows written then.
-        events = as_events(outcomes, lake.settings.streaming.late_hours)
         tables.append_once(lake, TABLE, events, f"{query}/{contract.digest}", batch)
-        rejected = as_rejected(outcomes, contract)
+        rejected = as_rejected(exact, contract)
         if is_rebuilt:
             rejected = by_coordinates(rejected, quarantined.select(*COORDINATES), how="left_anti")
         tables.append_once(lake, QUARANTINE, rejected, query, batch)
-        tables.append_once(lake, LEDGER, as_ledger(outcomes, batch), query, batch)
+        tables.append_once(lake, LEDGER, as_ledger(places, exact, batch), query, batch)
+
+
+@contextmanager
+def with_plain(
+    lake: Lake, arrived: DataFrame, places: DataFrame, contract: Contract, record: DataFrame | None
+) -> Iterator[tuple[DataFrame, DataFrame]]:
+    """The rows that went the exact way, with `outcome`, as all do that are not kept; and the events of all that are.
+
+    `places`: by `plain.as_places`, materialized. `record`: rows of silver.consents; None: there are none.
+    """
+    consent, late_hours = lake.settings.consent, lake.settings.streaming.late_hours
+    is_plain, denied = plain.is_plain(contract), plain.denials(record)
+    with ExitStack() as stack:
+        judged = stack.enter_context(materialized(as_judged(arrived.where(~is_plain), contract)))
+        hashes = places.where("event_hash IS NOT NULL")
+        suspects = stack.enter_context(with_suspects(lake, as_hashes(judged), hashes))
+        at_once = arrived.where(is_plain)
+        asked = plain.asked_about(at_once, suspects, denied, consent)
+        if asked is not None:
+            judged = judged.unionByName(stack.enter_context(materialized(as_judged(asked, contract))))
+        exact = stack.enter_context(with_outcomes(lake, judged, record, suspects))
+        kept = plain.as_kept(at_once, contract, suspects, denied, consent)
+        yield exact, as_events(exact, late_hours).coalesce(1).unionByName(as_events(kept, late_hours))
 
 
 def main(lake: Lake, options: Options) -> int:

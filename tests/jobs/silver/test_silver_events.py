@@ -56,7 +56,7 @@ def test_an_id_that_silver_holds_is_a_duplicate(spark: SparkSession) -> None:
 def test_a_batch_run_again_is_not_a_duplicate_of_itself(spark: SparkSession) -> None:
     frame = judged(spark, [event(event_id="a"), event(event_id="a")], kept=(("a", 1),))
     assert outcomes(frame) == {0: "duplicate", 1: "landed"}
-    assert as_ledger(frame, 0).collect()[0]["kept"] == 1
+    assert as_ledger(frame, frame, 0).collect()[0]["kept"] == 1
 
 
 def test_a_topic_made_anew_has_other_messages_at_the_same_offsets(spark: SparkSession) -> None:
@@ -92,7 +92,7 @@ def test_what_comes_late_is_taken_and_marked(spark: SparkSession) -> None:
 
 def test_the_ledger_counts_every_offset_once(spark: SparkSession) -> None:
     frame = judged(spark, [event(event_id="a"), event(event_id="a"), "{", event(event_id="b")])
-    row = as_ledger(frame, 3).collect()[0]
+    row = as_ledger(frame, frame, 3).collect()[0]
     assert (row["first_offset"], row["last_offset"], row["received"]) == (0, 3, 4)
     assert (row["kept"], row["quarantined"], row["duplicate"], row["refused"], row["batch"]) == (2, 1, 1, 0, 3)
 
