@@ -4,10 +4,11 @@ SHELL := bash
 PYTHON ?= python3
 BIN := .venv/bin
 PACKAGES := jobs models expectations
+PYTEST := $(BIN)/python -m pytest -n 2 --no-loadscope-reorder --durations 10
 COMPILE := pip compile --quiet --universal --python-version 3.11 --no-annotate --custom-compile-command "make constraints"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-airflow demo test check chaos bench airflow zip down clean constraints
+.PHONY: help setup setup-airflow demo test test-long check chaos bench airflow zip down clean constraints
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,8 +22,11 @@ setup-airflow: ## the same, and Airflow in .venv-airflow
 demo: setup ## a retailer's year from Kafka to Redis (HOUSEHOLDS=600 for a short one)
 	@$(BIN)/lakehouse demo $(if $(HOUSEHOLDS),--households $(HOUSEHOLDS))
 
-test: check setup-airflow ## set up, check, and run every test, in two processes (ARGS='-n 0 tests/models' for some, in one)
-	@$(BIN)/python -m pytest -n 2 --no-loadscope-reorder --durations 10 $(ARGS)
+test: check setup-airflow ## set up, check, and run the tests (ARGS='-n 0 tests/models' for some, in one process)
+	@$(PYTEST) -m "not long" $(ARGS)
+
+test-long: setup-airflow ## the tests that `make test` leaves out: further cases of what it proves once
+	@$(PYTEST) -m long $(ARGS)
 
 check: setup ## ruff and mypy
 	@$(BIN)/ruff check .

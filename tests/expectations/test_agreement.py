@@ -1,4 +1,7 @@
-"""The compiled rules and the jsonschema library judge alike 20,000 messages drawn at random, each version its share."""
+"""The compiled rules and the jsonschema library judge alike messages drawn at random, each version its share.
+
+`make test` draws 5,000, `make test-long` 20,000.
+"""
 
 import json
 import math
@@ -9,6 +12,7 @@ from importlib import resources
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -20,7 +24,7 @@ from expectations.validation import with_validation
 from tests.events import received
 from tests.expectations.messages import events, spoilt
 
-EXAMPLES, SPOILT_OF_ONE = 60, 22
+SPOILT_OF_ONE = 22
 HEALTH = list(HealthCheck)
 ARRIVAL = datetime(2018, 1, 1, tzinfo=UTC)
 RFC_3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -49,11 +53,11 @@ TYPES = Draft202012Validator.TYPE_CHECKER.redefine_many({"integer": _is_integer,
 Validator = extend(Draft202012Validator, type_checker=TYPES)
 
 
-def drawn(version: EventVersion) -> list[str]:
-    """Valid events of that version, and each of them spoilt in many ways."""
+def drawn(version: EventVersion, examples: int) -> list[str]:
+    """So many valid events of that version, and each of them spoilt in many ways."""
     texts: list[str] = []
 
-    @settings(max_examples=EXAMPLES, suppress_health_check=HEALTH)
+    @settings(max_examples=examples, suppress_health_check=HEALTH)
     @given(events(version), st.integers(0, 2**32))
     def draw(event: dict[str, Any], seed: int) -> None:
         chance = Random(f"{seed} {len(texts)}")
@@ -113,16 +117,17 @@ def _is_timely(text: str, is_withdrawal: bool) -> bool:
     return is_withdrawal or datetime(2000, 1, 1, tzinfo=UTC) <= at <= ARRIVAL + timedelta(minutes=5)
 
 
-def test_rules_and_jsonschema_agree(spark: SparkSession) -> None:
+@pytest.mark.parametrize("examples", [15, pytest.param(60, marks=pytest.mark.long)])
+def test_rules_and_jsonschema_agree(spark: SparkSession, examples: int) -> None:
     contract = committed_contract()
-    texts = list(dict.fromkeys(text for version in contract.versions for text in drawn(version)))
+    texts = list(dict.fromkeys(text for version in contract.versions for text in drawn(version, examples)))
     judged = received(spark, texts).transform(with_validation(contract)).select("offset", "reasons")
     reasons = {row["offset"]: row["reasons"] for row in judged.collect()}
     verdicts = [(text, is_valid(text)) for text in texts]
     differing = [(text, valid, reasons[at]) for at, (text, valid) in enumerate(verdicts) if valid is bool(reasons[at])]
-    assert len(texts) >= 20_000
+    assert len(texts) >= examples * 333  # 20,000 of 60
     assert 0.2 < sum(valid for _, valid in verdicts) / len(texts) < 0.8
     good = [DECODER.decode(text) for text, valid in verdicts if valid]
     counts = Counter((event["event_type"], event["schema_version"]) for event in good)
-    assert min(counts[version[:2]] for version in contract.versions) > 100
+    assert min(counts[version[:2]] for version in contract.versions) > examples * 1.67  # 100 of 60
     assert not differing, f"{len(differing)} differ:\n" + "\n".join(map(str, differing[:10]))

@@ -24,6 +24,7 @@ from tests.events import event
 from tests.other_lake import changed
 from tests.topics import cut, make_anew, send, with_topic
 
+pytestmark = [pytest.mark.services, pytest.mark.slow]
 OPTIONS = Options(moment("2018-01-01"))
 
 
@@ -156,7 +157,7 @@ def test_an_impossible_timestamp_is_the_time_of_reading(own: Lake) -> None:
     assert len(ids(own)) == 3
 
 
-@pytest.mark.parametrize("is_whole", [True, False])
+@pytest.mark.parametrize("is_whole", [pytest.param(True, marks=pytest.mark.long), False])
 def test_a_lost_checkpoint_is_rebuilt_and_nothing_is_doubled(own: Lake, is_whole: bool) -> None:
     """Lost whole, or all but Spark's own id: either would read anew, or take what comes for done."""
     send(own, *events("a", "b", "a"), "{")
@@ -177,7 +178,7 @@ def test_a_lost_checkpoint_is_rebuilt_and_nothing_is_doubled(own: Lake, is_whole
         assert ids(own) == list("abcd")
         assert tables.read(own, "bronze.events").count() == 8
         assert tables.read(own, "quarantine.events").count() == 2
-        assert totals(own) == {"received": 8, "kept": 4, "quarantined": 2, "duplicate": 2}
+    assert totals(own) == {"received": 8, "kept": 4, "quarantined": 2, "duplicate": 2}
 
 
 def test_a_checkpoint_lost_in_the_middle_of_a_batch(own: Lake) -> None:

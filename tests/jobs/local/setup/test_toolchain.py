@@ -198,6 +198,9 @@ def test_the_zip_is_the_same_for_the_same_files(tmp_path: Path) -> None:
     assert not [name for name in names if name.endswith(".pyc")]
 
 
+PYTEST = ".venv/bin/python -m pytest -n 2 --no-loadscope-reorder --durations 10"
+
+
 @pytest.mark.parametrize(
     ("call", "runs"),
     [
@@ -205,8 +208,9 @@ def test_the_zip_is_the_same_for_the_same_files(tmp_path: Path) -> None:
         (["demo"], ".venv/bin/lakehouse demo"),
         (["bench", "CASE=ingest,topn"], ".venv/bin/python -m tests.bench ingest,topn"),
         (["bench"], ".venv/bin/python -m tests.bench"),
-        (["test"], ".venv/bin/python -m pytest -n 2 --no-loadscope-reorder --durations 10"),
-        (["test", "ARGS=-n 0 -x"], ".venv/bin/python -m pytest -n 2 --no-loadscope-reorder --durations 10 -n 0 -x"),
+        (["test"], f'{PYTEST} -m "not long"'),
+        (["test", "ARGS=-n 0 -m long"], f'{PYTEST} -m "not long" -n 0 -m long'),  # of two -m the last counts
+        (["test-long", "ARGS=-x"], f"{PYTEST} -m long -x"),
     ],
 )
 def test_make_hands_on_what_was_typed(call: list[str], runs: str) -> None:
