@@ -43,7 +43,8 @@ class Tally:
 
 @dataclass
 class Installation:
-    """`lake`: the disturbed one. `calm`: the other. `next`: a process that waits for its work."""
+    """`lake`: the disturbed one. `calm`: the other. `next`: a process that waits for its work; where many follow, it is
+    started ahead, beside the recovery from the one before."""
 
     lake: Lake
     environment: dict[str, str]
@@ -52,6 +53,7 @@ class Installation:
     sent: int = 0
     tally: Tally = field(default_factory=Tally)
     next: "subprocess.Popen[str] | None" = None
+    starts_ahead: bool = True
 
     @property
     def settings(self) -> Settings:
@@ -84,8 +86,9 @@ class Installation:
         return process
 
     def recover(self) -> None:
-        """Runs the same work again, undisturbed, to its end. Meanwhile the next process's Spark starts."""
-        self.next = self.next or self._started()
+        """Runs the same work again, undisturbed, to its end."""
+        if self.starts_ahead:
+            self.next = self.next or self._started()
         land(self.lake)
 
     def end(self) -> None:

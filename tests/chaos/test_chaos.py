@@ -1,25 +1,33 @@
 """The short form of `make chaos`: one kill between two tables, a second writer, and a comparison that sees a loss."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from random import Random
 
 import pytest
+from pyspark.sql import SparkSession
 
 from jobs.lake import places
 from jobs.lake.lake import Lake
 from jobs.local import services
 from jobs.settings.loading import Settings
 from tests.chaos import __main__ as chaos
-from tests.chaos.installation import Installation
+from tests.chaos.installation import Installation, Tally
 from tests.conftest import SHORT_LIVED_JVM
 from tests.other_lake import changed, rooted
 
+pytestmark = [pytest.mark.services, pytest.mark.slow]
 
-@pytest.fixture
+
+@pytest.fixture(scope="module")
 def installation(
-    lake: Lake, local_services: Settings, environment: dict[str, str], tmp_path: Path
+    spark: SparkSession,
+    local_services: Settings,
+    environment: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Installation]:
+    """Both tests go on from what is there: landing is what takes their time."""
+    folder = tmp_path_factory.mktemp("chaos")
+    lake = rooted(Lake(spark, local_services), folder / "lake")
     own = changed(lake, kafka={"topic": "chaos", "partitions": 2})
     services.ensure_topic(own.settings)
     variables = {
@@ -27,10 +35,8 @@ def installation(
         "LAKEHOUSE_LAKE__ROOT": own.root,
         "LAKEHOUSE_SPARK__DRIVER_MEMORY": "1g",
     }
-    installation = Installation(
-        own, {**environment, **variables, **SHORT_LIVED_JVM}, rooted(own, tmp_path / "calm"), Random(7)
-    )
-    installation.send(200)
+    variables = {**environment, **variables, **SHORT_LIVED_JVM}
+    installation = Installation(own, variables, rooted(own, folder / "calm"), Random(7), starts_ahead=False)
     yield installation
     installation.end()
 
@@ -43,7 +49,9 @@ def test_killed_and_still_right(installation: Installation) -> None:
 
 
 def test_the_comparison_sees_what_is_lost_and_what_is_doubled(installation: Installation) -> None:
+    installation.send(20)
     installation.recover()
+    installation.tally = Tally()
     root = places.table(installation.lake.root, "silver.events")
     installation.lake.spark.sql(f"DELETE FROM delta.`{root}` WHERE event_id = 'e-0'")
     installation.lake.spark.read.format("delta").load(root).limit(1).write.format("delta").mode("append").save(root)
