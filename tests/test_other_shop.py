@@ -20,6 +20,8 @@ from tests.conftest import SHORT_LIVED_JVM
 pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(900)]
 BIN = Path(sys.executable).parent
 AS_OF = fashion_shop.NOW.isoformat()
+SMALL = "\n[als]\nrank = 8\niterations = 3\n\n[personas]\nk_max = 4\n"
+"""Models of twenty-four customers, learned in little time."""
 
 
 def ran(*command: str | Path, cwd: Path, stdin: Path = Path(os.devnull)) -> str:
@@ -43,7 +45,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     # The shop's own settings in place of the samples'.
     ports = settings.read_text().split("[local]")[1].split("\n\n")[0]
     privacy = '\n[privacy]\nsecrets_file = "{home}/secrets.env"\n'
-    settings.write_text(f"[local]{ports}\n{fashion_shop.SETTINGS.replace('[privacy]', privacy.strip(), 1)}")
+    settings.write_text(f"[local]{ports}\n{fashion_shop.SETTINGS.replace('[privacy]', privacy.strip(), 1)}{SMALL}")
     (own / "sources" / "feed.tsv").write_text(fashion_shop.catalog())
     (own / "sources" / "members.jsonl").write_text(fashion_shop.crm())
     (own / "events.jsonl").write_text("".join(json.dumps(one) + "\n" for one in fashion_shop.events()))

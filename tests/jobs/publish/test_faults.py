@@ -13,7 +13,7 @@ from jobs import job
 from jobs.errors import OperatorError
 from jobs.publish import recommendations as publish
 from jobs.redis_store.client import connect
-from tests.conftest import SmallLake
+from tests.conftest import SHORT_LIVED_JVM, SmallLake
 from tests.other_lake import changed
 from tests.redis_server import RedisServer, redis_server
 
@@ -90,7 +90,8 @@ def test_it_says_what_is_true_where_the_flip_fails(
 def test_the_command_prints_the_line_alone(small_lake: SmallLake, server: RedisServer) -> None:
     """Spark prints nothing of it either."""
     fill(server)
-    environment = {**os.environ, **small_lake.environment, "LAKEHOUSE_REDIS__URL": server.settings().url}
+    environment = {**os.environ, **SHORT_LIVED_JVM, **small_lake.environment}
+    environment["LAKEHOUSE_REDIS__URL"] = server.settings().url
     words = ["run", "publish.recommendations", "--as-of", small_lake.as_of.isoformat()]
     result = subprocess.run(
         [BIN / "lakehouse", *words], env=environment, capture_output=True, text=True, timeout=280, check=False
