@@ -1,32 +1,32 @@
 """Every way in which the accounts can be wrong, made wrong on purpose on a real topic and real tables."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
+from deltalake import DeltaTable, QueryBuilder, write_deltalake
 
 from jobs import job
 from jobs.bronze import events as bronze_events
 from jobs.errors import OperatorError
-from jobs.lake import tables
+from jobs.lake import places, tables
 from jobs.lake.lake import Lake
 from jobs.landing import topic
 from jobs.ledger.accounts import Balance, Difference
 from jobs.ledger.reconcile import reconcile, require
 from jobs.settings.loading import Settings
 from jobs.silver import events as silver_events
-from tests.conftest import SmallLake
 from tests.events import event
 from tests.topics import send, with_topic
 
+pytestmark = [pytest.mark.services, pytest.mark.slow]
 OPTIONS = job.Options(job.moment("2018-01-01"))
-MESSAGES = [
-    event(event_id="a"),
-    event(event_id="b"),
-    "{",
-    event(event_id="a"),
-    event(event_id="c"),
-    event(event_id="d"),
-]
+
+
+def messages(prefix: str) -> list[dict[str, Any] | str]:
+    a, b, c, d = (event(event_id=f"{prefix}{one}") for one in "abcd")
+    return [a, b, "{", a, c, d]
 
 
 @pytest.fixture
@@ -40,34 +40,45 @@ def land(lake: Lake) -> None:
     silver_events.main(lake, OPTIONS)
 
 
-def totals(balance: Balance) -> tuple[int, ...]:
-    one = balance.accounts[0]
+def totals(balance: Balance, partition: int = 0) -> tuple[int, ...]:
+    one = balance.accounts[partition]
     return one.received, one.kept, one.quarantined, one.duplicate, one.unread, one.unlanded
 
 
-def test_the_small_lake_balances(small_lake: SmallLake) -> None:
-    balance = reconcile(small_lake.lake)
-    assert balance.differences == []
-    counts = small_lake.report["tables"]
-    for name, table in (("received", "bronze.events"), ("kept", "silver.events"), ("quarantined", "quarantine.events")):
-        assert sum(getattr(account, name) for account in balance.accounts) == counts[table]
-    assert sum(account.duplicate for account in balance.accounts) == small_lake.report["duplicates"]
-    require(balance)
+Spoil = Callable[[DeltaTable, str], object]
+"""Spoils the rows of a table that lie in a partition, named by an expression."""
+
+
+def removed(offsets: str) -> Spoil:
+    return lambda table, here: table.delete(f"{here} AND offset {offsets}")
+
+
+def doubled(rows: str) -> Spoil:
+    def double(table: DeltaTable, here: str) -> None:
+        query = f"SELECT * FROM rows WHERE {here} AND {rows}"
+        again = QueryBuilder().register("rows", table).execute(query).read_all()
+        write_deltalake(table, again, mode="append")
+
+    return double
+
+
+def moved(table: DeltaTable, here: str) -> None:
+    table.update({"first_offset": "1", "received": "5", "kept": "3"}, predicate=here)
 
 
 @dataclass(frozen=True)
 class Damage:
-    """`sql` spoils `table`, whose place stands for {}; the differences it makes, as range and words."""
+    """What spoils `table`, and the differences that it makes, as range and words."""
 
     table: str
-    sql: str
+    spoil: Spoil
     differences: set[tuple[int, int, str]]
 
 
 DAMAGES = [
     Damage(
         "silver.events",
-        "DELETE FROM {} WHERE offset = 1",
+        removed("= 1"),
         {
             (0, 5, "ops.ledger says 4 kept, silver.events holds 3"),
             (0, 5, "ops.ledger says 1 duplicate and 0 refused, 2 are in no table"),
@@ -75,7 +86,7 @@ DAMAGES = [
     ),
     Damage(
         "quarantine.events",
-        "INSERT INTO {0} SELECT * FROM {0} WHERE offset = 2",
+        doubled("offset = 2"),
         {
             (0, 5, "ops.ledger says 1 quarantined, quarantine.events holds 2"),
             (0, 5, "ops.ledger says 1 duplicate and 0 refused, 0 are in no table"),
@@ -83,7 +94,7 @@ DAMAGES = [
     ),
     Damage(
         "bronze.events",
-        "DELETE FROM {} WHERE offset IN (1, 2)",
+        removed("IN (1, 2)"),
         {
             (0, 5, "ops.ledger says 6 received, bronze.events holds 4"),
             (0, 5, "ops.ledger says 1 duplicate and 0 refused, -1 are in no table"),
@@ -92,7 +103,7 @@ DAMAGES = [
     ),
     Damage(
         "bronze.events",
-        "INSERT INTO {0} SELECT * FROM {0} WHERE offset = 5",
+        doubled("offset = 5"),
         {
             (0, 5, "ops.ledger says 6 received, bronze.events holds 7"),
             (0, 5, "ops.ledger says 1 duplicate and 0 refused, 2 are in no table"),
@@ -101,7 +112,7 @@ DAMAGES = [
     ),
     Damage(
         "ops.ledger",
-        "INSERT INTO {0} SELECT * FROM {0}",
+        doubled("true"),
         {
             (0, 5, "in two rows of ops.ledger"),
             (0, 5, "ops.ledger says 6 received, bronze.events holds 12"),
@@ -112,25 +123,29 @@ DAMAGES = [
     ),
     Damage(
         "ops.ledger",
-        "UPDATE {} SET first_offset = 1, received = 5, kept = 3",
+        moved,
         {(0, 0, "in no row of ops.ledger: 1 of bronze.events, 1 of silver.events")},
     ),
 ]
 
 
-def test_every_kind_of_difference_is_found(own: Lake) -> None:
-    send(own, *MESSAGES)
+def test_every_kind_of_difference_is_found(lake: Lake, local_services: Settings) -> None:
+    """Each in a partition of its own, so that one look finds them all, and takes none for another's."""
+    own = with_topic(lake, partitions=len(DAMAGES))
+    for partition in range(len(DAMAGES)):
+        send(own, *messages(f"{partition}-"), partition=partition)
     land(own)
-    assert totals(reconcile(own)) == (6, 4, 1, 1, 0, 0)
-    for damage in DAMAGES:
-        place = f"delta.`{own.root}/{damage.table.replace('.', '/')}`"
-        sound = tables.version(own, damage.table)
-        own.spark.sql(damage.sql.format(place))
-        differences = reconcile(own).differences
-        of_topic = (own.settings.kafka.topic, topic.identity(own.settings), 0)
-        assert set(differences) == {Difference(*of_topic, *difference) for difference in damage.differences}
-        own.spark.sql(f"RESTORE TABLE {place} TO VERSION AS OF {sound}")
-    assert reconcile(own).differences == []
+    sound = reconcile(own)
+    assert sound.differences == []
+    assert [totals(sound, partition) for partition in range(len(DAMAGES))] == [(6, 4, 1, 1, 0, 0)] * len(DAMAGES)
+    for partition, damage in enumerate(DAMAGES):
+        damage.spoil(DeltaTable(places.table(own.root, damage.table)), f"partition = {partition}")
+    of_topic = (own.settings.kafka.topic, topic.identity(own.settings))
+    assert set(reconcile(own).differences) == {
+        Difference(*of_topic, partition, *difference)
+        for partition, damage in enumerate(DAMAGES)
+        for difference in damage.differences
+    }
 
 
 def test_what_consent_refused_is_accounted_for(own: Lake) -> None:
