@@ -19,6 +19,7 @@ from expectations.schemas import TABLES
 from jobs.lake import tables
 from jobs.lake.lake import Lake
 from jobs.maintenance import upkeep
+from tests.conftest import SHORT_LIVED_JVM
 from tests.jobs.maintenance.lake_files import (
     A_WEEK,
     FALLBACKS,
@@ -34,7 +35,7 @@ from tests.jobs.maintenance.lake_files import (
 )
 
 
-@pytest.mark.parametrize("reads_itself", [False, True])
+@pytest.mark.parametrize("reads_itself", [pytest.param(False, marks=pytest.mark.long), True])
 def test_an_append_under_way_is_not_hindered(lake: Lake, tmp_path: Path, reads_itself: bool) -> None:
     """Files are joined after the append has begun and before it commits, also when it asked its own table first."""
     fill(lake, 4)
@@ -120,7 +121,7 @@ def test_an_update_that_joining_overtakes_is_done_again(lake: Lake, caplog: pyte
     assert operations(lake, QUARANTINE)[-1] == "UPDATE"
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_killed_while_it_joins_files_the_table_is_whole_and_the_next_run_ends_it(
     lake: Lake, tmp_path: Path, how: signal.Signals
 ) -> None:
@@ -130,7 +131,7 @@ def test_killed_while_it_joins_files_the_table_is_whole_and_the_next_run_ends_it
     command = [Path(sys.executable).parent / "lakehouse", "maintain", "--table", QUARANTINE, "--json"]
     own = {"LAKEHOUSE_LAKE__ROOT": lake.root, "LAKEHOUSE_HOME": str(tmp_path)}
     own |= {"LAKEHOUSE_MAINTENANCE__TARGET_FILE_MB": "0.05", "LAKEHOUSE_SPARK__DRIVER_MEMORY": "1g"}
-    run: dict[str, Any] = {"env": {**os.environ, **own}, "cwd": tmp_path}
+    run: dict[str, Any] = {"env": {**os.environ, **SHORT_LIVED_JVM, **own}, "cwd": tmp_path}
     process = subprocess.Popen(command, **run, stdout=subprocess.PIPE, start_new_session=True)
     try:
         when(lambda: data_files(at) > before or process.poll() is not None)

@@ -17,7 +17,7 @@ from jobs.privacy import keys
 from jobs.sources import history
 from jobs.sources.landing import land
 from jobs.sources.source import source_of
-from tests.conftest import settings_under
+from tests.conftest import SHORT_LIVED_JVM, settings_under
 from tests.jobs.sources.conftest import FIELDS, PASSWORD, Database, Sourced
 
 AT = datetime(2026, 3, 1, 4, tzinfo=UTC)
@@ -140,7 +140,9 @@ def test_what_a_database_says_of_a_row_is_not_printed(customers: Database, tmp_p
     memory = {"LAKEHOUSE_HOME": str(tmp_path), "LAKEHOUSE_SPARK__DRIVER_MEMORY": "1g"}
     keys.keep(settings_under(memory).privacy)
     command = [Path(sys.executable).with_name("lakehouse"), "run", "bronze.crm"]
-    result = subprocess.run(command, env={**os.environ, **place, **memory}, capture_output=True, text=True)
+    result = subprocess.run(
+        command, env={**os.environ, **SHORT_LIVED_JVM, **place, **memory}, capture_output=True, text=True
+    )
     assert result.returncode == 1
     assert "the database failed (SQLSTATE 22P02)" in result.stderr
     assert "anna.private" not in result.stdout + result.stderr and PASSWORD not in result.stdout + result.stderr
