@@ -3,6 +3,7 @@
 import ast
 import graphlib
 import importlib.metadata
+import runpy
 import sys
 from pathlib import Path
 
@@ -123,6 +124,19 @@ def test_every_table_is_written_by_a_job_that_exists() -> None:
 
 def test_each_job_declares_the_name_of_its_file() -> None:
     assert {name: job_named(name).name for name in names()} == {name: name for name in names()}
+
+
+@pytest.mark.parametrize("name", names())
+def test_each_job_is_a_script_that_takes_its_options(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As spark-submit runs its file, up to where Spark would start."""
+    monkeypatch.setattr(sys, "argv", [name, "--help"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(ROOT / "jobs" / f"{name.replace('.', '/')}.py"), run_name="__main__")
+    options = [f"--{flag.replace('_', '-')}" for flag in ("env", "as_of", *job_named(name).flags)]
+    shown = capsys.readouterr().out
+    assert ended.value.code == 0 and not [option for option in options if option not in shown]
 
 
 def test_table_and_job_have_one_name() -> None:

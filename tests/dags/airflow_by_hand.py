@@ -1,8 +1,8 @@
-"""`python -m tests.dags.airflow_by_hand PROJECT PORT REPORT DAG ...`: Airflow as a user starts it, and each DAG run.
+"""`python -m tests.dags.airflow_by_hand PROJECT PORT REPORT STARTED EXPECTED`: Airflow as a user starts it, DAGs run.
 
 Types `lakehouse airflow` in a project, with no variable of this project's or of Airflow's set; starts the DAGs by the
-API, as a button of Airflow's page does; waits until every DAG of the project has run to its end, also those that assets
-start; and ends Airflow with Ctrl-C. The report: by DAG its state and its steps', as JSON.
+API, as a button of Airflow's page does; waits until every expected DAG has run to its end, also those that assets
+start; and ends Airflow with Ctrl-C. DAGs are separated by commas. The report: by DAG its state and its steps', as JSON.
 """
 
 import json
@@ -20,7 +20,7 @@ from tests.dags.airflow_api import answer_of
 ENDED = {"success", "failed"}
 
 
-def main(project: Path, port: int, report: Path, *started: str) -> None:
+def main(project: Path, port: int, report: Path, started: list[str], expected: list[str]) -> None:
     variables = {name: value for name, value in os.environ.items() if not name.startswith(("LAKEHOUSE_", "AIRFLOW"))}
     command = [project / ".venv" / "bin" / "lakehouse", "airflow"]
     airflow = subprocess.Popen(
@@ -33,22 +33,19 @@ def main(project: Path, port: int, report: Path, *started: str) -> None:
             if "Ctrl-C stops it" in line:
                 break
         threading.Thread(target=lambda: print(airflow.stdout.read()), daemon=True).start()
-        names = dag_names(airflow, port, len([*(project / "dags").glob("*.py")]) - 2)
+        wait_for_dags(airflow, port, len([*(project / "dags").glob("*.py")]) - 2)
         for name in started:
             answer_of(port, f"dags/{name}/dagRuns", {"logical_date": None})
-        report.write_text(json.dumps({name: ended(airflow, port, name) for name in names}), encoding="utf-8")
+        report.write_text(json.dumps({name: ended(airflow, port, name) for name in expected}), encoding="utf-8")
     finally:
         airflow.send_signal(signal.SIGINT)
         print("airflow ended with", airflow.wait(120), flush=True)
 
 
-def dag_names(airflow: subprocess.Popen[str], port: int, many: int) -> list[str]:
-    """All DAGs, once Airflow has read so many."""
-    while True:
+def wait_for_dags(airflow: subprocess.Popen[str], port: int, many: int) -> None:
+    """Until Airflow has read so many."""
+    while len(answer_of(port, "dags")["dags"]) < many:
         assert airflow.poll() is None, "Airflow ended by itself"
-        names = [dag["dag_id"] for dag in answer_of(port, "dags")["dags"]]
-        if len(names) >= many:
-            return names
         time.sleep(1)
 
 
@@ -64,4 +61,4 @@ def ended(airflow: subprocess.Popen[str], port: int, name: str) -> dict[str, Any
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), *sys.argv[4:])
+    main(Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), *[words.split(",") for words in sys.argv[4:]])

@@ -1,10 +1,11 @@
 """Runs in .venv-airflow, whose Python has Airflow and none of the project; writes one JSON object to a file.
 
 `read REPORT`: every DAG as Airflow parsed it, and every step's spark-submit command.
-`fail REPORT`: the callback of a step that failed, as Airflow calls it.
+`fail REPORT WEBHOOK ...`: the callback of a step that failed, as Airflow calls it, once with each webhook in force.
 """
 
 import json
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from airflow.sdk.execution_time.context import VariableAccessor
 from airflow.serialization.serialized_objects import DagSerialization
 from airflow.timetables.base import TimeRestriction
 
+WEBHOOK = "AIRFLOW_VAR_LAKEHOUSE_FAILURE_WEBHOOK"
 DUE = datetime(2026, 1, 2, 3, tzinfo=UTC)
 NOWS = [DUE.replace(hour=hour, minute=30) for hour in range(24)]
 
@@ -34,11 +36,14 @@ def read() -> dict[str, Any]:
     return {"import_errors": read_bag.import_errors, "dags": dags}
 
 
-def fail() -> dict[str, Any]:
-    step = bag().dags["retrain_models"].get_task("train.als")
+def fail(*webhooks: str) -> dict[str, Any]:
+    read_bag = bag()
+    step = read_bag.dags["retrain_models"].get_task("train.als")
     instance = SimpleNamespace(dag_id="retrain_models", task_id="train.als", try_number=3, log_url="http://airflow/log")
-    step.on_failure_callback[0]({"ti": instance, "run_id": "run-1"})
-    return {"owners": sorted({task.owner for dag in bag().dags.values() for task in dag.tasks})}
+    for webhook in webhooks:
+        os.environ[WEBHOOK] = webhook
+        step.on_failure_callback[0]({"ti": instance, "run_id": "run-1"})
+    return {"owners": sorted({task.owner for dag in read_bag.dags.values() for task in dag.tasks})}
 
 
 def as_read(dag: Any) -> dict[str, Any]:
@@ -89,5 +94,5 @@ def command(step: Any, dates: dict[str, datetime | None]) -> list[str]:
 
 
 if __name__ == "__main__":
-    verb, report = sys.argv[1:]
-    Path(report).write_text(json.dumps({"read": read, "fail": fail}[verb]()), encoding="utf-8")
+    verb, report, *words = sys.argv[1:]
+    Path(report).write_text(json.dumps({"read": read, "fail": fail}[verb](*words)), encoding="utf-8")
