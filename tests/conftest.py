@@ -68,9 +68,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> WholeFiles:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The small lake's tests begin, so that what they start goes on beside the rest."""
-    first = {file for file in {item.path for item in items} if reads_small_lake(file)}
-    items.sort(key=lambda item: item.path not in first)
+    """The small lake's tests begin, so that what they start goes on beside the rest; then files with slow tests, so
+    that no process has a long one left when the other has ended."""
+    small = {file for file in {item.path for item in items} if reads_small_lake(file)}
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: 0 if item.path in small else 1 if item.path in slow else 2)
 
 
 @dataclass(frozen=True)
