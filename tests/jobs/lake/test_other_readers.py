@@ -18,8 +18,8 @@ from tests.other_lake import rooted
 from tests.readers import READERS
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
-KEPT = ("silver.events", "quarantine.events")
-"""The tables that hold the most kinds of columns: every other one is read as the streams and jobs left it."""
+KEPT = ("bronze.events", "silver.events", "quarantine.events", "gold.ratings")
+"""The tables that most is written to: every other one is read as the streams and jobs left it."""
 
 
 @pytest.fixture(scope="module")
