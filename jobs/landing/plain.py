@@ -13,7 +13,6 @@ from pyspark.sql import functions as F
 
 from expectations.contract import Contract
 from expectations.validation import parsed
-from jobs.landing.outcomes import unless_empty
 from jobs.landing.uniqueness import COORDINATES
 from jobs.people.consent import IDS
 from jobs.settings.consent_settings import ConsentSettings
@@ -39,22 +38,18 @@ def as_places(received: DataFrame, contract: Contract) -> DataFrame:
     return received.select(*COORDINATES, "received_at", event_hash)
 
 
-def denials(record: DataFrame | None) -> DataFrame | None:
-    """The hash of each id under which analytics was ever denied: `id_hash`. None: there is none.
-
-    `record`: rows of silver.consents; None: there are none.
-    """
-    if record is None:
-        return None
+def denials(record: DataFrame) -> DataFrame:
+    """The hash of each id under which analytics was ever denied: `id_hash`. `record`: rows of silver.consents."""
     denied = record.where("purpose = 'analytics' AND NOT is_granted")
     ids = denied.select(F.explode(F.array_compact(F.array(*IDS))).alias("id"))
-    return unless_empty(ids.select(F.xxhash64("id").alias("id_hash")).distinct().localCheckpoint())
+    return ids.select(F.xxhash64("id").alias("id_hash")).distinct()
 
 
 def asked_about(
     plain: DataFrame, suspects: DataFrame | None, denied: DataFrame | None, consent: ConsentSettings
 ) -> DataFrame | None:
-    """The plain messages that go the exact way. `suspects`: hashes of ids; `denied`: by `denials`. None: none does."""
+    """The plain messages that go the exact way; None: none does. `suspects`: hashes of ids that may be taken. `denied`:
+    by `denials`. Each of these may be None too: there are none."""
     asked = [] if suspects is None else [plain.join(F.broadcast(suspects), on="event_hash", how="left_semi")]
     if denied is not None or not consent.analytics:
         who = _unsuspected(plain, suspects).withColumn("event", F.from_json(F.col("value").cast("string"), WHO))

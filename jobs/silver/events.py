@@ -27,6 +27,7 @@ from jobs.landing.outcomes import (
     as_ledger,
     as_rejected,
     as_rejected_before,
+    unless_empty,
     with_outcomes,
     with_suspects,
 )
@@ -99,15 +100,19 @@ def with_plain(
     `places`: by `plain.as_places`, materialized. `record`: rows of silver.consents; None: there are none.
     """
     consent, late_hours = lake.settings.consent, lake.settings.streaming.late_hours
-    is_plain, denied = plain.is_plain(contract), plain.denials(record)
+    is_plain = plain.is_plain(contract)
     with ExitStack() as stack:
-        judged = stack.enter_context(materialized(as_judged(arrived.where(~is_plain), contract)))
+
+        def keep(rows: DataFrame) -> DataFrame:
+            return stack.enter_context(materialized(rows))
+
+        judged, at_once = keep(as_judged(arrived.where(~is_plain), contract)), arrived.where(is_plain)
         hashes = places.where("event_hash IS NOT NULL")
         suspects = stack.enter_context(with_suspects(lake, as_hashes(judged), hashes))
-        at_once = arrived.where(is_plain)
+        denied = None if record is None else unless_empty(keep(plain.denials(record)))
         asked = plain.asked_about(at_once, suspects, denied, consent)
         if asked is not None:
-            judged = judged.unionByName(stack.enter_context(materialized(as_judged(asked, contract))))
+            judged = judged.unionByName(keep(as_judged(asked, contract)))
         exact = stack.enter_context(with_outcomes(lake, judged, record, suspects))
         kept = plain.as_kept(at_once, contract, suspects, denied, consent)
         yield exact, as_events(exact, late_hours).coalesce(1).unionByName(as_events(kept, late_hours))

@@ -14,7 +14,7 @@ from jobs.errors import OperatorError
 from jobs.job import Options, moment
 from jobs.lake import checkpoints, tables
 from jobs.lake.lake import Lake
-from jobs.landing import topic
+from jobs.landing import plain, topic
 from jobs.ledger.reconcile import reconcile, require
 from jobs.local import services
 from jobs.settings.loading import Settings
@@ -51,6 +51,18 @@ def totals(lake: Lake) -> dict[str, int]:
     require(balance)
     names = ("received", "kept", "quarantined", "duplicate", "refused", "lost", "unread", "unlanded")
     return {name: total for name in names if (total := sum(getattr(one, name) for one in balance.accounts))}
+
+
+def test_a_micro_batch_runs_the_code_of_the_one_before(own: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is compiled anew for it: neither the time, nor its number, nor an offset stands in generated code."""
+    monkeypatch.setattr(plain, "FEW", 2)
+    compiled = own.spark._jvm.org.apache.spark.metrics.source.CodegenMetrics.METRIC_COMPILATION_TIME()
+    counts = []
+    for batch in range(4):
+        send(own, *events(*[f"{batch}-{one}" for one in range(4)]), "{")
+        land(own)
+        counts.append(compiled.getCount())
+    assert counts[-1] == counts[-2] and len(ids(own)) == 16
 
 
 def test_a_topic_made_anew_is_read_from_its_start(own: Lake, caplog: pytest.LogCaptureFixture) -> None:
