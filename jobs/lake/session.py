@@ -76,6 +76,9 @@ def _properties(settings: Settings) -> dict[str, str]:
         # compiles its own anew and runs them cold: the fifth took an eighth more of the processor. With room for
         # 2,000 a fit of ALS filled the room for compiled code (48 MiB with the first compiler alone): the JVM ended.
         "spark.sql.codegen.cache.maxEntries": "500",
+        # The JVM compiles no method of more than 8,000 bytes: silver's parse of a wide contract, 11,000 in one, took
+        # twice the processor's time. What would be larger Spark makes smaller methods of, by default from 64 KiB on.
+        "spark.sql.codegen.hugeMethodLimit": "8000",
         # Spark keeps a thousand plans of what has ended for its web page: some two megabytes a micro-batch.
         "spark.sql.ui.retainedExecutions": "20",
         "spark.ui.retainedJobs": "100",
