@@ -15,12 +15,14 @@ from jobs.lake.lake import Lake
 from jobs.lake.session import open_lake
 from jobs.local import services
 from jobs.settings.loading import Settings, load
-from tests.bench import continuous, export, growth, ingest, learning, replay, upkeep
+from tests.bench import continuous, export, gold_growth, growth, ingest, learning, replay, upkeep
 from tests.conftest import free_port
 
 CASES: dict[str, Callable[[Lake], dict[str, Any]]] = {
     "ingest": ingest.case,
     "ingest_growth": growth.case,
+    "ratings_growth": gold_growth.of_ratings,
+    "publish_growth": gold_growth.of_publish,
     "ingest_continuous": continuous.case,
     "replay": replay.case,
     "als_fit": learning.als_fit,

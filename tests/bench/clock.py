@@ -1,5 +1,6 @@
 """Timing one piece of work, and the shape of a case's result."""
 
+import math
 import time
 from collections.abc import Callable
 from statistics import median
@@ -16,6 +17,13 @@ def median_seconds(work: Callable[[], Any], times: int = 3) -> float:
     """The median of some runs, after one that is not counted and warms the JVM."""
     work()
     return median(seconds(work) for _ in range(times))
+
+
+def exponent(seconds_by_size: dict[int, float]) -> float:
+    """By what power of the size the time grows, from the least to the most: 1 where twice the size takes twice as
+    long."""
+    least, most = min(seconds_by_size), max(seconds_by_size)
+    return round(math.log(seconds_by_size[most] / seconds_by_size[least]) / math.log(most / least), 3)
 
 
 def result(value: float, unit: str, yardstick: str, yardstick_value: float, n: int, **further: Any) -> dict[str, Any]:
