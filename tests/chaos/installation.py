@@ -1,4 +1,7 @@
-"""A topic with two lakes: one that is disturbed, and one that is not and says what the other must be."""
+"""A topic with two lakes: one that is disturbed, and one that is not and says what the other must be.
+
+The calm one lands all messages the exact way, the other the plain ones at once.
+"""
 
 import json
 import os
@@ -19,7 +22,7 @@ from jobs.ledger.reconcile import reconcile
 from jobs.quarantine.replay import replay
 from jobs.quarantine.review import Choice
 from jobs.settings.loading import Settings
-from tests.chaos.killed_process import land
+from tests.chaos.killed_process import ALL, land
 from tests.events import PAYLOADS, event
 
 COMPARED = ("bronze.events", "silver.events", "quarantine.events")
@@ -113,7 +116,7 @@ class Installation:
         tally.differences += [str(difference) for difference in reconcile(self.lake).differences]
         ids = tables.read(self.lake, "silver.events").groupBy("event_id").count().where("count > 1").count()
         tally.doubled += ids
-        land(self.calm)
+        land(self.calm, ALL)
         ours, theirs = _shown(self.lake), _shown(self.calm)
         for name in ours:
             unlike = _unlike(theirs[name], ours[name])
@@ -126,7 +129,7 @@ class Installation:
 
     def replay_both(self) -> None:
         replay(self.lake, Choice())
-        land(self.calm)
+        land(self.calm, ALL)
         replay(self.calm, Choice())
 
 
