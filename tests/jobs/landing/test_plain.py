@@ -22,7 +22,6 @@ from tests.events import PAYLOADS, event, received
 from tests.jobs.bronze.test_fuzz import PROTECTION
 from tests.other_lake import rooted
 
-ARRIVED = datetime.now(UTC) - timedelta(hours=1)
 FILLED = ("silver.events", "quarantine.events", "ops.ledger")
 DENIED = [("u1", None), (None, "v1"), ("u2", "v2")]
 
@@ -40,10 +39,10 @@ def statements(lake: Lake) -> DataFrame:
 
 
 def drawn(draw: random.Random, many: int) -> list[Any]:
-    """Valid events of every kind by few people, of which every tenth id comes twice and one in six has something."""
+    """Events of every kind by few people, of which every tenth id comes twice and one in six has something odd."""
     odd: list[dict[str, Any]] = [
         {"occurred_at": "1999-12-31T23:59:59Z"},
-        {"occurred_at": (ARRIVED + timedelta(days=2)).isoformat()},
+        {"occurred_at": (datetime.now(UTC) + timedelta(days=2)).isoformat()},
         {"occurred_at": "2017-03-01t10:15:02.5+02:00"},
         {"occurred_at": "2024-02-29T00:00:00z"},
         {"consent": {"analytics": False}},
@@ -71,17 +70,17 @@ def drawn(draw: random.Random, many: int) -> list[Any]:
     return [*messages, "{", event(event_id="other", payload={"item_id": 5}), later]
 
 
-def arrived(lake: Lake, messages: list[Any], first_offset: int = 0) -> DataFrame:
-    """The messages as bronze.events has them."""
+def arrived(lake: Lake, messages: list[Any], at: datetime, first_offset: int = 0) -> DataFrame:
+    """The messages as bronze.events has them, received at one moment."""
     rows = received(lake.spark, messages, first_offset)
-    given = rows.select("topic", "topic_id", "partition", "offset", "key", "value", F.lit(ARRIVED).alias("timestamp"))
+    given = rows.select("topic", "topic_id", "partition", "offset", "key", "value", F.lit(at).alias("timestamp"))
     reader = Reader(committed_contract, None, PROTECTION)
     return as_received(given.localCheckpoint(), reader, committed_contract()).localCheckpoint()
 
 
-def landed(lake: Lake, messages: list[Any], first_offset: int) -> None:
-    """The messages in bronze.events and in silver."""
-    tables.append(lake, "bronze.events", arrived(lake, messages, first_offset))
+def land(lake: Lake, messages: list[Any], at: datetime, first_offset: int) -> None:
+    """Into bronze.events and the tables of silver."""
+    tables.append(lake, "bronze.events", arrived(lake, messages, at, first_offset))
     silver_events.main(lake, job.Options(job.moment("2018-01-01")))
 
 
@@ -97,30 +96,35 @@ def rows_of(lake: Lake, name: str) -> list[str]:
 def test_both_ways_land_the_same(lake: Lake, default: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     consent = lake.settings.consent.model_copy(update={"analytics": default})
     chosen = Lake(lake.spark, lake.settings.model_copy(update={"consent": consent}))
-    messages, judged, ways = drawn(random.Random(7), 1_200), [0, 0], []
-    for way, few in enumerate((plain.FEW, 10)):
-        own = rooted(chosen, f"{lake.root}/{way}")
+    lakes = [rooted(chosen, f"{lake.root}/{way}") for way in ("exact", "plain")]
+    for own in lakes:
+        tables.append(own, "silver.consents", statements(own))
+    messages, now, ways, judged = drawn(random.Random(7), 1_200), datetime.now(UTC), [], [0, 0]
+    as_judged = silver_events.as_judged
+    for way, (own, few) in enumerate(zip(lakes, (plain.FEW, 10), strict=True)):
+
+        def counted(rows: DataFrame, *rest: Any, way: int = way) -> DataFrame:
+            judged[way] += rows.count()
+            return as_judged(rows, *rest)
+
         monkeypatch.setattr(plain, "FEW", few)
-        as_judged = silver_events.as_judged
-
-        def counted(rows: DataFrame, *rest: Any, at: int = way, original: Any = as_judged) -> DataFrame:
-            judged[at] += rows.count()
-            return original(rows, *rest)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(silver_events, "as_judged", counted)
-            tables.append(own, "silver.consents", statements(own))
-            landed(own, messages[:600], 0)
-            landed(own, [*messages[600:], *messages[:100]], 600)
+        monkeypatch.setattr(silver_events, "as_judged", counted)
+        land(own, messages[:600], now, 0)
+        land(own, [*messages[600:], *messages[:100]], now, 600)
         ways.append({name: rows_of(own, name) for name in FILLED})
     assert ways[0] == ways[1]
     assert all(len(rows) > 1 for rows in ways[0].values())
     assert judged[0] == len(messages) + 100 and judged[1] < 0.9 * judged[0]
+    for own in lakes:  # and the record was asked: the agreement of u2 and v2 holds for a row that one of them stands in
+        behaviour = tables.read(own, "silver.events").where(F.col("event_type").isin(list(consent.behaviour)))
+        assert behaviour.where("user_id = 'u1' AND anonymous_id <> 'v2'").isEmpty()
+        assert behaviour.where("user_id IS DISTINCT FROM 'u2' AND anonymous_id = 'v1'").isEmpty()
+        assert not behaviour.where("user_id = 'u1' AND anonymous_id = 'v2'").isEmpty()
 
 
 def test_what_is_plain_is_valid_in_time_and_may_be_counted(lake: Lake) -> None:
     contract = committed_contract()
-    bronze = arrived(lake, drawn(random.Random(8), 600))
+    bronze = arrived(lake, drawn(random.Random(8), 600), datetime.now(UTC))
     plain_ones = bronze.where(plain.is_plain(contract))
     assert bronze.count() > plain_ones.count() > 300
     judged = plain_ones.drop("valid_by", "event_hash").transform(with_validation(contract)).localCheckpoint()
