@@ -1,7 +1,12 @@
-"""When an event occurred, in SQL on the columns `event` (a parsed message) and `received_at`.
+"""When an event occurred, in SQL on the columns `event` (a parsed message) and `received_at`, and in Python.
 
 Text, because a Column of many calls takes the driver longer to build than a small micro-batch takes to judge.
 """
+
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
@@ -14,6 +19,8 @@ _IS_WITHDRAWAL = f"coalesce(event.event_type = 'consent' AND ({_DENIES}), false)
 # RFC 3339 as a timestamp, null where it is none. Spark wants the letters large that RFC 3339 takes small too.
 _AT = "try_to_timestamp(upper(event.occurred_at))"
 _EARLIEST = f"timestamp '{EARLIEST}'"
+_FIRST = datetime.fromisoformat(EARLIEST).replace(tzinfo=UTC)
+_MINUTES_AFTER = timedelta(minutes=int(LATEST_AFTER_ARRIVAL.removesuffix(" minutes")))
 
 
 def occurred_at() -> Column:
@@ -38,3 +45,14 @@ def untimely() -> Column:
         f" WHEN {_AT} > received_at + interval {LATEST_AFTER_ARRIVAL}"
         f" THEN 'occurred_at: over {LATEST_AFTER_ARRIVAL} after arrival' END"
     )
+
+
+def moment_of(event: Mapping[str, Any], received_at: datetime) -> datetime | None:
+    """The same of one valid event: when it occurred, or None where it is refused for its time."""
+    at = None
+    with suppress(ValueError, OverflowError):  # what Python has no year for is not possible either
+        at = datetime.fromisoformat(event["occurred_at"].upper()).astimezone(UTC)
+    purposes = (event["payload"].get("purposes") or {}) if event["event_type"] == "consent" else {}
+    if any(purposes.get(name) is False for name in PURPOSES):
+        return at if at is not None and _FIRST <= at <= received_at else received_at
+    return at if at is not None and _FIRST <= at <= received_at + _MINUTES_AFTER else None

@@ -87,7 +87,7 @@ def as_ledger(received: DataFrame, outcomes: DataFrame, batch: int) -> DataFrame
         F.lit(0).alias("lost"),
     )
     kept = F.expr("received - quarantined - duplicate - refused")
-    return counts.withColumns({"kept": kept, "batch": per_batch(batch, F.col("partition"))})
+    return counts.withColumns({"kept": kept, "batch": F.expr(per_batch(str(batch), "partition"))})
 
 
 def as_judged(received: DataFrame, contract: Contract) -> DataFrame:

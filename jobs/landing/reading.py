@@ -1,13 +1,13 @@
 """From a message on the topic to an event: out of a schema registry's frame, made safe to keep, judged.
 
-The one way in: bronze, silver, the live views and a replay of quarantine all come by here, so that what one of them
-understands all of them do. The contract is the one in force when a micro-batch is read.
+The one way in: bronze, silver and a replay of quarantine come by here, and what is read live is held to it by test, so
+that what one of them understands all of them do. The contract is the one in force when a micro-batch is read.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame
@@ -52,31 +52,46 @@ def received(messages: DataFrame, reader: Reader, contract: Contract) -> Iterato
     While the block lasts a micro-batch of framed messages is kept in memory, and in memory alone: it is asked for the
     schemas' ids before it is read, and on no disk may lie what names somebody.
     """
+    with held(messages, reader) as rows:
+        yield as_received(rows, reader, contract)
+
+
+@contextmanager
+def held(messages: DataFrame, reader: Reader) -> Iterator[DataFrame]:
+    """Messages that may be read more than once, as those of a schema registry are, while the block lasts."""
     if reader.schemas is None:
-        yield as_received(messages, reader, contract)
+        yield messages
         return
-    held = messages.persist(StorageLevel.MEMORY_ONLY)
+    rows = messages.persist(StorageLevel.MEMORY_ONLY)
     try:
-        yield as_received(held, reader, contract)
+        yield rows
     finally:
-        held.unpersist()
+        rows.unpersist()
 
 
 def as_received(messages: DataFrame, reader: Reader, contract: Contract) -> DataFrame:
     """The same of a frame that may be read more than once."""
-    sized = messages.withColumn("size_bytes", F.octet_length("value"))
-    dated = sized.withColumn("received_at", received_at()).withColumn("received_date", F.to_date("received_at"))
-    return as_kept(dated, reader, contract)
+    dated = with_size(messages).withColumn("received_at", received_at())
+    return as_kept(dated.withColumn("received_date", F.to_date("received_at")), reader, contract)
+
+
+def with_size(messages: DataFrame) -> DataFrame:
+    """Adds `size_bytes`: of a message as it came."""
+    return messages.withColumn("size_bytes", F.octet_length("value"))
+
+
+def as_decoded(messages: DataFrame, reader: Reader) -> DataFrame:
+    """Out of a registry's frame where there is a registry: plain JSON, or with the `decode_error` that says why not."""
+    if reader.schemas is None:
+        return messages.withColumn("decode_error", F.lit(None).cast("string"))
+    return with_decoded_value(messages, reader.schemas)
 
 
 def as_kept(messages: DataFrame, reader: Reader, contract: Contract) -> DataFrame:
     """Messages with `size_bytes` as they may be kept: plain JSON, or with the `decode_error` that says why not; what
     names somebody a token, or all of it encrypted under the key `sealed_by`. `event_hash`: of a message that is valid
     by `valid_by`, in time, and may be counted as far as it says itself."""
-    decoded = messages.withColumn("decode_error", F.lit(None).cast("string"))
-    if reader.schemas is not None:
-        decoded = with_decoded_value(messages, reader.schemas)
-    safe = decoded.transform(as_safe(contract, reader.protection))
+    safe = as_decoded(messages, reader).transform(as_safe(contract, reader.protection))
     noted = F.col("noted")
     settled = F.when(is_timely(noted["occurred_at"]), event_hash(noted["event_id"]))
     return safe.withColumn("event_hash", settled).drop("noted")
@@ -84,9 +99,10 @@ def as_kept(messages: DataFrame, reader: Reader, contract: Contract) -> DataFram
 
 def received_at() -> Column:
     """When the broker took the message; where it does not say, or says an impossible time, when it was read."""
-    read_at, at = per_batch(datetime.now(UTC), F.col("partition")), F.col("timestamp")
-    is_possible = (at >= F.lit(EARLIEST).cast("timestamp")) & (at <= read_at + F.expr(f"interval {LATEST_CLOCK}"))
-    return F.when(is_possible, at).otherwise(read_at)
+    read_at = per_batch(f"timestamp_micros({time.time_ns() // 1000})", "partition")
+    latest = f"{read_at} + interval {LATEST_CLOCK}"
+    is_possible = f"timestamp BETWEEN timestamp '{EARLIEST}' AND {latest}"
+    return F.expr(f"CASE WHEN {is_possible} THEN timestamp ELSE {read_at} END")
 
 
 def as_judged(kept: DataFrame, contract: Contract) -> DataFrame:

@@ -8,20 +8,22 @@ refused.
 """
 
 import logging
+from collections.abc import Iterator
+from typing import Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from redis import Redis
 
-from expectations.event_time import occurred_at
 from jobs.job import Job, Options, submit
 from jobs.lake.lake import Lake
-from jobs.lake.materialized import again_without_lost_blocks, materialized
 from jobs.landing import kafka_stream, topic
-from jobs.landing.reading import Reader, as_judged, reader_of, received
+from jobs.landing.reading import Reader, held, reader_of
+from jobs.live.valid_events import Event, as_arrived, micros, valid_events
 from jobs.people.consent import IDS
-from jobs.people.statements import as_statements
+from jobs.people.statements import statements_of
 from jobs.redis_store.client import connect, require_lasting
-from jobs.redis_store.writing import KINDS, update_consents
+from jobs.redis_store.writing import KINDS, Word, from_executors, update_consents
 from jobs.settings.loading import Settings
 from jobs.settings.redis_settings import RedisSettings
 
@@ -31,27 +33,21 @@ PURPOSE = "personalisation"
 log = logging.getLogger(__name__)
 
 
-def may_speak(value: Column) -> Column:
+def may_speak() -> Column:
     """Whether a message can have a field named consent or purposes: in JSON that takes the letters or an escape; what
     a schema registry has framed is not looked into here."""
-    text = value.cast("string")
-    return text.contains("consent") | text.contains("\\u") | (F.substring(value, 1, 1) == F.lit(b"\x00"))
+    text = "CAST(value AS string)"
+    return F.expr(f"contains({text}, 'consent') OR contains({text}, '\\\\u') OR substring(value, 1, 1) = X'00'")
 
 
-def as_words(judged: DataFrame) -> DataFrame:
-    """Judged messages as one row per id and statement on personalisation: id, kind, at, arrived (microseconds)."""
-    valid = judged.where("size(reasons) = 0").select("event.*", "received_at", occurred_at().alias("_at"))
-    statements = as_statements(valid.withColumn("occurred_at", F.col("_at"))).where(f"purpose = '{PURPOSE}'")
-    kinds = [
-        f"WHEN said_by = '{said_by}' AND is_granted = {is_granted} THEN '{name}'"
-        for (said_by, is_granted), name in KINDS.items()
-    ]
-    return statements.selectExpr(
-        f"explode(array_distinct(array_compact(array({', '.join(IDS)})))) AS id",
-        f"CASE {' '.join(kinds)} END AS kind",
-        "unix_micros(valid_from) AS at",
-        "unix_micros(recorded_at) AS arrived",
-    )
+def words_of(event: Event) -> Iterator[Word]:
+    """What an event says on personalisation: a word for each of its ids."""
+    ids = dict.fromkeys(event.fields[name] for name in IDS if event.fields.get(name) is not None)
+    for said in statements_of(*event):
+        if said.purpose == PURPOSE:
+            kind = KINDS[said.said_by, said.is_granted]
+            for one in ids:
+                yield Word(one, kind, micros(said.valid_from), micros(event.received_at))
 
 
 def land(messages: DataFrame, batch: int, reader: Reader, redis: RedisSettings) -> None:
@@ -59,11 +55,16 @@ def land(messages: DataFrame, batch: int, reader: Reader, redis: RedisSettings) 
 
     Raises RedisFault when Redis does not take what was said.
     """
-    contract = reader.contract()
-    spoken = messages.where(may_speak(F.col("value")))
-    # Materialized in between: in one plan with what follows, 200 messages took ten seconds instead of one.
-    with received(spoken, reader, contract) as safe, materialized(as_judged(safe, contract)) as judged:
-        heard = update_consents(as_words(judged), redis)
+    contract, protection = reader.contract(), reader.protection
+
+    def put(client: Redis, rows: Any) -> int:
+        events = valid_events([*rows.itertuples(index=False, name=None)], contract, protection)
+        words = [word for event in events for word in words_of(event)]
+        update_consents(client, redis, words)
+        return len(words)
+
+    with held(messages.where(may_speak()), reader) as spoken:
+        _, heard = from_executors(as_arrived(spoken, reader), put, redis)
     if heard:
         log.info("%s: batch %d, %s statements were heard", NAME, batch, f"{heard:,}")
 
@@ -81,7 +82,7 @@ def main(lake: Lake, options: Options) -> int:
     return kafka_stream.run(
         lake,
         NAME,
-        lambda messages, batch: again_without_lost_blocks(lambda _: land(messages, batch, reader, settings.redis)),
+        lambda messages, batch: land(messages, batch, reader, settings.redis),
         every_seconds=options.every(settings.live.trigger_seconds),
         accept_loss=options.accept_loss,
     )

@@ -1,8 +1,33 @@
 """What an event says of consent: a statement for each purpose that it grants or denies."""
 
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
 from pyspark.sql import DataFrame
 
 from expectations.contract import PURPOSES
+
+
+class Statement(NamedTuple):
+    """What an event says on a purpose; `said_by`: person or client."""
+
+    purpose: str
+    is_granted: bool
+    said_by: str
+    valid_from: datetime
+
+
+def statements_of(event: Mapping[str, Any], occurred_at: datetime, received_at: datetime) -> Iterator[Statement]:
+    """What one valid event says, as `as_statements` says of many."""
+    stated = (event["payload"].get("purposes") or {}) if event["event_type"] == "consent" else {}
+    remembered = event.get("consent") or {}
+    for purpose in PURPOSES:
+        in_payload = stated.get(purpose)
+        is_granted = remembered.get(purpose) if in_payload is None else in_payload
+        if is_granted is not None:
+            said_by = "client" if in_payload is None else "person"
+            yield Statement(purpose, is_granted, said_by, min(occurred_at, received_at))
 
 
 def as_statements(events: DataFrame) -> DataFrame:

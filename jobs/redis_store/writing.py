@@ -1,8 +1,8 @@
 """How what is published looks in Redis, and how it gets there: from Spark's executors, a version beside the other."""
 
 import json
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -13,6 +13,16 @@ from jobs.redis_store.faults import RedisFault, redis_faults
 from jobs.redis_store.keys import Keys
 from jobs.redis_store.reading import script
 from jobs.settings.redis_settings import RedisSettings
+
+
+class Word(NamedTuple):
+    """A statement about an id. `kind`: of KINDS; `at`, `arrived`: when it was said and taken, in microseconds."""
+
+    id: str
+    kind: str
+    at: int
+    arrived: int
+
 
 KINDS = {("person", False): "pd", ("person", True): "pg", ("client", False): "cd", ("client", True): "cg"}
 
@@ -85,11 +95,11 @@ def from_executors(rows: DataFrame, put: Callable[[Redis, Any], int], settings: 
                     fault = str(error)
             yield pd.DataFrame({"rows": [0 if fault else len(frame)], "size": [size], "fault": [fault]})
 
-    sums = [F.sum("rows"), F.sum("size"), F.first("fault", ignorenulls=True)]
-    count, size, fault = rows.mapInPandas(written, "rows long, size long, fault string").agg(*sums).collect()[0]
-    if fault is not None:
-        raise RedisFault(fault)
-    return int(count or 0), int(size or 0)
+    told = rows.mapInPandas(written, "rows long, size long, fault string").collect()
+    for row in told:
+        if row["fault"] is not None:
+            raise RedisFault(row["fault"])
+    return sum(row["rows"] for row in told), sum(row["size"] for row in told)
 
 
 def write_items(client: Redis, settings: RedisSettings, version: str, labels: dict[str, str]) -> None:
@@ -127,16 +137,9 @@ def withhold(client: Redis, settings: RedisSettings, version: str) -> int:
     return gone
 
 
-def update_consents(statements: DataFrame, settings: RedisSettings) -> int:
-    """Takes up statements (id, kind as in KINDS, said at, arrived at; microseconds since 1970), in any order, also more
-    than once, from the executors. Returns how many. Raises RedisFault when Redis does not take one."""
+def update_consents(client: Redis, settings: RedisSettings, words: Sequence[Word]) -> None:
+    """Takes up what was said, in any order, also more than once."""
     keys = Keys(settings.prefix)
-
-    def put(client: Redis, frame: Any) -> int:
-        rows = list(frame.itertuples(index=False, name=None))
-        for start in range(0, len(rows), settings.batch):
-            words = [part for row in rows[start : start + settings.batch] for part in row]
-            client.eval(script("consent"), 1, keys.current, keys.tag, *words)
-        return len(rows)
-
-    return from_executors(statements, put, settings)[0]
+    for start in range(0, len(words), settings.batch):
+        parts = [part for word in words[start : start + settings.batch] for part in word]
+        client.eval(script("consent"), 1, keys.current, keys.tag, *parts)

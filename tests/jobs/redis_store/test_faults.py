@@ -38,20 +38,15 @@ def lists(spark: SparkSession) -> DataFrame:
     )
 
 
-@pytest.fixture(scope="module")
-def statements(spark: SparkSession) -> DataFrame:
-    return spark.createDataFrame([("9", "pd", 1, 1)], "id string, kind string, at long, arrived long")
-
-
 Ask = Callable[[RedisSettings], object]
 
 
 @pytest.fixture
-def writers(lists: DataFrame, statements: DataFrame) -> dict[str, Ask]:
+def writers(lists: DataFrame) -> dict[str, Ask]:
     """Every way in which Redis is written, from the executors and from here."""
     return {
         "lists": lambda redis: writing.write(lists, VERSION, redis),
-        "statements": lambda redis: writing.update_consents(statements, redis),
+        "words": lambda redis: writing.update_consents(connect(redis), redis, [writing.Word("9", "pd", 1, 1)]),
         "items": lambda redis: writing.write_items(connect(redis), redis, VERSION, {"beer": "{}"}),
         "manifest": lambda redis: writing.write_manifest(connect(redis), redis, VERSION, {}),
         "flip": lambda redis: writing.flip(connect(redis), redis, VERSION),

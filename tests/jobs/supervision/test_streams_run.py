@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,13 +45,13 @@ def installation(tmp_path_factory: pytest.TempPathFactory, environment: dict[str
     return variables
 
 
-@pytest.fixture
-def process(local_services: Any, installation: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+@contextmanager
+def started(installation: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
     own = {**os.environ, **SHORT_LIVED_JVM, **installation}
-    with subprocess.Popen(COMMAND, env=own, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as started:
-        yield started
-        if started.poll() is None:
-            started.kill()
+    with subprocess.Popen(COMMAND, env=own, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        yield process
+        if process.poll() is None:
+            process.kill()
 
 
 def health(installation: dict[str, str]) -> dict[str, Any]:
@@ -75,45 +76,38 @@ def wait_until(holds: Callable[[], bool], process: subprocess.Popen[str], second
         time.sleep(0.5)
 
 
-def test_all_run_and_end_behind_their_batch(process: subprocess.Popen[str], installation: dict[str, str]) -> None:
-    settings = settings_under(installation)
-    producer = Producer({"bootstrap.servers": settings.kafka.bootstrap})
-    for number in range(20):
-        producer.produce("supervised", json.dumps(event("purchase", event_id=f"s-{number}", user_id=str(number))))
+def send(installation: dict[str, str], first: str, count: int) -> None:
+    producer = Producer({"bootstrap.servers": settings_under(installation).kafka.bootstrap})
+    for number in range(count):
+        producer.produce("supervised", json.dumps(event("purchase", event_id=f"{first}-{number}", user_id=str(number))))
     assert producer.flush(30) == 0
-    wait_until(lambda: bool(health(installation)["healthy"]), process)
-    streams = health(installation)["streams"]
-    assert streams[0]["stream"] == "bronze.events" and len(streams) == 5
-    place = f"{settings.lake.root}/silver/interactions"
-    wait_until(lambda: DeltaTable.is_deltatable(place) and DeltaTable(place).count() == 40, process)
-    wait_until(lambda: [one.get("messages") for one in health(installation)["streams"]] == [0] * 5, process)
-    process.send_signal(signal.SIGTERM)
-    said, _ = process.communicate(timeout=60)
+
+
+def test_all_run_carry_on_after_a_kill_and_end_behind_their_batch(
+    local_services: Any, installation: dict[str, str]
+) -> None:
+    """After SIGKILL amid the work: nothing is lost or doubled, and the locks are free."""
+    root = settings_under(installation).lake.root
+    bronze, lines = f"{root}/bronze/events", f"{root}/silver/interactions"
+    send(installation, "s", 20)
+    with started(installation) as process:
+        wait_until(lambda: bool(health(installation)["healthy"]), process)
+        streams = health(installation)["streams"]
+        assert streams[0]["stream"] == "bronze.events" and len(streams) == 5
+        wait_until(lambda: DeltaTable.is_deltatable(lines) and DeltaTable(lines).count() == 40, process)
+        landed = DeltaTable(bronze).count()
+        send(installation, "k", 200)
+        wait_until(lambda: DeltaTable(bronze).count() > landed, process)
+        process.kill()
+    with started(installation) as process:
+        wait_until(lambda: DeltaTable(lines).count() >= 440, process)
+        wait_until(lambda: [one.get("messages") for one in health(installation)["streams"]] == [0] * 5, process)
+        process.send_signal(signal.SIGTERM)
+        said, _ = process.communicate(timeout=60)
     assert process.returncode == 0, said[-2000:]
     assert "streams: stopped; the same command carries on" in said
     assert "silver.events: running, batch" in said.replace("\n", " ") and "Traceback" not in said
-
-
-def test_killed_and_started_again_it_carries_on(installation: dict[str, str], local_services: Any) -> None:
-    """After SIGKILL amid the work: nothing is lost or doubled, and the locks are free."""
-    settings = settings_under(installation)
-    place, own = f"{settings.lake.root}/silver/interactions", {**os.environ, **SHORT_LIVED_JVM, **installation}
-    before = DeltaTable(place).count()
-    producer = Producer({"bootstrap.servers": settings.kafka.bootstrap})
-    for number in range(200):
-        producer.produce("supervised", json.dumps(event("purchase", event_id=f"k-{number}", user_id=str(number))))
-    assert producer.flush(30) == 0
-    bronze = f"{settings.lake.root}/bronze/events"
-    landed = DeltaTable(bronze).count()
-    with subprocess.Popen(COMMAND, env=own, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as first:
-        wait_until(lambda: DeltaTable(bronze).count() > landed, first)
-        first.kill()
-    with subprocess.Popen(COMMAND, env=own, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as second:
-        wait_until(lambda: DeltaTable(place).count() >= before + 400, second)
-        second.send_signal(signal.SIGINT)
-        said, _ = second.communicate(timeout=60)
-    assert second.returncode == 0 and "Traceback" not in said, said[-2000:]
-    assert DeltaTable(place).count() == before + 400
+    assert DeltaTable(lines).count() == 440
 
 
 def test_what_is_no_stream_is_refused_at_once(installation: dict[str, str]) -> None:
