@@ -19,7 +19,7 @@ _IS_WITHDRAWAL = f"coalesce(event.event_type = 'consent' AND ({_DENIES}), false)
 # RFC 3339 as a timestamp, null where it is none. Spark wants the letters large that RFC 3339 takes small too.
 _AT = "try_to_timestamp(upper(event.occurred_at))"
 _EARLIEST = f"timestamp '{EARLIEST}'"
-_FIRST = datetime.fromisoformat(EARLIEST).replace(tzinfo=UTC)
+FIRST_DAY = datetime.fromisoformat(EARLIEST).replace(tzinfo=UTC)
 _MINUTES_AFTER = timedelta(minutes=int(LATEST_AFTER_ARRIVAL.removesuffix(" minutes")))
 
 
@@ -54,5 +54,5 @@ def moment_of(event: Mapping[str, Any], received_at: datetime) -> datetime | Non
         at = datetime.fromisoformat(event["occurred_at"].upper()).astimezone(UTC)
     purposes = (event["payload"].get("purposes") or {}) if event["event_type"] == "consent" else {}
     if any(purposes.get(name) is False for name in PURPOSES):
-        return at if at is not None and _FIRST <= at <= received_at else received_at
-    return at if at is not None and _FIRST <= at <= received_at + _MINUTES_AFTER else None
+        return at if at is not None and FIRST_DAY <= at <= received_at else received_at
+    return at if at is not None and FIRST_DAY <= at <= received_at + _MINUTES_AFTER else None

@@ -1,17 +1,15 @@
 """What suites are made of: expectations that several tables share."""
 
 import sys
-from datetime import UTC, datetime
 
 import great_expectations.expectations as gxe
 from great_expectations.expectations.expectation import Expectation
 
-from expectations.contract import EARLIEST
 from expectations.custom_expectations import ExpectKeyToBeUnique, ExpectRowsToSatisfy
+from expectations.event_time import FIRST_DAY
 
 Expectations = list[Expectation]
 
-FIRST_DAY = datetime.fromisoformat(EARLIEST).replace(tzinfo=UTC)
 LARGEST = sys.float_info.max  # Spark orders infinity and NaN above it, so a maximum also refuses those two
 
 

@@ -35,7 +35,9 @@ class Event(NamedTuple):
 def as_arrived(messages: DataFrame, reader: Reader) -> DataFrame:
     """Kafka-shaped rows as `value` (binary, plain JSON; null: not to be read) and `received` (microseconds since
     1970)."""
-    is_readable = f"decode_error IS NULL AND size_bytes <= {MOST_BYTES}"
+    # A key that is no text is encrypted when it lands, and the message with it: the lake does not take it either.
+    has_text_key = "(key IS NULL OR is_valid_utf8(CAST(key AS string)))"
+    is_readable = f"decode_error IS NULL AND size_bytes <= {MOST_BYTES} AND {has_text_key}"
     received = as_decoded(with_size(messages), reader).withColumn("received_at", received_at())
     return received.selectExpr(f"if({is_readable}, value, NULL) AS value", "unix_micros(received_at) AS received")
 

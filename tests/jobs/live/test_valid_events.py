@@ -20,6 +20,8 @@ from tests.jobs.bronze.test_fuzz import PROTECTION
 from tests.jobs.bronze.test_fuzz import drawn as spoilt
 from tests.poison import POISON
 
+KEYS = "array(X'39', NULL, X'FF', X'C3A9', X'EDA080', X'', encode('anna.nowak@mail.example', 'utf-8'))"
+"""Text, and what is none: a byte that UTF-8 has not, and half a character."""
 READER = Reader(committed_contract, None, PROTECTION)
 TIMES = (
     *("2017-12-31T23:59:59.1234567Z", "2018-01-01T00:04:59+00:00", "2018-01-01T00:05:01Z", "2018-01-01t00:05:00z"),
@@ -31,7 +33,7 @@ TIMES = (
 def consents() -> list[str]:
     """Statements of both kinds at every time, in events of both kinds."""
     chance, messages = Random(1), []
-    for number, at in enumerate(TIMES * 12):
+    for number, at in enumerate(TIMES * 24):
         said = {purpose: chance.random() < 0.7 for purpose in chance.sample(PURPOSES, 2)}
         one = event("consent", event_id=f"s-{number}", occurred_at=at, payload={"purposes": said})
         if chance.random() < 0.4:
@@ -61,7 +63,8 @@ def test_the_same_events_are_taken_and_say_the_same(spark: SparkSession, example
     texts += [text.encode() for text in consents()] + spoilt(300 * examples)
     texts += [poison.value for poison in POISON if poison.value is not None]
     rows = received(spark, texts).drop("sealed_by", "decode_error", "valid_by", "event_hash")
-    messages = rows.withColumnRenamed("received_at", "timestamp").localCheckpoint()
+    keyed = rows.withColumn("key", F.expr(f"element_at({KEYS}, int(offset % 7) + 1)"))
+    messages = keyed.withColumnRenamed("received_at", "timestamp").localCheckpoint()
 
     taken = as_judged(as_received(messages, READER, contract), contract).where("size(reasons) = 0").localCheckpoint()
     at = F.unix_micros(occurred_at()).alias("at")

@@ -83,6 +83,15 @@ def send(installation: dict[str, str], first: str, count: int) -> None:
     assert producer.flush(30) == 0
 
 
+def ended(process: subprocess.Popen[str], by: signal.Signals) -> str:
+    """What it said until then."""
+    process.send_signal(by)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 0 and "Traceback" not in said, said[-2000:]
+    assert "streams: stopped; the same command carries on" in said
+    return said
+
+
 def test_all_run_carry_on_after_a_kill_and_end_behind_their_batch(
     local_services: Any, installation: dict[str, str]
 ) -> None:
@@ -102,11 +111,11 @@ def test_all_run_carry_on_after_a_kill_and_end_behind_their_batch(
     with started(installation) as process:
         wait_until(lambda: DeltaTable(lines).count() >= 440, process)
         wait_until(lambda: [one.get("messages") for one in health(installation)["streams"]] == [0] * 5, process)
-        process.send_signal(signal.SIGTERM)
-        said, _ = process.communicate(timeout=60)
-    assert process.returncode == 0, said[-2000:]
-    assert "streams: stopped; the same command carries on" in said
-    assert "silver.events: running, batch" in said.replace("\n", " ") and "Traceback" not in said
+        said = ended(process, signal.SIGTERM)
+    assert "silver.events: running, batch" in said.replace("\n", " ")
+    with started(installation) as process:
+        wait_until(lambda: bool(health(installation)["healthy"]), process)
+        ended(process, signal.SIGINT)
     assert DeltaTable(lines).count() == 440
 
 
