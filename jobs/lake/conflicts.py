@@ -15,6 +15,7 @@ CONFLICTS = (
     exceptions.ConcurrentTransactionException,
     exceptions.ConcurrentWriteException,
     exceptions.MetadataChangedException,
+    exceptions.ProtocolChangedException,
 )
 
 log = logging.getLogger(__name__)

@@ -4,6 +4,7 @@ import logging
 import re
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -209,7 +210,8 @@ def _make(lake: Lake, name: str) -> None:
         f"CREATE TABLE IF NOT EXISTS delta.`{_place(lake, name)}` ({table.ddl}) USING delta"
         f" {partition} COMMENT '{table.grain}' {properties}"
     )
-    lake.spark.sql(statement)
+    with suppress(*CONFLICTS):  # another made it meanwhile
+        lake.spark.sql(statement)
     patience = time.monotonic() + MAKING_SECONDS
     while not exists(lake, name):
         if time.monotonic() > patience:

@@ -1,10 +1,12 @@
 import shutil
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
+from expectations.schemas import TABLES
 from jobs.errors import OperatorError
 from jobs.lake import places, tables
 from jobs.lake.lake import Lake
@@ -112,6 +114,22 @@ def test_a_table_that_another_process_makes_is_waited_for(lake: Lake, tmp_path: 
     tables.append(lake, "gold.fallbacks", rows(lake, "a"))
     other.join()
     assert tables.version(lake, "gold.fallbacks") == 1 and tables.row_count(lake, "gold.fallbacks") == 1
+
+
+@pytest.mark.usefixtures("lake_in_session")
+def test_jobs_that_make_the_same_tables_at_once_both_go_on(lake: Lake) -> None:
+    names = [name for name in TABLES if name.startswith("gold.")]
+    together = threading.Barrier(3, timeout=60)
+
+    def make(_: int) -> None:
+        for name in names:
+            together.wait()
+            tables.create(lake, name)
+
+    with ThreadPoolExecutor(3) as makers:
+        list(makers.map(make, range(3)))
+    assert {name: tables.version(lake, name) for name in names} == dict.fromkeys(names, 0)
+    assert lake.spark.table("gold.fallbacks").isEmpty()
 
 
 @pytest.mark.parametrize("also", ["", "_last_checkpoint"])
