@@ -26,7 +26,7 @@ AS_OF = f"{{{{ params.as_of or var.value.get('lakehouse_as_of', none) or {DUE} }
 SPARK_PROPERTIES = {
     # What conf/base.toml gives a driver, which spark-submit does not read. Its own default is 1g, and on a
     # laptop (local[2]) the driver does all the work.
-    "spark.driver.memory": "4g",
+    "spark.driver.memory": "3g",
     # A fit of ALS is one lineage as deep as its iterations: in ten of them Java's own stack (1 MiB) overflowed. Beside
     # extraJavaOptions, not in their place: those are the cluster's.
     "spark.driver.defaultJavaOptions": "-Xss4m",

@@ -5,6 +5,7 @@ import functools
 import graphlib
 import importlib
 import pkgutil
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 import jobs
@@ -44,14 +45,7 @@ def names() -> tuple[str, ...]:
 def ordered(declared: Iterable[Job]) -> dict[str, Job]:
     """The jobs by name, writers before readers, else by name. Raises CycleError where two wait for each other."""
     by_name = {job.name: job for job in sorted(declared, key=lambda job: job.name)}
-    writers: dict[str, set[str]] = {}
-    for job in by_name.values():
-        for table in job.writes:
-            writers.setdefault(table, set()).add(job.name)
-    sorter: graphlib.TopologicalSorter[str] = graphlib.TopologicalSorter()
-    for job in by_name.values():
-        before = {name for table in job.reads for name in writers.get(table, set())}
-        sorter.add(job.name, *(before - {job.name}))
+    sorter = graphlib.TopologicalSorter(waits_for(by_name.values()))
     sorter.prepare()
     order: list[str] = []
     while sorter.is_active():
@@ -59,6 +53,15 @@ def ordered(declared: Iterable[Job]) -> dict[str, Job]:
         order += ready
         sorter.done(*ready)
     return {name: by_name[name] for name in order}
+
+
+def waits_for(jobs: Iterable[Job]) -> dict[str, set[str]]:
+    """Of each job the names of those among them that write what it reads."""
+    known, writers = list(jobs), defaultdict[str, set[str]](set)
+    for job in known:
+        for table in job.writes:
+            writers[table].add(job.name)
+    return {job.name: {name for table in job.reads for name in writers[table]} - {job.name} for job in known}
 
 
 def _declared_in(name: str) -> Job:

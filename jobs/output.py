@@ -60,7 +60,9 @@ def is_terminal() -> bool:
 
 def progress(*columns: ProgressColumn) -> Progress:
     """Bars for what takes long, of these columns or rich's own; none where stderr is no terminal."""
-    return Progress(*columns, console=_progress, transient=True, disable=not is_terminal())
+    # What is printed meanwhile stands above the bars, unless it goes into a pipe.
+    above = sys.stdout.isatty()
+    return Progress(*columns, console=_progress, transient=True, redirect_stdout=above, disable=not is_terminal())
 
 
 @contextmanager

@@ -17,7 +17,6 @@ import pytest
 from pyspark.sql import SparkSession
 from xdist.scheduler import LoadScopeScheduling
 
-from jobs.job import Job, Options
 from jobs.lake import java_options, tables
 from jobs.lake.lake import Lake
 from jobs.lake.session import open_lake
@@ -172,29 +171,28 @@ def small_lake(local_services: Settings, spark: SparkSession, environment: dict[
 
 @contextmanager
 def tables_read_by_jobs() -> Iterator[dict[str, set[str]]]:
-    """Notes which tables each job reads or streams from while the block lasts."""
+    """Notes which tables each job reads or streams from while the block lasts: by the Lake value that the job was
+    given, for jobs run beside one another, and what they do with a micro-batch in threads of Spark's."""
     read: dict[str, set[str]] = {}
-    running: list[str] = []
+    opened: list[tuple[str, Lake]] = []
 
     def noted(original: Callable[..., Any]) -> Callable[..., Any]:
         def call(lake: Lake, name: str, *rest: Any, **options: Any) -> Any:
-            if running:
-                read.setdefault(running[-1], set()).add(name)
+            for job, its in opened:
+                if its is lake:
+                    read.setdefault(job, set()).add(name)
             return original(lake, name, *rest, **options)
 
         return call
 
-    def run(self: Job, settings: Settings, options: Options, original: Callable[..., None] = Job.run) -> None:
-        running.append(self.name)
-        try:
-            original(self, settings, options)
-        finally:
-            running.pop()
+    def opening(name: str, settings: Settings) -> Lake:
+        opened.append((name, open_lake(name, settings)))
+        return opened[-1][1]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tables, "read", noted(tables.read))
         patch.setattr(tables, "stream", noted(tables.stream))
-        patch.setattr(Job, "run", run)
+        patch.setattr("jobs.job.open_lake", opening)
         yield read
 
 

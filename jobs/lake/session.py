@@ -2,7 +2,9 @@
 
 import os
 import sys
+from contextlib import suppress
 
+from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
 
 from jobs.errors import OperatorError
@@ -23,8 +25,8 @@ def open_lake(name: str, settings: Settings) -> Lake:
     Under spark-submit the master and the memory are spark-submit's; else they come from the settings. Raises
     OperatorError when the session that is there was started with other settings.
     """
-    running = SparkSession.getActiveSession()
-    if running is not None:
+    with suppress(PySparkRuntimeError):
+        running = SparkSession.active()  # of any thread; it raises where there is none
         _require_same(running, settings)
         return Lake(running, settings)
     # ALS solves many small systems: with more than one BLAS thread a fit took 48.6 s instead of 12.8 s.

@@ -4,15 +4,14 @@ The lake under .local/ remembers how many households it was made for; another nu
 number again carries on where it stopped, so interrupting it anywhere and running it again ends right.
 """
 
-import functools
 import json
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
+from multiprocessing import get_context
 from typing import Any
 
 from expectations import gate as suites
@@ -20,12 +19,12 @@ from expectations.schemas import TABLES
 from jobs import job, output
 from jobs.champions import tracking
 from jobs.errors import OperatorError
-from jobs.job_list import building, job_named
+from jobs.job_list import building, job_named, waits_for
 from jobs.lake import tables
 from jobs.lake.session import open_lake
-from jobs.local import memory, report, services
-from jobs.local.shop import journey, producer
-from jobs.local.shop.message import Message, planted
+from jobs.local import report, services, stages
+from jobs.local.shop import year
+from jobs.local.stages import Stage
 from jobs.redis_store import reading
 from jobs.redis_store.client import connect
 from jobs.redis_store.faults import redis_faults
@@ -36,6 +35,19 @@ from models.errors import ModelError
 
 AS_OF = datetime(2018, 1, 1, 4, 2, tzinfo=UTC)
 MARKER = "demo.json"
+PUBLISH = "publish.recommendations"
+WRITE, START, SERVICES, SEND, COUNT = "write the sources", "start Spark", "services", "send to Kafka", "count"
+GATE_SILVER, GATE_GOLD = "gate silver", "gate gold"
+NEEDED = {
+    "sources.catalog": WRITE,
+    "sources.crm": WRITE,
+    "kafka": SEND,
+    "bronze": START,
+    "gold": GATE_SILVER,
+    "train": GATE_SILVER,
+    "publish": GATE_GOLD,
+}
+"""The stage that must have ended before a job of that room, or one that reads that, starts."""
 LOCAL_STATE = ("lake", "kafka", "redis", "sources", "mlflow.db", "mlartifacts")
 
 
@@ -50,42 +62,58 @@ def run(settings: Settings, households: int | None) -> dict[str, Any]:
             " does"
         )
     began = time.monotonic()
-    stages: list[dict[str, Any]] = []
-    options = job.Options(AS_OF)
-
-    def stage(name: str, work: Callable[[], Any]) -> Any:
-        with memory.watched(settings) as peak:
-            start = time.monotonic()
-            result = work()
-            seconds = round(time.monotonic() - start, 1)
-        stages.append({"name": name, "seconds": seconds, "peak_mib": peak.mib})
-        output.show(f"✓ {name:<24} {seconds:6.1f} s   {peak.mib:6,} MiB")
-        return result
-
     _start_over_if_other(settings, households)
-    stage("services", lambda: (services.up(settings), services.ensure_topic(settings)))
-    messages = stage("read the shop's year", lambda: _prepared(settings, households))
-    stage("send to Kafka", lambda: _sent(settings, messages))
-    building()  # imports the jobs, before the thread imports beside this one: both at once, pyspark.ml was half there
-    threading.Thread(target=_warm_up, args=(settings,), daemon=True).start()
-    stage("start Spark", lambda: open_lake("demo", settings))
-    for name in of_rooms("bronze", "silver"):
-        stage(name, functools.partial(job_named(name).run, settings, options))
-    stage("gate silver", lambda: _gate(settings, of_rooms("silver")))
-    for name in of_rooms("gold", "train"):
-        stage(name, functools.partial(job_named(name).run, settings, options))
-    stage("gate gold", lambda: _gate(settings, of_rooms("gold")))
-    stage("publish.recommendations", lambda: job_named("publish.recommendations").run(settings, options))
-    figures = stage("count", lambda: counted(settings))
-    figures["stages"] = stages
+    building()  # imports the jobs, before the threads import beside one another: pyspark.ml was half there once
+    # The shop's year takes a gigabyte to make; a process of its own gives it back.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as aside:
+        ended = stages.run(settings, _stages(settings, households, aside))
+    figures: dict[str, Any] = ended[COUNT].result
+    figures["stages"] = [
+        {"name": name, "seconds": one.seconds, "peak_mib": one.peak_mib} for name, one in ended.items()
+    ]
     figures["seconds"] = round(time.monotonic() - began, 1)
-    figures["peak_mib"] = max(one["peak_mib"] for one in stages)
-    check(figures, messages)
+    figures["peak_mib"] = max(one.peak_mib for one in ended.values())
+    check(figures, ended[SEND].result)
     target = settings.project / "build" / "demo.json"
     target.parent.mkdir(exist_ok=True)
     target.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     report.show_report(figures, target, settings.env)
     return figures
+
+
+def _stages(settings: Settings, households: int | None, aside: Executor) -> list[Stage]:
+    """The jobs in their order, and what stands before, between and behind them. `aside` makes what is sent."""
+    silver, gold = of_rooms("silver"), of_rooms("gold", "train")
+    jobs = [job_named(name) for name in (*of_rooms("bronze"), *silver, *gold, PUBLISH)]
+    writers = waits_for(jobs)
+
+    def of_job(name: str) -> Stage:
+        needs = {*job_named(name).reads, name.split(".")[0]}
+        after = writers[name] | {stage for need, stage in NEEDED.items() if need in needs}
+        return Stage(name, lambda: job_named(name).run(settings, job.Options(AS_OF)), tuple(after))
+
+    return [
+        Stage(WRITE, lambda: aside.submit(year.write_sources, settings, households).result()),
+        Stage(START, lambda: _started(settings)),
+        Stage(SERVICES, lambda: (services.up(settings), services.ensure_topic(settings))),
+        Stage(SEND, lambda: _sent(settings, households, aside), (WRITE, SERVICES)),
+        *map(of_job, (*of_rooms("bronze"), *silver)),
+        Stage(GATE_SILVER, lambda: _gate(settings, silver), silver),
+        *map(of_job, gold),
+        Stage(GATE_GOLD, lambda: _gate(settings, of_rooms("gold")), gold),
+        of_job(PUBLISH),
+        Stage(COUNT, lambda: counted(settings), (PUBLISH,)),
+    ]
+
+
+def _sent(settings: Settings, households: int | None, aside: Executor) -> year.Sent:
+    with aside:  # it has nothing more to do
+        return aside.submit(year.send, settings, households).result()
+
+
+def _started(settings: Settings) -> None:
+    threading.Thread(target=_warm_up, args=(settings,), daemon=True).start()
+    open_lake("demo", settings)
 
 
 def _warm_up(settings: Settings) -> None:
@@ -131,14 +159,14 @@ def is_demo(settings: Settings) -> bool:
     return (settings.home / MARKER).is_file()
 
 
-def check(figures: dict[str, Any], messages: list[Message]) -> None:
+def check(figures: dict[str, Any], sent: year.Sent) -> None:
     """Raises OperatorError when the lake does not hold exactly what was sent."""
-    sown = planted(messages)
-    duplicates = sown.pop("duplicate")
+    broken = dict(sent.planted)
+    duplicates = broken.pop("duplicate")
     expected = {
-        "bronze.events": len(messages),
-        "quarantine.events": sum(sown.values()),
-        "silver.events": len(messages) - sum(sown.values()) - duplicates,
+        "bronze.events": sent.messages,
+        "quarantine.events": sum(broken.values()),
+        "silver.events": sent.messages - sum(broken.values()) - duplicates,
     }
     wrong = [
         f"{name} holds {figures['tables'][name]:,} rows, expected {rows:,}"
@@ -149,16 +177,6 @@ def check(figures: dict[str, Any], messages: list[Message]) -> None:
         wrong.append(f"{figures['duplicates']} duplicates counted, {duplicates} were sent")
     if wrong:
         raise OperatorError("demo: " + "; ".join(wrong) + "; start over with: make clean demo")
-
-
-def _prepared(settings: Settings, households: int | None) -> list[Message]:
-    journey.write_sources(Path(settings.sources.catalog.location), Path(settings.sources.crm.location), households)
-    return journey.messages(households, settings.local.seed)
-
-
-def _sent(settings: Settings, messages: list[Message]) -> None:
-    with output.progress() as progress:
-        producer.send(settings, messages, progress)
 
 
 def _gate(settings: Settings, names: tuple[str, ...]) -> None:

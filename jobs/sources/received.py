@@ -61,7 +61,7 @@ def read_faults(source: Source) -> Iterator[None]:
 
     Spark's own log is silent meanwhile: it would print what a database says of a row.
     """
-    context = SparkSession.getActiveSession().sparkContext  # type: ignore[union-attr]
+    context = SparkSession.active().sparkContext
     context.setLogLevel("OFF")
     try:
         yield
@@ -73,7 +73,7 @@ def read_faults(source: Source) -> Iterator[None]:
 
 def _why(error: PySparkException | Py4JJavaError) -> str:
     cause: Any = error.java_exception if isinstance(error, Py4JJavaError) else getattr(error, "_origin", None)
-    gateway = SparkSession.getActiveSession().sparkContext._gateway  # type: ignore[union-attr]
+    gateway = SparkSession.active().sparkContext._gateway
     last, condition = "", ""
     while cause is not None:
         if is_instance_of(gateway, cause, "java.sql.SQLException"):

@@ -77,6 +77,7 @@ def _apart(folder: Path) -> Settings:
     broker, controller, redis = free_port(), free_port(), free_port()
     os.environ |= {
         "LAKEHOUSE_HOME": str(folder),
+        "LAKEHOUSE_SPARK__DRIVER_MEMORY": "4g",  # ten times the demo
         "LAKEHOUSE_LOCAL__BROKER_PORT": str(broker),
         "LAKEHOUSE_LOCAL__CONTROLLER_PORT": str(controller),
         "LAKEHOUSE_LOCAL__REDIS_PORT": str(redis),
