@@ -6,6 +6,7 @@ number again carries on where it stopped, so interrupting it anywhere and runnin
 
 import json
 import shutil
+import signal
 import threading
 import time
 from concurrent.futures import Executor, ProcessPoolExecutor
@@ -64,8 +65,10 @@ def run(settings: Settings, households: int | None) -> dict[str, Any]:
     began = time.monotonic()
     _start_over_if_other(settings, households)
     building()  # imports the jobs, before the threads import beside one another: pyspark.ml was half there once
-    # The shop's year takes a gigabyte to make; a process of its own gives it back.
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as aside:
+    # The shop's year takes a gigabyte to make; a process of its own gives it back. Ctrl-C ends it without a word: what
+    # the topic holds then is how it begins, and the next run sends the rest.
+    quietly = (signal.SIGINT, signal.SIG_DFL)
+    with ProcessPoolExecutor(1, get_context("spawn"), initializer=signal.signal, initargs=quietly) as aside:
         ended = stages.run(settings, _stages(settings, households, aside))
     figures: dict[str, Any] = ended[COUNT].result
     figures["stages"] = [
