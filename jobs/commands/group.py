@@ -44,6 +44,10 @@ class OneLineErrors(TyperGroup):
             _say(f"error: {with_env(str(error), ctx.meta.get(ENV, DEFAULT_ENV))}")
             raise typer.Exit(1) from None
         except KeyboardInterrupt as interrupt:
+            if "pyspark" in sys.modules:  # else its import would take longer than the command did
+                from jobs.lake.session import abandon
+
+                abandon()
             _say(f"interrupted; {str(interrupt) or 'the same command carries on'}", colour="yellow")
             raise typer.Exit(130) from None
 

@@ -4,6 +4,7 @@ import os
 import sys
 from contextlib import suppress
 
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
 
@@ -43,6 +44,14 @@ def open_lake(name: str, settings: Settings) -> Lake:
     lake = Lake(spark, settings)
     tables.register(lake)
     return lake
+
+
+def abandon() -> None:
+    """Ends what the process's session is at, without a word of Java's about it. Nothing, where there is no session."""
+    with suppress(PySparkRuntimeError, Py4JError, OSError):
+        context = SparkSession.active().sparkContext
+        context.setLogLevel("OFF")
+        context.cancelAllJobs()
 
 
 def retention(keep_hours: float, log_days: float) -> dict[str, str]:

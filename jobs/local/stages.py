@@ -5,6 +5,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +37,10 @@ class Ended:
     peak_mib: int
 
 
+Outcome = tuple[str, Ended | BaseException]
+"""A stage's name, and what became of it."""
+
+
 def run(settings: Settings, stages: Sequence[Stage], at_once: int = AT_ONCE) -> dict[str, Ended]:
     """Runs them all, of those that may start the first in `stages` first, and shows each when it has ended.
 
@@ -43,7 +48,7 @@ def run(settings: Settings, stages: Sequence[Stage], at_once: int = AT_ONCE) -> 
     """
     waiting: graphlib.TopologicalSorter[str] = graphlib.TopologicalSorter({one.name: one.after for one in stages})
     waiting.prepare()
-    over: queue.Queue[tuple[str, Ended | BaseException]] = queue.Queue()
+    over: queue.Queue[Outcome] = queue.Queue()
     ready: set[str] = set()
     running: dict[str, TaskID] = {}
     ended: dict[str, Ended] = {}
@@ -63,7 +68,7 @@ def run(settings: Settings, stages: Sequence[Stage], at_once: int = AT_ONCE) -> 
                 running[stage.name] = progress.add_task(stage.name, total=None)
                 # As a daemon: Ctrl-C ends the process, whatever Spark is at.
                 threading.Thread(target=work, args=(stage,), name=stage.name, daemon=True).start()
-            name, outcome = over.get()
+            name, outcome = _next(over)
             progress.remove_task(running.pop(name))
             waiting.done(name)
             if isinstance(outcome, Ended):
@@ -74,6 +79,13 @@ def run(settings: Settings, stages: Sequence[Stage], at_once: int = AT_ONCE) -> 
     if failures:
         raise failures[0]
     return ended
+
+
+def _next(over: queue.Queue[Outcome]) -> Outcome:
+    """Waits in short turns: Ctrl-C does not wake this thread where the system tells another one of it."""
+    while True:
+        with suppress(queue.Empty):
+            return over.get(timeout=0.5)
 
 
 def _measured(settings: Settings, stage: Stage) -> Ended:
