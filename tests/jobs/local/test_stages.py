@@ -1,6 +1,8 @@
 """Stages of the demo: in their order, two at a time, and none after one that failed."""
 
+import signal
 import threading
+from functools import partial
 
 import pytest
 
@@ -36,8 +38,14 @@ def test_each_begins_behind_those_it_waits_for_and_two_are_at_work_at_once(setti
 
 def test_no_more_than_so_many_at_once_and_the_first_named_first(settings: Settings) -> None:
     begun: list[str] = []
-    names = ["c", "a", "b", "d"]
-    stages.run(settings, [Stage(name, lambda name=name: begun.append(name)) for name in names], at_once=1)  # type: ignore[misc]
+    names, together = ["c", "a", "b", "d"], threading.Barrier(2)
+
+    def alone(name: str) -> None:
+        begun.append(name)
+        with pytest.raises(threading.BrokenBarrierError):
+            together.wait(timeout=0.5)
+
+    stages.run(settings, [Stage(name, partial(alone, name)) for name in names], at_once=1)
     assert begun == names
 
 
@@ -60,3 +68,22 @@ def test_what_fails_is_raised_behind_those_beside_it_and_nothing_else_begins(set
     with pytest.raises(OperatorError, match="no"):
         stages.run(settings, [Stage("fails", fail), Stage("beside", beside), *later])
     assert begun == ["beside"]
+
+
+def test_ctrl_c_is_heard_at_once_though_the_system_tells_another_thread_of_it(settings: Settings) -> None:
+    begun, over = threading.Event(), threading.Event()
+
+    def told() -> None:
+        begun.set()
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+        over.wait(LONG)
+
+    # Whoever starts tests in the background has them ignore it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            stages.run(settings, [Stage("told", told)])
+        assert begun.is_set() and any(thread.name == "told" for thread in threading.enumerate())
+    finally:
+        over.set()
+        signal.signal(signal.SIGINT, before)

@@ -30,7 +30,7 @@ def test_days_of_small_batches_keep_the_files_bounded_and_a_stream_beside_sees_e
     lake: Lake, per_day: int
 ) -> None:
     """The short form of `make bench CASE=maintain_files`, which appends 500 batches."""
-    each_day = list(days(lake, batches=8 * per_day, per_day=per_day))  # alike from the fifth on at the latest
+    each_day = list(days(lake, batches=8 * per_day, per_day=per_day))
     half = len(each_day) // 2
     for kind in ("data_files", "log_files"):
         first, second = (max(getattr(day, kind) for day in part) for part in (each_day[:half], each_day[half:]))
