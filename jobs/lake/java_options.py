@@ -9,12 +9,6 @@ THROUGHPUT = "-XX:+UseParallelGC"
 # In a job of seconds the second compiler takes a core from the first, for code that has ended before it pays. The room
 # for compiled code is a fifth then, unless it is said: too little for a fit of ALS.
 FIRST_COMPILER = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m"
-# What is called twenty times as often as the default asks for goes through the second compiler, no sooner: of the
-# demo's first four jobs that took 11 s of the processor instead of 28, their own work a ninth more.
-LATE_SECOND_COMPILER = (
-    "-XX:Tier4InvocationThreshold=100000 -XX:Tier4MinInvocationThreshold=12000"
-    " -XX:Tier4CompileThreshold=300000 -XX:Tier4BackEdgeThreshold=800000"
-)
 
 
 def executor() -> str:
@@ -25,7 +19,7 @@ def executor() -> str:
 def own_driver(project: Path) -> str:
     """Options of a driver that this process starts itself."""
     logging = f"-Dlog4j2.configurationFile={project}/conf/log4j2.properties"
-    return f"{executor()} {THROUGHPUT} {LATE_SECOND_COMPILER} {logging} {shared_classes(project)}".rstrip()
+    return f"{executor()} {THROUGHPUT} {logging} {shared_classes(project)}".rstrip()
 
 
 def submitted_driver(project: Path) -> str:
