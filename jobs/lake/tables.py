@@ -4,7 +4,6 @@ import logging
 import re
 import time
 from collections.abc import Iterable
-from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +26,10 @@ ROOT = "spark.lakehouse.root"
 """Of a session: whose tables it has open by name."""
 COMMIT = re.compile(r"[0-9]{20}\.")
 """What a commit's file, or a checkpoint's, begins with in the log of a table."""
+FOLDER_IN_USE = "DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION"
+"""What Delta says of a folder that has files and no commit."""
+OPENED_MEANWHILE = ("DELTA_TABLE_ALREADY_EXISTS", "TABLE_OR_VIEW_ALREADY_EXISTS")
+"""What Spark says, for all its IF NOT EXISTS, of a table that another thread has just put into the catalogue."""
 MAKING_SECONDS = 10
 """How long another process may take from a table's folder to its first commit before it counts as killed."""
 
@@ -210,8 +213,13 @@ def _make(lake: Lake, name: str) -> None:
         f"CREATE TABLE IF NOT EXISTS delta.`{_place(lake, name)}` ({table.ddl}) USING delta"
         f" {partition} COMMENT '{table.grain}' {properties}"
     )
-    with suppress(*CONFLICTS):  # another made it meanwhile
+    try:
         lake.spark.sql(statement)
+    except CONFLICTS:
+        log.info("%s: another run has just made it", name)
+    except AnalysisException as error:
+        if error.getCondition() != FOLDER_IN_USE:
+            raise
     patience = time.monotonic() + MAKING_SECONDS
     while not exists(lake, name):
         if time.monotonic() > patience:
@@ -281,4 +289,8 @@ def _require(lake: Lake, name: str) -> None:
 
 def _open_by_name(lake: Lake, name: str) -> None:
     if lake.spark.conf.get(ROOT, None) == lake.root:
-        lake.spark.sql(f"CREATE TABLE IF NOT EXISTS {name} USING delta LOCATION '{_place(lake, name)}'")
+        try:
+            lake.spark.sql(f"CREATE TABLE IF NOT EXISTS {name} USING delta LOCATION '{_place(lake, name)}'")
+        except AnalysisException as error:
+            if error.getCondition() not in OPENED_MEANWHILE:
+                raise
