@@ -33,6 +33,11 @@ PORTS = itertools.cycle(24_000 + 1_000 * (WORKER % 8) + (os.getpid() * 7 + each)
 SHORT_LIVED_JVM = {"SPARK_SUBMIT_OPTS": java_options.submitted_driver(Path(__file__).parents[1])}
 
 
+# A test has few rows: a quarter of the processor's time went into the Java text of each task's projections, which had
+# been compiled before. They are interpreted here; whole stages are compiled as ever. What a job runs in a process of
+# its own, `make test-long`, `make chaos` and `make bench` do as users do.
+INTERPRETED = ("spark.sql.codegen.factoryMode", "NO_CODEGEN")
+
 # Where a process has no main file, as those that pytest-xdist starts, pyspark.sql.connect takes it for a run of its own
 # doctests, for which it lacks grpc, and ends it.
 vars(sys.modules["__main__"]).setdefault("__file__", __file__)
@@ -138,15 +143,27 @@ def settings(environment: dict[str, str]) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def spark(settings: Settings) -> Iterator[SparkSession]:
+def spark(settings: Settings, pytestconfig: pytest.Config) -> Iterator[SparkSession]:
     with pytest.MonkeyPatch.context() as patch:
         # Two processes have a core each, and share none with the second compiler: 191 tests took 531 s without it, and
         # 688 with it. One process alone has a core for it, and took a fifth longer without.
         if "PYTEST_XDIST_WORKER" in os.environ:
             patch.setenv("SPARK_SUBMIT_OPTS", java_options.FIRST_COMPILER)
         session = open_lake("tests", settings).spark
+    if "not long" in pytestconfig.option.markexpr:
+        session.conf.set(*INTERPRETED)
     yield session
     session.stop()
+
+
+@pytest.fixture
+def generated_code(spark: SparkSession) -> Iterator[None]:
+    """For the time of a test all code is generated, as Spark does by itself."""
+    name = INTERPRETED[0]
+    former = str(spark.conf.get(name))
+    spark.conf.set(name, "FALLBACK")
+    yield
+    spark.conf.set(name, former)
 
 
 @pytest.fixture(scope="session")

@@ -165,7 +165,7 @@ def _nameless(name: str, protection: Protection) -> Column:
     if kind_of(name) is not None:
         return nameless(text)
     may_name = may_name_in_words(text)
-    return F.when(may_name, nameless(F.when(may_name, text))).otherwise(text)
+    return F.coalesce(nameless(F.when(may_name, text)), text)
 
 
 def _nameless_entries(name: str, protection: Protection) -> Column:
@@ -179,7 +179,7 @@ def _nameless_entries(name: str, protection: Protection) -> Column:
     entries, nameless = F.col(name), by_arrow(nameless_maps, TEXTS)
     is_direct = F.exists(F.map_keys(entries), is_direct_name)
     may_name = is_direct | F.exists(F.map_values(entries), may_name_in_words)
-    return F.when(may_name, nameless(F.when(may_name, entries))).otherwise(entries)
+    return F.coalesce(nameless(F.when(may_name, entries)), entries)
 
 
 ARROW_OPENED = pa.struct({"key": pa.binary(), "value": pa.binary()})

@@ -53,6 +53,7 @@ def totals(lake: Lake) -> dict[str, int]:
     return {name: total for name in names if (total := sum(getattr(one, name) for one in balance.accounts))}
 
 
+@pytest.mark.usefixtures("generated_code")
 def test_a_micro_batch_runs_the_code_of_the_one_before(own: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is compiled anew for it: neither the time, nor its number, nor an offset stands in generated code."""
     monkeypatch.setattr(plain, "FEW", 2)
