@@ -16,7 +16,7 @@ from jobs.errors import OperatorError
 from jobs.redis_store.client import connect
 from jobs.schema_registry.lookup import lookup
 from jobs.settings.addresses import address_of
-from jobs.settings.loading import load
+from jobs.settings.loading import Settings, load
 from jobs.sources.source import source_of
 from jobs.watch import webhook
 from models import registry
@@ -101,13 +101,14 @@ def test_sockets_options_and_hosts_are_left_as_they_are(monkeypatch: pytest.Monk
         connect(load().redis)
 
 
+@pytest.mark.services
 @pytest.mark.parametrize("password", PASSWORDS)
 def test_no_command_shows_a_part_of_a_password(
-    password: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    password: str, local_services: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nobody listens anywhere: every command fails, and says what it could not reach, or understand."""
+    """Nobody listens where a password leads: every command fails, and says what it could not reach, or understand."""
     monkeypatch.setenv("LAKEHOUSE_REDIS__URL", f"redis://shop:{password}@{NOBODY}/0")
-    monkeypatch.setenv("LAKEHOUSE_KAFKA__BOOTSTRAP", NOBODY)
+    monkeypatch.setenv("LAKEHOUSE_KAFKA__BOOTSTRAP", local_services.kafka.bootstrap)
     for words in (["recommend", "1"], ["status"], ["status", "--json"]):
         result = CliRunner().invoke(app, words)
         assert result.exit_code == 1 and isinstance(result.exception, SystemExit)

@@ -92,8 +92,9 @@ def ended(process: subprocess.Popen[str], by: signal.Signals) -> str:
     return said
 
 
+@pytest.mark.parametrize("by", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
 def test_all_run_carry_on_after_a_kill_and_end_behind_their_batch(
-    local_services: Any, installation: dict[str, str]
+    local_services: Any, installation: dict[str, str], by: signal.Signals
 ) -> None:
     """After SIGKILL amid the work: nothing is lost or doubled, and the locks are free."""
     root = settings_under(installation).lake.root
@@ -111,11 +112,8 @@ def test_all_run_carry_on_after_a_kill_and_end_behind_their_batch(
     with started(installation) as process:
         wait_until(lambda: DeltaTable(lines).count() >= 440, process)
         wait_until(lambda: [one.get("messages") for one in health(installation)["streams"]] == [0] * 5, process)
-        said = ended(process, signal.SIGTERM)
+        said = ended(process, by)
     assert "silver.events: running, batch" in said.replace("\n", " ")
-    with started(installation) as process:
-        wait_until(lambda: bool(health(installation)["healthy"]), process)
-        ended(process, signal.SIGINT)
     assert DeltaTable(lines).count() == 440
 
 
