@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,14 +27,13 @@ pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(400)]
 COMMAND = [str(Path(sys.executable).with_name("lakehouse")), "streams", "run"]
 
 
-@pytest.fixture(scope="module")
-def installation(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> dict[str, str]:
-    """The variables of a lake of its own, beside the broker and the Redis of all tests."""
-    home = tmp_path_factory.mktemp("supervised")
+@pytest.fixture
+def installation(tmp_path: Path, environment: dict[str, str], local_services: Any) -> dict[str, str]:
+    """The variables of a lake and a topic of its own, beside the broker and the Redis of all tests."""
     variables = {
         **environment,
-        "LAKEHOUSE_LAKE__ROOT": f"{home}/lake",
-        "LAKEHOUSE_KAFKA__TOPIC": "supervised",
+        "LAKEHOUSE_LAKE__ROOT": f"{tmp_path}/lake",
+        "LAKEHOUSE_KAFKA__TOPIC": f"supervised-{uuid.uuid4().hex[:12]}",
         "LAKEHOUSE_REDIS__PREFIX": "supervised",
         "LAKEHOUSE_STREAMING__TRIGGER_SECONDS": "1",
         "LAKEHOUSE_STREAMING__HEALTH_PORT": str(free_port()),
@@ -77,9 +77,10 @@ def wait_until(holds: Callable[[], bool], process: subprocess.Popen[str], second
 
 
 def send(installation: dict[str, str], first: str, count: int) -> None:
-    producer = Producer({"bootstrap.servers": settings_under(installation).kafka.bootstrap})
+    kafka = settings_under(installation).kafka
+    producer = Producer({"bootstrap.servers": kafka.bootstrap})
     for number in range(count):
-        producer.produce("supervised", json.dumps(event("purchase", event_id=f"{first}-{number}", user_id=str(number))))
+        producer.produce(kafka.topic, json.dumps(event("purchase", event_id=f"{first}-{number}", user_id=str(number))))
     assert producer.flush(30) == 0
 
 
@@ -92,9 +93,8 @@ def ended(process: subprocess.Popen[str], by: signal.Signals) -> str:
     return said
 
 
-@pytest.mark.parametrize("by", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
 def test_all_run_carry_on_after_a_kill_and_end_behind_their_batch(
-    local_services: Any, installation: dict[str, str], by: signal.Signals
+    installation: dict[str, str],
 ) -> None:
     """After SIGKILL amid the work: nothing is lost or doubled, and the locks are free."""
     root = settings_under(installation).lake.root
@@ -112,9 +112,22 @@ def test_all_run_carry_on_after_a_kill_and_end_behind_their_batch(
     with started(installation) as process:
         wait_until(lambda: DeltaTable(lines).count() >= 440, process)
         wait_until(lambda: [one.get("messages") for one in health(installation)["streams"]] == [0] * 5, process)
-        said = ended(process, by)
+        said = ended(process, signal.SIGTERM)
     assert "silver.events: running, batch" in said.replace("\n", " ")
     assert DeltaTable(lines).count() == 440
+
+
+@pytest.mark.long
+def test_ended_by_ctrl_c_all_run_again_and_nothing_is_doubled(installation: dict[str, str]) -> None:
+    lines = f"{settings_under(installation).lake.root}/silver/interactions"
+    send(installation, "s", 20)
+    with started(installation) as process:
+        wait_until(lambda: DeltaTable.is_deltatable(lines) and DeltaTable(lines).count() == 40, process)
+        ended(process, signal.SIGINT)
+    with started(installation) as process:
+        wait_until(lambda: bool(health(installation)["healthy"]), process)
+        ended(process, signal.SIGINT)
+    assert DeltaTable(lines).count() == 40
 
 
 def test_what_is_no_stream_is_refused_at_once(installation: dict[str, str]) -> None:
