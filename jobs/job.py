@@ -32,9 +32,15 @@ class Options:
     tables: tuple[str, ...] = ()
     accept_loss: bool = False
 
-    def every(self, seconds: int) -> int | None:
+    def every(self, seconds: float) -> float | None:
         """`seconds` for a stream that stays, None for one that ends when it has read all there is."""
         return seconds if self.continuous else None
+
+    def every_behind(self, seconds: float) -> float | None:
+        """The same for a stream that reads a table which another one fills every so many `seconds`: it looks for new
+        rows five times as often. All streams' ticks fall together, so that what was landed after one of them would wait
+        for the whole of the next."""
+        return self.every(seconds / 5)
 
 
 Main = Callable[[Lake, Options], int | None]

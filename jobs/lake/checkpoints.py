@@ -62,7 +62,7 @@ def options(checkpoint: Checkpoint) -> dict[str, str]:
     return {} if version is None else {"startingVersion": str(version)}
 
 
-def has_source(lake: Lake, checkpoint: Checkpoint, source: str, every_seconds: int | None) -> bool:
+def has_source(lake: Lake, checkpoint: Checkpoint, source: str, every_seconds: float | None) -> bool:
     """Whether the table that a stream reads has the version that its checkpoint begins with, which Delta asks for.
 
     A stream that stays waits for it, looking every so many seconds; for one that ends there is nothing to read.

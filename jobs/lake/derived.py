@@ -16,7 +16,7 @@ def run(
     lake: Lake,
     name: str,
     source: str,
-    every_seconds: int | None,
+    every_seconds: float | None,
     writer_of: Callable[[DataFrame], DataStreamWriter],
 ) -> int:
     """Streams the source's new rows into the table; begins again where it was when the source gets new fields.

@@ -42,7 +42,7 @@ class SourceGrew(OperatorError):
     """The table that a stream reads got new fields or a wider type: a stream set up anew reads on where it was."""
 
 
-def run(name: str, writer: DataStreamWriter, every_seconds: int | None, checkpoint: Checkpoint) -> Read:
+def run(name: str, writer: DataStreamWriter, every_seconds: float | None, checkpoint: Checkpoint) -> Read:
     """Starts the stream that feeds table `name` and waits: for all there is now, or for ever where there is a number of
     seconds from one micro-batch to the next. Returns what it read.
 
@@ -53,7 +53,7 @@ def run(name: str, writer: DataStreamWriter, every_seconds: int | None, checkpoi
     if every_seconds is None:
         writer = writer.trigger(availableNow=True)
     else:
-        writer = writer.trigger(processingTime=f"{every_seconds} seconds")
+        writer = writer.trigger(processingTime=f"{every_seconds:.3f} seconds")
     query = writer.queryName(name).option("checkpointLocation", checkpoint.path).start()
     read, reported, ended = Read(), -1, False
     try:

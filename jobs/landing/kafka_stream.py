@@ -41,7 +41,7 @@ def run(
     name: str,
     land: Land,
     *,
-    every_seconds: int | None,
+    every_seconds: float | None,
     accept_loss: bool,
     table: str | None = None,
     on_loss: OnLoss = lambda lake, checkpoint, gone: None,

@@ -45,7 +45,7 @@ def main(lake: Lake, options: Options) -> int:
     def writer(events: DataFrame) -> DataStreamWriter:
         return events.writeStream.foreachBatch(lambda rows, batch: land(lake, rows, batch))
 
-    return derived.run(lake, TABLE, SOURCE, options.every(lake.settings.streaming.trigger_seconds), writer)
+    return derived.run(lake, TABLE, SOURCE, options.every_behind(lake.settings.streaming.trigger_seconds), writer)
 
 
 def rebuild(lake: Lake) -> None:

@@ -132,7 +132,7 @@ def main(lake: Lake, options: Options) -> int:
         )
 
     writer = received.writeStream.foreachBatch(land_batch)
-    read = streams.run(TABLE, writer, options.every(streaming.trigger_seconds), checkpoint)
+    read = streams.run(TABLE, writer, options.every_behind(streaming.trigger_seconds), checkpoint)
     return 0 if options.continuous else commits.rows_streamed(lake, SOURCE, read, None)
 
 

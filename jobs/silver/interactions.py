@@ -55,7 +55,7 @@ def main(lake: Lake, options: Options) -> int:
     def writer(events: DataFrame) -> DataStreamWriter:
         return tables.append_stream(lake, TABLE, as_interactions(events))
 
-    return derived.run(lake, TABLE, SOURCE, options.every(lake.settings.streaming.trigger_seconds), writer)
+    return derived.run(lake, TABLE, SOURCE, options.every_behind(lake.settings.streaming.trigger_seconds), writer)
 
 
 def rebuild(lake: Lake) -> None:

@@ -77,7 +77,7 @@ def year(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> DataF
     return rows.select("*", F.lit("purchase").alias("event_type"), F.lit(None).cast("string").alias("source"))
 
 
-@pytest.mark.usefixtures("generated_code")  # a million rows
+@pytest.mark.long  # a million rows
 def test_known_figures_of_the_real_year(year: DataFrame) -> None:
     parts = evaluation.split(year, AS_OF)
     bought = parts.train.groupBy("person_id", "item_id").agg(F.count("*").alias("purchases")).persist()

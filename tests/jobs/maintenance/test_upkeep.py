@@ -24,13 +24,10 @@ from tests.jobs.maintenance.lake_files import (
 )
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("per_day", [4, pytest.param(8, marks=pytest.mark.long)])
-def test_days_of_small_batches_keep_the_files_bounded_and_a_stream_beside_sees_each_row_once(
-    lake: Lake, per_day: int
-) -> None:
+@pytest.mark.long
+def test_days_of_small_batches_keep_the_files_bounded_and_a_stream_beside_sees_each_row_once(lake: Lake) -> None:
     """The short form of `make bench CASE=maintain_files`, which appends 500 batches."""
-    each_day = list(days(lake, batches=8 * per_day, per_day=per_day))
+    each_day = list(days(lake, batches=64, per_day=8))
     half = len(each_day) // 2
     for kind in ("data_files", "log_files"):
         first, second = (max(getattr(day, kind) for day in part) for part in (each_day[:half], each_day[half:]))
