@@ -28,8 +28,10 @@ def is_plain(contract: Contract) -> Column:
     return F.coalesce(F.col("valid_by") == contract.digest, F.lit(False)) & F.col("event_hash").isNotNull()
 
 
-def are_many(received: DataFrame, contract: Contract) -> bool:
-    return len(received.where(is_plain(contract)).select(F.lit(1)).take(FEW + 1)) > FEW
+def counted(received: DataFrame, contract: Contract) -> tuple[int, int]:
+    """How many rows there are, and how many of them are plain."""
+    all_and_plain = received.agg(F.count(F.lit(1)), F.count_if(is_plain(contract))).collect()[0]
+    return all_and_plain[0], all_and_plain[1]
 
 
 def as_places(received: DataFrame, contract: Contract) -> DataFrame:

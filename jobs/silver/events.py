@@ -71,7 +71,8 @@ def land(
         arrived = keep(not_accounted_for(received, tables.read(lake, LEDGER))) if is_rebuilt else received
         # By a run that was killed. The contract may have grown since, and nothing shall lie in both tables.
         is_again = is_rebuilt or (may_be_again and has_appended[QUARANTINE].result())
-        if not is_again and plain.are_many(arrived, contract):
+        messages, plain_messages = plain.counted(arrived, contract)
+        if not is_again and plain_messages > plain.FEW:
             places = keep(plain.as_places(arrived, contract))
             record = record_before(lake, places)
             exact, events = stack.enter_context(with_plain(lake, arrived, places, contract, record))
@@ -81,6 +82,8 @@ def land(
                 judged = keep(as_rejected_before(judged, quarantined))
             suspects = stack.enter_context(with_suspects(lake, as_hashes(judged)))
             exact = stack.enter_context(with_outcomes(lake, judged, record_before(lake, received), suspects))
+            if messages <= plain.FEW:  # each later batch opens each file of the table: a small one makes one of them
+                exact = exact.coalesce(1)
             events = as_events(exact, lake.settings.streaming.late_hours)
         # Where the contract grew since a crash, what is valid now was not among the rows written then.
         tables.append_once(lake, TABLE, events, f"{query}/{contract.digest}", batch)
