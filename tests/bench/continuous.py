@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from itertools import count
 from typing import Any
 
@@ -107,8 +108,11 @@ def _until_landed(settings: Settings, many: int, patience: float = 300) -> None:
 
 
 def _mib(pid: int) -> int:
-    process = psutil.Process(pid)
-    return sum(one.memory_info().rss for one in [process, *process.children(recursive=True)]) >> 20
+    process, held = psutil.Process(pid), 0
+    for one in [process, *process.children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):  # a child may end meanwhile
+            held += one.memory_info().rss
+    return held >> 20
 
 
 def _delays(lake: Lake, since: float) -> list[float]:
