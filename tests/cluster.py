@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 
 from tests.conftest import SHORT_LIVED_JVM, free_port
+from tests.processes import answers
 
 SPARK_CLASS = Path(sys.executable).parent / "spark-class"
 DEPLOY = "org.apache.spark.deploy"
@@ -40,8 +41,8 @@ def standalone(folder: Path, workers: int = 1) -> Iterator[str]:
             yield url
         finally:
             for process in started:
-                for child in [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]:
-                    child.kill()
+                family = [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]
+                answers(family, psutil.Process.kill)
                 process.wait()
 
 
@@ -50,8 +51,9 @@ def executors(url: str) -> list[psutil.Process]:
     masters = {
         str(process.pid) for process in psutil.process_iter(["cmdline"]) if url in (process.info["cmdline"] or [])
     }
+    executing = [one for one in psutil.process_iter(["cmdline"]) if EXECUTOR in (one.info["cmdline"] or [])]
     return [
         process
-        for process in psutil.process_iter(["cmdline"])
-        if EXECUTOR in (process.info["cmdline"] or []) and masters & {str(parent.pid) for parent in process.parents()}
+        for process, parents in answers(executing, psutil.Process.parents)
+        if masters & {str(parent.pid) for parent in parents}
     ]

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from itertools import count
 from typing import Any
 
@@ -20,6 +19,7 @@ from jobs.settings.loading import Settings
 from tests.bench.clock import result
 from tests.bench.messages import outbox, purchases
 from tests.other_lake import changed
+from tests.processes import answers
 
 PER_SECOND = 2_000
 MINUTES = 30
@@ -108,11 +108,9 @@ def _until_landed(settings: Settings, many: int, patience: float = 300) -> None:
 
 
 def _mib(pid: int) -> int:
-    process, held = psutil.Process(pid), 0
-    for one in [process, *process.children(recursive=True)]:
-        with suppress(psutil.NoSuchProcess):  # a child may end meanwhile
-            held += one.memory_info().rss
-    return held >> 20
+    process = psutil.Process(pid)
+    family = [process, *process.children(recursive=True)]
+    return sum(memory.rss for _, memory in answers(family, psutil.Process.memory_info)) >> 20
 
 
 def _delays(lake: Lake, since: float) -> list[float]:

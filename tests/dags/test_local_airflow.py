@@ -1,15 +1,13 @@
 """`make airflow`, for real: it starts, knows the DAGs and the pools, asks for no password, and ends whole."""
 
-import contextlib
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -21,6 +19,7 @@ from jobs.settings.loading import Settings
 from tests.conftest import free_port
 from tests.dags.airflow_api import answer_of
 from tests.dags.test_dags import EXPECTED
+from tests.processes import answers
 
 pytestmark = pytest.mark.airflow
 
@@ -68,13 +67,6 @@ def read_until(process: subprocess.Popen[str], sign: str) -> str:
         if sign in line:
             break
     return text
-
-
-def answers(family: list[psutil.Process], question: Callable[..., Any]) -> Iterator[tuple[psutil.Process, Any]]:
-    """Of those that have not ended meanwhile: Airflow reads each DAG in a process of its own."""
-    for process in family:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            yield process, question(process)
 
 
 def test_javas_options_of_the_user_come_last_and_so_count(

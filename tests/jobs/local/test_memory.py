@@ -7,6 +7,7 @@ import psutil
 import pytest
 
 from jobs.local import memory
+from tests.processes import answers
 
 
 @pytest.mark.parametrize(("command", "is_starting"), [("java", True), ("/usr/bin/java", True), ("python", False)])
@@ -21,6 +22,5 @@ def test_what_a_jvm_has_forked_is_its_own_memory(command: str, is_starting: bool
             assert children[0].name() != "java"
             assert memory._is_starting(children[0]) is is_starting
         finally:
-            for one in psutil.Process(parent.pid).children(recursive=True):
-                one.kill()
+            answers(psutil.Process(parent.pid).children(recursive=True), psutil.Process.kill)
             parent.kill()
