@@ -67,7 +67,7 @@ def _tasks() -> Tasks | None:
     try:
         tracker = context.statusTracker()
         stages = [tracker.getStageInfo(stage) for stage in tracker.getActiveStageIds()]
-    except (Py4JError, OSError):
+    except (Py4JError, OSError, AttributeError):  # a context that starts, or ends, has no `_jsc` to ask
         return None
     running = [stage for stage in stages if stage is not None]
     if not running:

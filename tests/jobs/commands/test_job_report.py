@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from pyspark import SparkContext
 from typer.testing import CliRunner
 
 from expectations.schemas import TABLES
@@ -15,6 +16,7 @@ from jobs.commands.app import app
 from jobs.job_report import JobReport, TableRows
 from jobs.lake import commits, places, tables
 from jobs.lake.lake import Lake
+from tests.conftest import SHORT_LIVED_JVM
 from tests.events import event, received
 from tests.terminal import on_terminal
 
@@ -111,6 +113,17 @@ def test_how_far_a_job_is_stands_on_a_bar_or_in_lines() -> None:
     assert run.stdout == "" and "gold.ratings: 0 s, 30 of 40 tasks of what runs now" in run.stderr
 
 
-def test_nothing_is_said_where_spark_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pyspark.SparkContext._active_spark_context", None)
+def test_on_a_terminal_sparks_start_is_waited_for(tmp_path: Path) -> None:
+    """Twice a second the bar asks a context that is not there yet, or half there."""
+    command = [Path(sys.executable).with_name("lakehouse"), "run", "silver.people"]
+    seen = on_terminal(command, 100, {"LAKEHOUSE_HOME": str(tmp_path), **SHORT_LIVED_JVM})
+    assert "silver.people: starting" in seen and "Traceback" not in seen, seen
+    assert seen.splitlines()[-1].startswith("error: table silver.events is not built yet")
+
+
+@pytest.mark.parametrize("context", [None, SparkContext.__new__(SparkContext)], ids=["none", "half there"])
+def test_nothing_is_said_where_spark_is_not_there(
+    monkeypatch: pytest.MonkeyPatch, context: SparkContext | None
+) -> None:
+    monkeypatch.setattr("pyspark.SparkContext._active_spark_context", context)
     assert job_progress._tasks() is None
