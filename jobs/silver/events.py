@@ -82,7 +82,7 @@ def land(
                 judged = keep(as_rejected_before(judged, quarantined))
             suspects = stack.enter_context(with_suspects(lake, as_hashes(judged)))
             exact = stack.enter_context(with_outcomes(lake, judged, record_before(lake, received), suspects))
-            if messages <= plain.FEW:  # each later batch opens each file of the table: a small one makes one of them
+            if messages <= plain.FEW:  # one file: each later batch opens every file of the table
                 exact = exact.coalesce(1)
             events = as_events(exact, lake.settings.streaming.late_hours)
         # Where the contract grew since a crash, what is valid now was not among the rows written then.
