@@ -40,6 +40,8 @@ WRITTEN_BESIDE = {
     "ops.ledger",
     "ops.quality",
     "ops.landings",
+    "silver.identity_links",
+    "silver.identity_changes",
     "gold.person_factors",
     "gold.item_factors",
 }

@@ -15,9 +15,11 @@ from expectations.suites import bronze, gold, ops, silver
 from expectations.suites.parts import Expectations
 
 # Nothing rejected and nothing to tell are good news. A shop may have no catalogue, or no CRM, and landing refuses one
-# that is empty; a young one has no personas.
+# that is empty; a young one has no personas, and where
+# nobody logs in nothing is linked.
 OF_SOURCES = ("bronze.catalog", "bronze.crm", "silver.catalog", "silver.crm", "ops.landings")
-MAY_BE_EMPTY = ("quarantine.events", "quarantine.sources", "ops.alerts", "gold.segments", *OF_SOURCES)
+OF_LINKS = ("silver.identity_links", "silver.identity_changes")
+MAY_BE_EMPTY = ("quarantine.events", "quarantine.sources", "ops.alerts", "gold.segments", *OF_LINKS, *OF_SOURCES)
 
 
 def suite_for(name: str) -> ExpectationSuite:

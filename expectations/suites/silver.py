@@ -6,6 +6,8 @@ from expectations.suites.parts import Expectations, grain, least, one_of, requir
 
 OF_AN_ITEM = ("purchase", "return", "product_view", "add_to_cart", "remove_from_cart", "add_to_wishlist", "rating")
 NAMED = "user_id IS NOT NULL OR anonymous_id IS NOT NULL"
+IDENTIFIER_TYPES = ("user_id", "crm_id", "email", "phone", "device_id", "anonymous_id")
+LINKED_BY = ("login", "identify", "device", "crm", "operator")
 STATES = ("open", "replayed", "discarded")
 
 
@@ -63,6 +65,44 @@ def silver_consents() -> Expectations:
 
 def silver_items() -> Expectations:
     return [*grain("item_id"), *required("title"), row("trim(title) <> ''"), least("price", 0)]
+
+
+def silver_identities() -> Expectations:
+    identifier = ("identifier_type", "identifier")
+    return [
+        *grain(*identifier, "valid_from"),
+        ExpectKeyToBeUnique(key=[*identifier, "valid_to"]),
+        *required("person_id", "component", "is_shared", "received_at", "cause"),
+        one_of("identifier_type", IDENTIFIER_TYPES),
+        one_of("cause", (*LINKED_BY, "rules", "seen")),
+        row("trim(identifier) <> ''"),
+        row("valid_from < valid_to"),
+        # What links nobody is nobody else's.
+        row("is_shared = false OR person_id IN (identifier, concat_ws(':', identifier_type, identifier))"),
+    ]
+
+
+def silver_identity_links() -> Expectations:
+    ends = ("left_type", "left_identifier", "right_type", "right_identifier")
+    return [
+        *grain(*ends, "source", "is_standing", "received_at"),
+        *[one_of(column, IDENTIFIER_TYPES) for column in ("left_type", "right_type")],
+        one_of("source", ("events", "crm", "operator")),
+        one_of("cause", LINKED_BY),
+        *required("cause"),
+        row("source <> 'events' OR (is_standing AND event_id IS NOT NULL)"),
+        row("left_type <> right_type OR left_identifier <> right_identifier"),
+    ]
+
+
+def silver_identity_changes() -> Expectations:
+    return [
+        *grain("changed_at", "from_person_id", "person_id"),
+        *required("kind", "identifiers", "cause"),
+        one_of("kind", ("merge", "split")),
+        row("from_person_id <> person_id"),
+        row("size(identifiers) > 0"),
+    ]
 
 
 def silver_people() -> Expectations:

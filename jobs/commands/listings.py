@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from jobs.ledger.accounts import Account
     from jobs.ledger.message_counts import MessageCounts
     from jobs.local.services import ServiceStatus
+    from jobs.people.identity_view import Move, Person
     from jobs.redis_store.reading import Page
     from jobs.supervision.lag import StreamStatus
 
@@ -47,6 +49,36 @@ def page(shown: "Page") -> Table:
         price = "" if item.price is None else f"{item.price:.2f} {item.currency or ''}".rstrip()
         rows.append((item.slot, item.item_id, item.title or "", price, text(item.reason, item.reason_values)))
     return table(("slot", "item", "title", "price", "reason"), rows)
+
+
+def identifiers(person: "Person") -> Table:
+    rows = [
+        (f"{row['identifier_type']}:{row['identifier']}", _time(row["valid_from"]), row["cause"], row["event_id"] or "")
+        for row in person.identifiers
+    ]
+    return table(("identifier", "theirs since (UTC)", "by", "event"), rows)
+
+
+def identity_links(person: "Person") -> Table:
+    rows = [(one.left, one.right, _time(one.since), "yes" if one.joins else "no") for one in person.links]
+    return table(("identifier", "seen with", "since (UTC)", "makes them one"), rows)
+
+
+def identity_changes(person: "Person") -> Table:
+    rows = [
+        (_time(row["changed_at"]), row["kind"], row["from_person_id"], row["person_id"], row["cause"])
+        for row in person.changes
+    ]
+    return table(("at (UTC)", "change", "from person", "to person", "by"), rows)
+
+
+def identity_moves(moves: "Sequence[Move]") -> Table:
+    rows = [(one.kind, one.from_person_id, one.person_id, ", ".join(one.identifiers)) for one in moves]
+    return table(("change", "from person", "to person", "identifiers"), rows)
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S}"
 
 
 def accounts(partitions: "Sequence[Account]") -> Table:

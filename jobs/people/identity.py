@@ -1,11 +1,16 @@
-"""Who a row is of. For now: the user_id, or the anonymous_id as long as no more is known; devices are not joined.
+"""Who a row is of. For now: the user_id, or the anonymous_id as long as no more is known.
 
-The one place that says so: no table holds it but those that are made anew in each run.
+The one place that says so: no table holds it but those that are made anew in each run. silver.identities knows
+more, and names a person by their oldest identifier: a user_id as it is, another as type:identifier.
 """
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from jobs.lake import tables
+from jobs.lake.lake import Lake
+
+TABLE = "silver.identities"
 IDENTIFIERS = ("user_id", "anonymous_id", "device_id")
 
 
@@ -16,3 +21,16 @@ def person_id() -> Column:
 def with_person(rows: DataFrame) -> DataFrame:
     """Adds `person_id` to rows that have identifiers, in their place."""
     return rows.withColumn("person_id", person_id()).drop(*IDENTIFIERS)
+
+
+def own_person_id(identifier_type: Column, identifier: Column) -> Column:
+    """The person whom nobody but this identifier makes up, as silver.identities names them. No two identifiers have one
+    in common: only a user_id without a colon stands alone."""
+    is_plain = (identifier_type == "user_id") & ~identifier.contains(":")
+    return F.when(is_plain, identifier).otherwise(F.concat_ws(":", identifier_type, identifier))
+
+
+def current_identities(lake: Lake) -> DataFrame:
+    """Rows of silver.identities as it says now, whatever is written to it later. Raises OperatorError when it is not
+    built yet."""
+    return tables.read(lake, TABLE, tables.version(lake, TABLE)).where("valid_to IS NULL")

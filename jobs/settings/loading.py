@@ -19,6 +19,7 @@ from jobs.settings.consent_settings import ConsentSettings
 from jobs.settings.contracts_settings import ContractsSettings
 from jobs.settings.currency_settings import CurrencySettings
 from jobs.settings.evaluation_settings import EvaluationSettings
+from jobs.settings.identity_settings import IdentitySettings
 from jobs.settings.kafka_settings import KafkaSettings
 from jobs.settings.lake_settings import LakeSettings
 from jobs.settings.live_settings import LiveSettings
@@ -58,6 +59,7 @@ class Settings(BaseSettings):
     streaming: StreamingSettings
     sources: SourcesSettings
     consent: ConsentSettings
+    identity: IdentitySettings
     live: LiveSettings
     currency: CurrencySettings
     ratings: RatingsSettings

@@ -15,7 +15,7 @@ from jobs.lake.lake import Lake
 from jobs.lake.session import open_lake
 from jobs.local import services
 from jobs.settings.loading import Settings, load
-from tests.bench import continuous, export, gold_growth, growth, ingest, learning, live, replay, upkeep
+from tests.bench import continuous, export, gold_growth, growth, ingest, learning, live, people, replay, upkeep
 from tests.conftest import free_port
 
 CASES: dict[str, Callable[[Lake], dict[str, Any]]] = {
@@ -25,6 +25,7 @@ CASES: dict[str, Callable[[Lake], dict[str, Any]]] = {
     "publish_growth": gold_growth.of_publish,
     "ingest_continuous": continuous.case,
     "live_consents": live.case,
+    "identity": people.case,
     "replay": replay.case,
     "als_fit": learning.als_fit,
     "topn": learning.topn,

@@ -38,7 +38,7 @@ EXPECTED = {
         "0 4 * * *",
         {"ops.daily_quality": [], "ops.alerts": ["ops.daily_quality"], "ledger.reconcile": [], "quality.gate": []},
     ),
-    "validate_lake": ("0 3 * * *", {"quality.gate": []}),
+    "validate_lake": ("0 3 * * *", {"silver.identities": [], "quality.gate": ["silver.identities"]}),
     "retrain_models": (
         ["silver_validated"],
         {

@@ -1,0 +1,126 @@
+"""`lakehouse identity`: who is one person, and why."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jobs import output
+from jobs.commands import listings
+from jobs.commands.flags import Env, Json
+from jobs.people.identifier import Identifier
+from jobs.settings import loading as settings
+
+if TYPE_CHECKING:
+    from jobs.lake.lake import Lake
+
+app = typer.Typer(no_args_is_help=True, help="Show, split and join people; preview what other rules would change.")
+
+SAMPLE = 10
+Known = Annotated[
+    str, typer.Argument(help="type:value, such as anonymous_id:a-77 or email:jo@shop.example; 900 is a user_id.")
+]
+
+
+@app.command()
+def show(identifier: Known, env: Env = "local", as_json: Json = False) -> None:
+    """Show a person by any of their identifiers: all identifiers and links, since when, and what made them so.
+
+    Of an e-mail address and a phone number only the token is known; they may be typed as they are.
+    """
+    from jobs.people.identity_view import person_of
+
+    with _open(env, "looking for the person") as lake:
+        person = person_of(lake, _named(lake, identifier))
+    if as_json:
+        typer.echo(json.dumps(asdict(person), default=str))
+        return
+    output.show(f"person {output.printable(person.person_id)}")
+    output.show(listings.identifiers(person))
+    if person.links:
+        output.show("links:")
+        output.show(listings.identity_links(person))
+    if person.changes:
+        output.show("changes:")
+        output.show(listings.identity_changes(person))
+
+
+@app.command()
+def split(
+    identifier: Known,
+    other: Annotated[str, typer.Argument(help="The one that it is not to be linked with. Default: all others.")] = "",
+    env: Env = "local",
+) -> None:
+    """Take back a wrong link: each of the two has the person id of before again. It outranks all that is seen later.
+
+    Undo it with `lakehouse identity join`. The job silver.identities must not be running.
+    """
+    from jobs.people import operator_links
+
+    with _writing(env, "taking it back") as lake:
+        pairs = operator_links.split(lake, _named(lake, identifier), _named(lake, other) if other else None)
+    for left, right in pairs:
+        output.show(f"{output.printable(str(left))} and {output.printable(str(right))} are not linked any more")
+
+
+@app.command()
+def join(identifier: Known, other: Known, env: Env = "local") -> None:
+    """Link two identifiers by hand, within the limits of [identity]; undoes a split.
+
+    The job silver.identities must not be running.
+    """
+    from jobs.people import operator_links
+
+    with _writing(env, "linking them") as lake:
+        operator_links.join(lake, _named(lake, identifier), _named(lake, other))
+    output.show(f"linked; see: lakehouse identity show {identifier}")
+
+
+@app.command()
+def preview(env: Env = "local", as_json: Json = False) -> None:
+    """Say what [identity] in the settings, as it is now, would merge and split. Nothing is changed.
+
+    The next run of silver.identities goes by it.
+    """
+    from jobs.people import identity_view
+
+    with _open(env, "working out all people") as lake:
+        moves = identity_view.preview(lake)
+    if as_json:
+        typer.echo(json.dumps([asdict(move) for move in moves]))
+        return
+    merges = sum(move.kind == "merge" for move in moves)
+    output.show(f"{merges:,} people would be merged into others, {len(moves) - merges:,} would be split off")
+    if moves:
+        output.show(listings.identity_moves(moves[:SAMPLE]))
+
+
+def _named(lake: "Lake", text: str) -> Identifier:
+    from jobs.privacy.keys import secrets_of
+    from jobs.privacy.tokens import TOKEN, token
+
+    named = Identifier.parsed(text)
+    if named.identifier_type not in ("email", "phone") or TOKEN.fullmatch(named.identifier):
+        return named
+    privacy = lake.settings.privacy
+    return named._replace(identifier=token(*named, secrets_of(privacy), privacy.phone_region))
+
+
+@contextmanager
+def _open(env: str, what: str) -> "Iterator[Lake]":
+    from jobs.lake.session import open_lake
+
+    conf = settings.load(env)
+    with output.waiting(what):
+        yield open_lake("identity", conf)
+
+
+@contextmanager
+def _writing(env: str, what: str) -> "Iterator[Lake]":
+    from jobs.lake.writer_lock import writer_lock
+
+    with writer_lock(settings.load(env).lake.root, "silver.identities"), _open(env, what) as lake:
+        yield lake
