@@ -20,6 +20,7 @@ from jobs.commands.keys import app as keys
 from jobs.commands.maintain import maintain
 from jobs.commands.quality import app as quality
 from jobs.commands.quarantine import app as quarantine
+from jobs.commands.segments import app as segments
 from jobs.commands.streams import app as streams
 from jobs.job import moment
 from jobs.settings import loading as settings
@@ -186,6 +187,7 @@ app.add_typer(keys, name="keys")
 app.add_typer(quality, name="quality")
 app.add_typer(streams, name="streams")
 app.add_typer(identity, name="identity")
+app.add_typer(segments, name="segments")
 app.command()(init)
 app.command()(run)
 app.command(name="jobs")(list_jobs)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from jobs.local.services import ServiceStatus
     from jobs.people.identity_view import Move, Person
     from jobs.redis_store.reading import Page
+    from jobs.segments.definitions import Segment
     from jobs.supervision.lag import StreamStatus
 
 Rows = Sequence[Mapping[str, Any]]
@@ -49,6 +50,11 @@ def page(shown: "Page") -> Table:
         price = "" if item.price is None else f"{item.price:.2f} {item.currency or ''}".rstrip()
         rows.append((item.slot, item.item_id, item.title or "", price, text(item.reason, item.reason_values)))
     return table(("slot", "item", "title", "price", "reason"), rows)
+
+
+def segments(known: "Iterable[Segment]") -> Table:
+    rows = [(one.name, one.title, one.purpose, one.owner, one.version) for one in known]
+    return table(("segment", "title", "purpose", "owner", "version"), rows)
 
 
 def identifiers(person: "Person") -> Table:

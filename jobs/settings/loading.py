@@ -33,6 +33,7 @@ from jobs.settings.recommendations_settings import RecommendationsSettings
 from jobs.settings.redis_settings import RedisSettings
 from jobs.settings.schema_registry_settings import SchemaRegistrySettings
 from jobs.settings.section import Section
+from jobs.settings.segments_settings import SegmentsSettings
 from jobs.settings.sources_settings import SourceSettings, SourcesSettings
 from jobs.settings.spark_settings import SparkSettings
 from jobs.settings.streaming_settings import StreamingSettings
@@ -67,6 +68,7 @@ class Settings(BaseSettings):
     personas: PersonasParams
     evaluation: EvaluationSettings
     recommendations: RecommendationsSettings
+    segments: SegmentsSettings
     mlflow: MlflowSettings
     redis: RedisSettings
     quality: QualitySettings
@@ -166,6 +168,7 @@ def _filled(settings: Settings, folder: Path) -> Settings:
             if isinstance(source, SourceSettings)
         },
         "privacy": {"secrets_file": filled(settings.privacy.secrets_file)},
+        "segments": {"file": placed_if_any(settings.segments.file)},
         "contracts": {"folder": placed_if_any(settings.contracts.folder)},
         "schema_registry": {
             "url": _of_web(settings.schema_registry.url, "schema_registry.url"),

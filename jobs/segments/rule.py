@@ -1,0 +1,160 @@
+"""What a segment's rule is made of, once it is read: typed nodes.
+
+Every function looks at one person's events up to an instant `now`. A window `within` w holds the events of
+(now - w, now]: an event counts from its own instant until, and without, w later. What is missing (no last purchase, no
+such attribute, a division by zero) compares as false, whatever it is compared with.
+"""
+
+from dataclasses import dataclass
+
+NUMBER, TEXT, MOMENT, BOOLEAN = "a number", "a text", "a moment", "true or false"
+"""What an expression comes to."""
+
+Value = float | str | bool
+
+
+@dataclass(frozen=True)
+class Track:
+    """The events that a function looks at: of one type, whose fields have one of some values each."""
+
+    event_type: str
+    where: tuple[tuple[str, tuple[Value, ...]], ...] = ()
+
+
+@dataclass(frozen=True)
+class Window:
+    """`seconds`: the last so many; None: all. `of_session`: of the session that `now` is in. `after`, `before`: moments
+    that it begins and ends at, both not included."""
+
+    seconds: float | None = None
+    of_session: bool = False
+    after: "Expression | None" = None
+    before: "Expression | None" = None
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many events."""
+
+    track: Track
+    window: Window
+
+
+@dataclass(frozen=True)
+class Sum:
+    """The sum of a number that they have; 0 without any."""
+
+    track: Track
+    window: Window
+    field: str
+
+
+@dataclass(frozen=True)
+class Distinct:
+    """How many values of a field they have."""
+
+    track: Track
+    window: Window
+    field: str
+
+
+@dataclass(frozen=True)
+class Last:
+    """When the last one was; missing without any."""
+
+    track: Track
+    window: Window
+
+
+@dataclass(frozen=True)
+class First:
+    """When the first one was; missing without any."""
+
+    track: Track
+    window: Window
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """Whether one of `track` is followed by one of `then`, at most `gap` seconds later (None: whenever), without one of
+    `without` between them; equal instants are no sequence. Both lie within the window."""
+
+    track: Track
+    then: Track
+    gap: float | None
+    without: Track | None
+    window: Window
+
+
+@dataclass(frozen=True)
+class Ago:
+    """The instant so many seconds before now."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """What is known of the person under that name; missing where nothing is."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a model says of the person, 0 to 1; missing where it says nothing."""
+
+    model: str
+
+
+@dataclass(frozen=True)
+class Member:
+    """Whether the person is in another segment."""
+
+    segment: str
+
+
+@dataclass(frozen=True)
+class Literal:
+    value: Value
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """`operator`: + - * /. Missing where a side is, and where a number is divided by 0."""
+
+    operator: str
+    left: "Expression"
+    right: "Expression"
+
+
+@dataclass(frozen=True)
+class Compare:
+    """`operator`: == != < <= > >=. False where a side is missing."""
+
+    operator: str
+    left: "Expression"
+    right: "Expression"
+
+
+@dataclass(frozen=True)
+class Not:
+    inner: "Expression"
+
+
+@dataclass(frozen=True)
+class All:
+    """`and`."""
+
+    parts: tuple["Expression", ...]
+
+
+@dataclass(frozen=True)
+class Any:
+    """`or`."""
+
+    parts: tuple["Expression", ...]
+
+
+OverEvents = Count | Sum | Distinct | Last | First | Sequence
+Expression = OverEvents | Ago | Attribute | Score | Member | Literal | Arithmetic | Compare | Not | All | Any
