@@ -63,8 +63,8 @@ def rebuild(
     """Rebuild the lost checkpoint of a stream from what the tables hold.
 
     Nothing is landed or counted twice: bronze.events continues after what it has, silver.events skips what ops.ledger
-    accounts for, silver.interactions and silver.consents are rebuilt from silver.events, and live.consents reads again
-    what it may safely read twice. The stream must not be running. Safe to repeat.
+    accounts for, silver.interactions and silver.consents are rebuilt from silver.events, and live.consents and
+    silver.identities read again what they may safely read twice. The stream must not be running. Safe to repeat.
     """
     from jobs.lake.session import open_lake
     from jobs.lake.writer_lock import writer_lock

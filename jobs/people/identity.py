@@ -23,13 +23,6 @@ def with_person(rows: DataFrame) -> DataFrame:
     return rows.withColumn("person_id", person_id()).drop(*IDENTIFIERS)
 
 
-def own_person_id(identifier_type: Column, identifier: Column) -> Column:
-    """The person whom nobody but this identifier makes up, as silver.identities names them. No two identifiers have one
-    in common: only a user_id without a colon stands alone."""
-    is_plain = (identifier_type == "user_id") & ~identifier.contains(":")
-    return F.when(is_plain, identifier).otherwise(F.concat_ws(":", identifier_type, identifier))
-
-
 def current_identities(lake: Lake) -> DataFrame:
     """Rows of silver.identities as it says now, whatever is written to it later. Raises OperatorError when it is not
     built yet."""

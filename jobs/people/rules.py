@@ -1,4 +1,4 @@
-"""The rules of identity in force: the settings, and the tokens of what they name in words."""
+"""The rules of identity in force: the settings, with tokens for what they name in words."""
 
 from jobs.people import clusters
 from jobs.privacy.keys import secrets_of
@@ -8,15 +8,15 @@ from jobs.settings.loading import Settings
 
 
 def identity_rules(settings: Settings) -> IdentitySettings:
-    """[identity], with the tokens of the e-mail addresses and phone numbers among `junk` beside them. Raises
-    OperatorError where there are such and a secret is missing."""
+    """[identity], with tokens in place of the e-mail addresses and phone numbers among `junk`: the lake notes them.
+    Raises OperatorError where there are such and a secret is missing."""
     identity = settings.identity
-    contacts = [one for one in identity.junk if "@" in one or one.startswith("+")]
-    if not contacts:
+    kinds = {one: "email" if "@" in one else "phone" for one in identity.junk if "@" in one or one.startswith("+")}
+    if not kinds:
         return identity
     secrets, region = secrets_of(settings.privacy), settings.privacy.phone_region
-    tokens = [token("email" if "@" in one else "phone", one, secrets, region) for one in contacts]
-    return identity.model_copy(update={"junk": (*identity.junk, *tokens)})
+    junk = [token(kinds[one], one, secrets, region) if one in kinds else one for one in identity.junk]
+    return identity.model_copy(update={"junk": tuple(junk)})
 
 
 def limits_by_priority(rules: IdentitySettings) -> clusters.Rules:

@@ -11,9 +11,10 @@ from typing import Any
 from expectations.contract import PURPOSES, Contract
 from jobs.errors import OperatorError
 from jobs.segments import rule
-from jobs.segments.parsing import RuleError, Vocabulary, parse
+from jobs.segments.context import RuleError
+from jobs.segments.parsing import parse
 from jobs.segments.rule import Expression
-from jobs.segments.vocabulary import event_fields
+from jobs.segments.vocabulary import Vocabulary, event_fields
 from jobs.settings import toml_files
 from jobs.settings.loading import Settings
 
@@ -66,14 +67,14 @@ def segments_of(tables: Mapping[str, Any], vocabulary: Vocabulary) -> dict[str, 
     return made
 
 
-def nodes(expression: Expression) -> Iterator[Any]:
-    """The expression and all that it is made of."""
+def nodes(expression: Any) -> Iterator[Any]:
+    """An expression and all that it is made of, tracks and windows included."""
     yield expression
     for one in fields(expression):
         value = getattr(expression, one.name)
         for part in value if isinstance(value, tuple) else (value,):
             if is_dataclass(part):
-                yield from nodes(part)  # type: ignore[arg-type]
+                yield from nodes(part)
 
 
 def _checked(name: str, table: Any) -> Mapping[str, str]:

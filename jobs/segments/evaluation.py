@@ -1,7 +1,6 @@
 """What a rule comes to for one person at one instant, and until when it stays so if nothing happens.
 
-The meaning of every function, in Python; the batch evaluator says the same in Spark, and a test holds the two equal on
-random histories. Instants are whole microseconds since 1970.
+The meaning of every function is said here. Instants are whole microseconds since 1970.
 """
 
 import math

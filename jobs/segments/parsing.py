@@ -7,13 +7,12 @@ of the right kind is an error that names the segment, line, column and the neare
 import ast
 import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 
-from jobs.errors import OperatorError
 from jobs.segments import rule
+from jobs.segments.context import Context, RuleError
 from jobs.segments.rule import BOOLEAN, MOMENT, NUMBER, TEXT, Expression, Track, Window
-from jobs.segments.vocabulary import EventField
+from jobs.segments.vocabulary import Vocabulary
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 DURATION = re.compile(r"(\d{1,6})([smhdw])")
@@ -27,36 +26,6 @@ OPERATORS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult
 NODES_AT_MOST = 500
 
 Typed = tuple[Expression, str]
-
-
-class RuleError(OperatorError):
-    """A rule that cannot be read; the message names segment, line and column."""
-
-
-@dataclass(frozen=True)
-class Vocabulary:
-    """What a rule may name. `fields`: of each event type, by name. `segments`: all others. `scores`: models that say
-    something of a person."""
-
-    fields: Mapping[str, Mapping[str, EventField]]
-    segments: tuple[str, ...] = ()
-    scores: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Context:
-    segment: str
-    vocabulary: Vocabulary
-
-    def error(self, node: ast.AST, text: str) -> RuleError:
-        line, column = getattr(node, "lineno", 2) - 1, getattr(node, "col_offset", 0) + 1
-        return RuleError(f"segment {self.segment}, line {line}, column {column}: {text}")
-
-    def unknown(self, node: ast.AST, what: str, name: str, known: Iterable[str]) -> RuleError:
-        names = sorted(known)
-        near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(names) or 'none'}"
-        return self.error(node, f"no {what} {name!r}; {hint}")
 
 
 def parse(text: str, segment: str, vocabulary: Vocabulary) -> Expression:

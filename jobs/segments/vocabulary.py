@@ -1,6 +1,7 @@
 """What a rule may name: the event types of the contract in force, and their fields."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from expectations.contract import Contract, EventVersion
@@ -21,6 +22,16 @@ class EventField(NamedTuple):
     type: str
     place: str
     column: str
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What a rule may name. `fields`: of each event type, by name. `segments`: all others. `scores`: models that say
+    something of a person."""
+
+    fields: Mapping[str, Mapping[str, EventField]]
+    segments: tuple[str, ...] = ()
+    scores: tuple[str, ...] = ()
 
 
 def event_fields(contract: Contract) -> dict[str, dict[str, EventField]]:

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from expectations.contract import committed_contract
 from jobs.segments.evaluation import NEVER, SECOND, SESSION_GAP, Person, Seen, evaluate
-from jobs.segments.parsing import Vocabulary, parse
-from jobs.segments.rule import Track
-from jobs.segments.vocabulary import event_fields
+from jobs.segments.parsing import parse
+from jobs.segments.rule import Expression, Track
+from jobs.segments.vocabulary import Vocabulary, event_fields
 
 HOUR = 3600 * SECOND
 VOCABULARY = Vocabulary(event_fields(committed_contract()), segments=("buyers",), scores=("churn",))
@@ -20,7 +20,7 @@ LETTERS = {"p": "purchase", "c": "add_to_cart", "v": "product_view"}
 SUMMED = {"purchase": "amount", "add_to_cart": "quantity", "product_view": "price"}
 
 
-def person(history: str, **known: object) -> Person:
+def person(history: str, segments: Mapping[str, Expression] | None = None) -> Person:
     """`v0 c1 p2.5`: a view at hour 0, a cart at 1, a purchase at half past 2, each of amount 10 and category A."""
     events = sorted((round(float(one[1:]) * HOUR), LETTERS[one[0]]) for one in history.split())
     tracks = {}
@@ -32,7 +32,7 @@ def person(history: str, **known: object) -> Person:
         }
         for where in ((), (("category", ("A",)),)):
             tracks[Track(event_type, where)] = Seen(instants, values)
-    return Person(tracks, [at for at, _ in events], **known)  # type: ignore[arg-type]
+    return Person(tracks, [at for at, _ in events], segments=segments or {})
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ import pytest
 
 from expectations.contract import committed_contract
 from jobs.errors import OperatorError
+from jobs.segments.context import RuleError
 from jobs.segments.definitions import segments_of
-from jobs.segments.parsing import RuleError, Vocabulary, parse
-from jobs.segments.vocabulary import event_fields
+from jobs.segments.parsing import parse
+from jobs.segments.vocabulary import Vocabulary, event_fields
 
 FIELDS = event_fields(committed_contract())
 VOCABULARY = Vocabulary(FIELDS, segments=("high_value",), scores=("churn",))
