@@ -17,4 +17,5 @@ SILVER = (
 )
 
 with DAG("validate_lake", schedule=daily(3), description=__doc__, **DAG_ARGUMENTS):
-    submit("quality.gate", submit("silver.identities"), tables=SILVER, outlets=[SILVER_VALIDATED])
+    checked = submit("quality.gate", submit("silver.identities"), tables=SILVER, outlets=[SILVER_VALIDATED])
+    submit("publish.identities", checked, pool="redis_export")

@@ -21,6 +21,14 @@ def rooted(lake: Lake, root: str | Path) -> Lake:
     return changed(lake, lake={"root": str(root)})
 
 
+def fill(lake: Lake, name: str, rows: list[dict[str, Any]]) -> None:
+    """The table with these rows; what they do not say is null."""
+    table = TABLES[name]
+    tables.overwrite(
+        lake, name, lake.spark.createDataFrame([tuple(map(row.get, table.names)) for row in rows], table.ddl)
+    )
+
+
 @contextmanager
 def opened_by_name(lake: Lake) -> Iterator[None]:
     """The session has this lake's tables open by name, as in a process of its own; afterwards the former lake's."""

@@ -26,7 +26,7 @@ from models.recommender import Recommender
 from models.recommender_list import recommender
 from models.registry import Origin, Registry
 
-LEARNED_FROM = ("silver.interactions", "silver.consents", "gold.ratings")
+LEARNED_FROM = ("silver.interactions", "silver.consents", "silver.identities", "gold.ratings")
 
 log = logging.getLogger(__name__)
 

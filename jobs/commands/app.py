@@ -151,7 +151,9 @@ def simulate(
 
 @app.command()
 def recommend(
-    person: Annotated[str, typer.Argument(help="A person id, such as 900 in the demo.")],
+    person: Annotated[
+        str, typer.Argument(help="Any identifier of the visitor: a user_id (900 in the demo) or anonymous_id:a-77.")
+    ],
     segment: Annotated[str, typer.Option(help="The visitor's segment, for someone without a list.")] = "",
     env: Env = "local",
     as_json: Json = False,

@@ -39,7 +39,7 @@ def main(lake: Lake, options: Options) -> None:
     tables.overwrite(lake, TABLE, as_fallbacks(ratings, segments, lake.settings.recommendations.discover))
 
 
-JOB = Job(TABLE, main, reads=("silver.interactions", "silver.consents", "gold.segments"))
+JOB = Job(TABLE, main, reads=("silver.interactions", "silver.consents", "silver.identities", "gold.segments"))
 
 if __name__ == "__main__":
     submit(JOB)

@@ -132,7 +132,7 @@ def _warn_of_rates(interactions: DataFrame, currency: CurrencySettings) -> None:
         )
 
 
-JOB = Job(TABLE, main, reads=("silver.interactions", "silver.consents", "silver.items"))
+JOB = Job(TABLE, main, reads=("silver.interactions", "silver.consents", "silver.identities", "silver.items"))
 
 if __name__ == "__main__":
     submit(JOB)

@@ -46,7 +46,9 @@ def main(lake: Lake, options: Options) -> None:
     tables.overwrite(lake, TABLE, as_profiles(people, features, segments))
 
 
-JOB = Job(TABLE, main, reads=("silver.people", "silver.consents", "gold.features", "gold.segments"))
+JOB = Job(
+    TABLE, main, reads=("silver.people", "silver.consents", "silver.identities", "gold.features", "gold.segments")
+)
 
 if __name__ == "__main__":
     submit(JOB)

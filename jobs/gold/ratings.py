@@ -80,7 +80,7 @@ def main(lake: Lake, options: Options) -> None:
     tables.overwrite(lake, TABLE, as_ratings(interactions, lake.settings.ratings, options.as_of))
 
 
-JOB = Job(TABLE, main, reads=("silver.interactions", "silver.consents"))
+JOB = Job(TABLE, main, reads=("silver.interactions", "silver.consents", "silver.identities"))
 
 if __name__ == "__main__":
     submit(JOB)

@@ -126,6 +126,7 @@ JOB = Job(
     reads=(
         "gold.ratings",
         "silver.consents",
+        "silver.identities",
         *[table for one in KEPT if one.kept for table in one.kept.tables],
         *[f"models.{one.name}" for one in KEPT],
     ),

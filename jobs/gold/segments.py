@@ -45,7 +45,7 @@ def main(lake: Lake, options: Options) -> None:
     tables.overwrite(lake, TABLE, as_segments(numbers, personas.from_values(manifest["model"]), version.version))
 
 
-JOB = Job(TABLE, main, reads=("gold.features", "silver.consents", "models.personas"))
+JOB = Job(TABLE, main, reads=("gold.features", "silver.consents", "silver.identities", "models.personas"))
 
 if __name__ == "__main__":
     submit(JOB)

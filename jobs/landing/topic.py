@@ -55,6 +55,7 @@ def require(settings: Settings) -> None:
     while True:
         try:
             partitions(settings)
+            identity(settings)
             return
         except NoTopic:
             if time.monotonic() > until:

@@ -1,10 +1,10 @@
-"""live.consents: who may not be recommended to, kept in Redis some seconds behind Kafka and not by way of the lake.
+"""live.consents: what each person allows, kept in Redis some seconds behind Kafka and not by way of the lake.
 
-A denial of personalisation puts every id that its event carries into the set of the suppressed, which whoever reads or
-writes a person's list asks first, and deletes the person's lists of the current and the previous version. Statements
-may come late, in any order and more than once. What breaks the contract is passed over: the lake quarantines it. Redis
-emptied: `lakehouse streams rebuild live.consents`; until it is done what is published from the lake holds nobody who
-refused.
+A denial of personalisation puts the person into the set of the suppressed, which whoever reads or writes their list
+asks first, and deletes their lists of the current and the previous version. What was said under any identifier of a
+person counts for the person; to whom identifiers belong publish.identities says. Statements may come late, in any order
+and more than once. What breaks the contract is passed over: the lake quarantines it. Redis emptied: `lakehouse streams
+rebuild live.consents`; until it is done what is published from the lake holds nobody who refused.
 """
 
 import logging
@@ -21,6 +21,7 @@ from jobs.landing import kafka_stream, topic
 from jobs.landing.reading import Reader, held, reader_of
 from jobs.live.valid_events import Event, as_arrived, micros, valid_events
 from jobs.people.consent import IDS
+from jobs.people.identifier import Identifier
 from jobs.people.statements import statements_of
 from jobs.redis_store.client import connect, require_lasting
 from jobs.redis_store.writing import KINDS, Word, from_executors, update_consents
@@ -28,7 +29,6 @@ from jobs.settings.loading import Settings
 from jobs.settings.redis_settings import RedisSettings
 
 NAME = "live.consents"
-PURPOSE = "personalisation"
 
 log = logging.getLogger(__name__)
 
@@ -41,13 +41,13 @@ def may_speak() -> Column:
 
 
 def words_of(event: Event) -> Iterator[Word]:
-    """What an event says on personalisation: a word for each of its ids."""
-    ids = dict.fromkeys(event.fields[name] for name in IDS if event.fields.get(name) is not None)
+    """What an event says: a denial under each of its ids; a grant under the user's, if it has one, because the browser
+    may be another's too."""
+    ids = [Identifier(name, event.fields[name]).own_person_id for name in IDS if event.fields.get(name) is not None]
     for said in statements_of(*event):
-        if said.purpose == PURPOSE:
-            kind = KINDS[said.said_by, said.is_granted]
-            for one in ids:
-                yield Word(one, kind, micros(said.valid_from), micros(event.received_at))
+        kind = KINDS[said.said_by, said.is_granted]
+        for one in ids[:1] if said.is_granted else ids:
+            yield Word(one, said.purpose, kind, micros(said.valid_from), micros(event.received_at))
 
 
 def land(messages: DataFrame, batch: int, reader: Reader, redis: RedisSettings) -> None:

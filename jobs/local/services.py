@@ -14,6 +14,7 @@ from confluent_kafka.admin import NewTopic
 from confluent_kafka.error import KafkaError, KafkaException
 
 from jobs.errors import OperatorError
+from jobs.landing import topic
 from jobs.local import broker, cache, daemons
 from jobs.local.daemons import Daemon
 from jobs.local.setup import jars
@@ -117,27 +118,28 @@ def ensure_topic(settings: Settings) -> bool:
 
     Raises OperatorError when no broker answers within kafka.connect_seconds or the topic cannot be made.
     """
-    topic, bootstrap = settings.kafka.topic, settings.kafka.bootstrap
+    name, bootstrap = settings.kafka.topic, settings.kafka.bootstrap
     seconds = float(settings.kafka.connect_seconds)
     admin = broker.client(bootstrap, seconds)
     try:
         topics = admin.list_topics(timeout=seconds).topics
-        if topic in topics:
+        if name in topics:
             return False
         created = admin.create_topics(
-            [NewTopic(topic, num_partitions=settings.kafka.partitions, replication_factor=-1)],
+            [NewTopic(name, num_partitions=settings.kafka.partitions, replication_factor=-1)],
             operation_timeout=seconds,
         )
-        created[topic].result(timeout=seconds)
+        created[name].result(timeout=seconds)
     except KafkaException as refusal:
         error = refusal.args[0]
         if error.code() == KafkaError.TOPIC_ALREADY_EXISTS:
             return False
         if error.code() in (KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN):
             raise OperatorError(_no_broker(settings)) from None
-        raise OperatorError(f"topic {topic} cannot be made on {bootstrap}: {error.str()}") from None
+        raise OperatorError(f"topic {name} cannot be made on {bootstrap}: {error.str()}") from None
     except TimeoutError:
         raise OperatorError(_no_broker(settings)) from None
+    topic.require(settings)  # it is made when a controller says so; a broker may learn of it later
     return True
 
 

@@ -22,7 +22,8 @@ def as_decisions(people: DataFrame, statements: DataFrame) -> DataFrame:
     """What counts for each row of `people` (user_id, anonymous_id; distinct) of whom there is a statement.
 
     `is_denied_by_person`: a denial of their own is in force. `client_denied_at`: the time of the last denial of a
-    client that is in force; null: none. `statements`: rows of silver.consents of one purpose, seen from one moment.
+    client that is in force; null: none. `statements`: rows of silver.consents of one purpose, seen from one moment. In
+    both, the ids may be those of persons, for all identifiers that are theirs.
     """
     words = F.array_compact(F.array(*IDS))
     ids = people.select(*IDS, F.explode(F.array_distinct(words)).alias("id"))

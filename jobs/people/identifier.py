@@ -23,5 +23,11 @@ class Identifier(NamedTuple):
     def right_of(cls, link: Any) -> Self:
         return cls(link["right_type"], link["right_identifier"])
 
+    @property
+    def own_person_id(self) -> str:
+        """The person whom nobody but this identifier makes up."""
+        is_plain = self.identifier_type == "user_id" and ":" not in self.identifier
+        return self.identifier if is_plain else str(self)
+
     def __str__(self) -> str:
         return ":".join(self)

@@ -72,7 +72,7 @@ def resolved(identifiers: pd.DataFrame, links: pa.Table, rules: IdentitySettings
 
 def own_person_ids(identifier_type: pd.Series, identifier: pd.Series) -> np.ndarray:
     """Whom nobody but this identifier makes up. No two identifiers have one in common: only a user_id without a colon
-    stands alone."""
+    stands alone. `identity.own_person_id` and `Identifier.own_person_id` say the same of one."""
     is_plain = (identifier_type == "user_id") & ~identifier.str.contains(":", regex=False)
     return identifier.where(is_plain, identifier_type + ":" + identifier).to_numpy(dtype=object)
 

@@ -57,7 +57,7 @@ def verify(sample: list[Row], people: int, version: str, redis: RedisSettings, w
     client, keys = connect(redis), Keys(redis.prefix)
     values: Any = client.mget([keys.of_version(version, row["name"]) for row in sample])
     differing = [row["name"] for row, value in zip(sample, values, strict=True) if value != row["value"]]
-    # live.consents may have deleted a list since; one that it did not is wrong.
+    # live.consents may have deleted a list since; one that it did not delete is wrong.
     wrong = [name for name in differing if not is_suppressed(client, keys, name.removeprefix("person:"))]
     if wrong:
         raise OperatorError(f"publish: {len(wrong)} of {len(sample)} lists read back differ; version not made current")
@@ -125,7 +125,10 @@ def _version_and_people(recommendations: DataFrame, as_of: datetime) -> tuple[st
 JOB = Job(
     "publish.recommendations",
     main,
-    reads=("gold.recommendations", "gold.fallbacks", "silver.interactions", "silver.items", "silver.consents"),
+    reads=(
+        *("gold.recommendations", "gold.fallbacks"),
+        *("silver.interactions", "silver.items", "silver.consents", "silver.identities"),
+    ),
     also_writes=("redis",),
     before=require,
 )

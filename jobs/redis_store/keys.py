@@ -30,13 +30,27 @@ class Keys:
 
     @property
     def suppressed(self) -> str:
-        """A set of ids that denied personalisation."""
+        """A set of persons who denied personalisation."""
         return f"{self.tag}:suppressed"
 
     @property
-    def consent(self) -> str:
-        """A hash: id -> what was said of personalisation (see consent.lua)."""
-        return f"{self.tag}:consent"
+    def statements(self) -> str:
+        """A hash: identifier -> what was said under it (see people.lua)."""
+        return f"{self.tag}:statements"
+
+    @property
+    def decisions(self) -> str:
+        """A hash: person -> what they allow (see people.lua)."""
+        return f"{self.tag}:decisions"
+
+    @property
+    def alias(self) -> str:
+        """A hash: identifier, as a person of its own -> the person to whom it belongs, where that is another."""
+        return f"{self.tag}:alias"
+
+    def members(self, person_id: str) -> str:
+        """A set: the identifiers that `alias` leads to the person."""
+        return f"{self.tag}:members:{person_id}"
 
     def of_version(self, version: str, name: str) -> str:
         """`name`: a person's or segment's list by its `who`, `items` or `manifest`."""

@@ -34,7 +34,7 @@ class Page:
 
 
 def page(client: Redis, keys: Keys, person_id: str, segment_id: str) -> Page | None:
-    """What a page shows this person, in one round trip; None where nothing is published."""
+    """What a page shows a visitor by any identifier of theirs, in one round trip; None where nothing is published."""
     answer: Any = client.eval(script("page"), 1, keys.current, keys.tag, person_id, segment_id)
     if answer is None:
         return None
@@ -61,8 +61,14 @@ def manifest(client: Redis, keys: Keys, version: str) -> dict[str, Any]:
 
 
 def is_suppressed(client: Redis, keys: Keys, person_id: str) -> bool:
-    """Whether the person denied personalisation, as live.consents heard."""
-    return bool(client.sismember(keys.suppressed, person_id))
+    """Whether the person denied personalisation, as live.consents heard; or whoever is known by that name now."""
+    return bool(client.sismember(keys.suppressed, person_of(client, keys, person_id)))
+
+
+def person_of(client: Redis, keys: Keys, person_id: str) -> str:
+    """To whom an identifier belongs, written as a person of its own (900, anonymous_id:a-77)."""
+    other: Any = client.hget(keys.alias, person_id)
+    return person_id if other is None else str(other)
 
 
 def script(name: str) -> str:

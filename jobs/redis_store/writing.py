@@ -16,9 +16,11 @@ from jobs.settings.redis_settings import RedisSettings
 
 
 class Word(NamedTuple):
-    """A statement about an id. `kind`: of KINDS; `at`, `arrived`: when it was said and taken, in microseconds."""
+    """A statement. `id`: the identifier under which it was made, as a person of its own. `kind`: of KINDS; `at`,
+    `arrived`: when it was said and taken, in microseconds."""
 
     id: str
+    purpose: str
     kind: str
     at: int
     arrived: int
@@ -132,7 +134,11 @@ def withhold(client: Redis, settings: RedisSettings, version: str) -> int:
     while cursor != 0:
         answer: Any = client.sscan(keys.suppressed, max(cursor, 0), count=settings.batch)
         cursor, people = answer
-        lists = [keys.of_version(version, f"person:{person}") for person in people]
+        with client.pipeline(transaction=False) as pipeline:
+            for person in people:
+                pipeline.smembers(keys.members(person))
+            names = {*people}.union(*pipeline.execute())
+        lists = [keys.of_version(version, f"person:{name}") for name in names]
         gone += int(client.unlink(*lists)) if lists else 0
     return gone
 
@@ -142,4 +148,12 @@ def update_consents(client: Redis, settings: RedisSettings, words: Sequence[Word
     keys = Keys(settings.prefix)
     for start in range(0, len(words), settings.batch):
         parts = [part for word in words[start : start + settings.batch] for part in word]
-        client.eval(script("consent"), 1, keys.current, keys.tag, *parts)
+        client.eval(script("people") + script("consent"), 1, keys.current, keys.tag, *parts)
+
+
+def update_identities(client: Redis, settings: RedisSettings, aliases: Sequence[tuple[str, str]]) -> None:
+    """Takes up to whom identifiers belong: each as a person of its own, and the person. Once or more than once."""
+    keys = Keys(settings.prefix)
+    for start in range(0, len(aliases), settings.batch):
+        parts = [part for pair in aliases[start : start + settings.batch] for part in pair]
+        client.eval(script("people") + script("identities"), 1, keys.current, keys.tag, *parts)

@@ -1,4 +1,4 @@
-"""What a shop's page shows one person, read from Redis alone."""
+"""What a shop's page shows a visitor of whom it knows one identifier, read from Redis alone."""
 
 from jobs.errors import OperatorError
 from jobs.redis_store.client import connect
@@ -9,7 +9,8 @@ from jobs.settings.redis_settings import RedisSettings
 
 
 def recommended(settings: RedisSettings, person_id: str, segment_id: str = "") -> Page:
-    """Raises OperatorError when Redis does not answer what it is asked, or nothing is published."""
+    """`person_id`: a user_id as it is, another identifier as type:identifier; whichever of the person's. Raises
+    OperatorError when Redis does not answer what it is asked, or nothing is published."""
     with redis_faults(settings):
         answer = page(connect(settings), Keys(settings.prefix), person_id, segment_id)
     if answer is None:

@@ -52,7 +52,12 @@ def main(lake: Lake, options: Options) -> None:
     log.info("train.personas: version %s, k = %d: %s", version.version, model.k, names)
 
 
-JOB = Job("train.personas", main, reads=("gold.features", "silver.consents"), also_writes=("models.personas",))
+JOB = Job(
+    "train.personas",
+    main,
+    reads=("gold.features", "silver.consents", "silver.identities"),
+    also_writes=("models.personas",),
+)
 
 if __name__ == "__main__":
     submit(JOB)

@@ -25,15 +25,18 @@ from jobs.landing.outcomes import as_events, as_judged
 from jobs.landing.reading import reader_of
 from jobs.live import consents as live
 from jobs.local import services
-from jobs.people.consent import as_decisions, is_denied
+from jobs.people.consent import IDS
+from jobs.people.identifier import Identifier
+from jobs.people.personal import personal
 from jobs.redis_store.client import connect
 from jobs.redis_store.keys import Keys
 from jobs.redis_store.reading import is_suppressed as is_suppressed_in
+from jobs.redis_store.writing import update_identities
 from jobs.serve.recommended import recommended
 from jobs.settings.loading import Settings
 from jobs.silver import consents as batch
 from tests.events import event, received
-from tests.other_lake import changed
+from tests.other_lake import changed, fill
 from tests.redis_server import redis_server
 
 AS_OF = datetime(2017, 3, 31, tzinfo=UTC)
@@ -97,7 +100,7 @@ def test_a_withdrawal_is_obeyed_within_a_minute(own: Lake) -> None:
     def shop() -> None:
         try:
             send(settings, consent(1, personalisation=True))
-            until(lambda: client.hexists(keys.consent, "9"), "the job does not listen")
+            until(lambda: client.hexists(keys.statements, "9"), "the job does not listen")
             assert recommended(redis, "9", "persona-1").whose == "person:9"
             send(settings, consent(5, personalisation=False))
             delay = until(lambda: recommended(redis, "9", "persona-1").whose == "segment:everyone", "not obeyed")
@@ -147,15 +150,18 @@ def drawn(rng: random.Random) -> list[Any]:
             one["consent"] = {purpose: rng.random() < 0.5 for purpose in PURPOSES}
         if rng.random() < 0.1:
             one["schema_version"] = "one"
-        if rng.random() < 0.1:
+        if rng.random() < 0.2:
             one = {**one, "user_id": None, "anonymous_id": one["user_id"]}
+        elif rng.random() < 0.2:
+            one = {**one, "anonymous_id": f"p{rng.randrange(60)}"}
         text = json.dumps(one)
         messages.append(text.replace('"consent": {', '"\\u0063onsent": {') if rng.random() < 0.05 else text)
     return messages + rng.sample(messages, 40)
 
 
 def test_live_and_lake_agree(own: Lake) -> None:
-    """On the same messages, in another order and some of them twice."""
+    """On the same messages, in another order and some of them twice; and to whom identifiers belong is told between
+    them, at first wrongly."""
     rng = random.Random(1)
     messages = drawn(rng)
     everything = arriving(own, messages, rng)
@@ -164,16 +170,31 @@ def test_live_and_lake_agree(own: Lake) -> None:
         kept = as_judged(everything.where(part), committed_contract()).where("size(reasons) = 0")
         tables.append(own, "silver.events", as_events(kept.withColumn("outcome", F.lit("kept")), late_hours=24))
         batch.main(own, job.Options(AS_OF))
-    reader = reader_of(own.settings)
-    for number, part in enumerate(("offset % 2 = 1", "offset % 3 <> 0", "offset % 2 = 0")):
-        live.land(everything.where(part).orderBy(F.desc("offset")), number, reader, own.settings.redis)
-    statements = tables.read(own, "silver.consents").where("purpose = 'personalisation'")
-    ids = {row["id"] for row in statements.selectExpr("coalesce(user_id, anonymous_id) AS id").distinct().collect()}
-    people = own.spark.createDataFrame([(one, None) for one in ids], "user_id string, anonymous_id string")
-    decided = as_decisions(people, statements).where(is_denied()).select("user_id").collect()
-    suppressed = connect(own.settings.redis).smembers(Keys(own.settings.redis.prefix).suppressed)
-    assert 3 < len(suppressed) < len(ids) - 3
-    assert suppressed == {row["user_id"] for row in decided}
+    everybody = [Identifier(kind, f"p{number}") for kind in IDS for number in range(60)]
+    wrong, right = (belonging(everybody, rng) for _ in range(2))
+    reader, redis = reader_of(own.settings), own.settings.redis
+    client, keys = connect(redis), Keys(redis.prefix)
+    parts = ("offset % 2 = 1", "offset % 3 <> 0", "offset % 2 = 0")
+    for number, (part, known) in enumerate(zip(parts, (wrong, right, {}), strict=True)):
+        live.land(everything.where(part).orderBy(F.desc("offset")), number, reader, redis)
+        pairs = [(one.own_person_id, person) for one, person in known.items()]
+        update_identities(client, redis, rng.sample(pairs, len(pairs)))
+    fill(own, "silver.identities", [{**one._asdict(), "person_id": person} for one, person in right.items()])
+    fill(own, "silver.people", [{one.identifier_type: one.identifier} for one in everybody])
+    asked = changed(own, consent={"personalisation": True})
+    allowed = {row["person_id"] for row in personal(asked, "silver.people", "personalisation", AS_OF).collect()}
+    suppressed = client.smembers(keys.suppressed)
+    assert 3 < len(suppressed) < len({*right.values()}) - 3
+    assert suppressed == {*right.values()} - allowed
+    refused = [one for one, person in right.items() if person in suppressed]
+    assert all(is_suppressed_in(client, keys, one.own_person_id) for one in refused)
+
+
+def belonging(everybody: list[Identifier], rng: random.Random) -> dict[Identifier, str]:
+    """To whom each belongs: a third to somebody else, who is named by an identifier of their own."""
+    named = {one for one in everybody if rng.random() < 0.66}
+    names = sorted(one.own_person_id for one in named)
+    return {one: one.own_person_id if one in named else rng.choice(names) for one in everybody}
 
 
 def arriving(own: Lake, messages: list[Any], rng: random.Random) -> DataFrame:
@@ -218,7 +239,13 @@ def test_a_withdrawal_of_a_version_that_came_while_the_job_ran_is_heard(own: Lak
 def test_both_ids_of_an_event_are_suppressed(own: Lake) -> None:
     send(own.settings, {**consent(1, personalisation=False), "anonymous_id": "browser"})
     live.main(own, job.Options(AS_OF))
-    assert connect(own.settings.redis).smembers(Keys(own.settings.redis.prefix).suppressed) == {"9", "browser"}
+    client, keys = connect(own.settings.redis), Keys(own.settings.redis.prefix)
+    assert client.smembers(keys.suppressed) == {"9", "anonymous_id:browser"}
+    send(own.settings, {**consent(2, personalisation=True), "anonymous_id": "browser"})
+    live.main(own, job.Options(AS_OF))
+    assert client.smembers(keys.suppressed) == {"anonymous_id:browser"}, "as long as it may be another's"
+    update_identities(client, own.settings.redis, [("anonymous_id:browser", "9")])
+    assert client.smembers(keys.suppressed) == set(), "the last word of one person"
 
 
 def test_a_redis_that_may_evict_is_refused(own: Lake, caplog: pytest.LogCaptureFixture) -> None:

@@ -46,7 +46,9 @@ def writers(lists: DataFrame) -> dict[str, Ask]:
     """Every way in which Redis is written, from the executors and from here."""
     return {
         "lists": lambda redis: writing.write(lists, VERSION, redis),
-        "words": lambda redis: writing.update_consents(connect(redis), redis, [writing.Word("9", "pd", 1, 1)]),
+        "words": lambda redis: writing.update_consents(
+            connect(redis), redis, [writing.Word("9", "personalisation", "pd", 1, 1)]
+        ),
         "items": lambda redis: writing.write_items(connect(redis), redis, VERSION, {"beer": "{}"}),
         "manifest": lambda redis: writing.write_manifest(connect(redis), redis, VERSION, {}),
         "flip": lambda redis: writing.flip(connect(redis), redis, VERSION),

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from jobs.local.setup import machine
+from jobs.redis_store.writing import Word, update_consents, update_identities
 from jobs.serve.recommended import recommended
 from tests.redis_server import RedisServer, redis_server
 
@@ -103,6 +104,24 @@ def test_who_withdrew_is_shown_what_is_popular_with_everyone(server: RedisServer
         assert whose == "segment:everyone" and json.loads(items) == LISTS["segment:everyone"]
 
 
+def test_any_identifier_of_a_person_leads_to_their_list_and_their_withdrawal(server: RedisServer) -> None:
+    settings, client = server.settings(), server.admin
+    phone = "anonymous_id:phone"
+    assert recommended(settings, phone).whose == "segment:everyone"
+    update_identities(client, settings, [(phone, "900"), ("anonymous_id:laptop", "900")])
+    assert recommended(settings, phone, "persona-2").whose == recommended(settings, "900").whose == "person:900"
+    update_identities(client, settings, [("900", "crm_id:7")])
+    assert recommended(settings, phone).whose == "person:900", "published before they had another name"
+    update_consents(client, settings, [Word(phone, "personalisation", "pd", 2, 2)])
+    assert client.smembers("{rec}:suppressed") == {"crm_id:7"} and not client.exists(f"{BASE}:person:900")
+    for one in ("900", phone, "crm_id:7", "anonymous_id:laptop"):
+        assert recommended(settings, one, "persona-2").whose == "segment:everyone", one
+    update_identities(
+        client, settings, [("900", "900"), (phone, "900"), ("anonymous_id:laptop", "anonymous_id:laptop")]
+    )
+    assert client.smembers("{rec}:suppressed") == {"900"}, "split, they are bound by what each of them said"
+
+
 def test_a_label_may_lack_its_price_and_a_list_its_labels(server: RedisServer) -> None:
     [whole, nobody] = printed()
     lines = typed(whole)[3:]
@@ -117,4 +136,4 @@ def test_no_other_recipe_leads_past_the_withdrawals() -> None:
     assert CHAPTER is not None
     for command in printed():
         assert "jobs/redis_store/page.lua" in command
-    assert "first `SISMEMBER {rec}:suppressed <person>`" in CHAPTER[1] and "`price`" in CHAPTER[1]
+    assert "before any list, ask `SISMEMBER {rec}:suppressed <person>`" in CHAPTER[1] and "`price`" in CHAPTER[1]

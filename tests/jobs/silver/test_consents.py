@@ -53,7 +53,7 @@ def arrived(lake: Lake, messages: list[Any]) -> DataFrame:
 
 def record(lake: Lake, *batches: list[Any]) -> None:
     """The messages as rows of silver.events, and each batch of them taken up by a run of its own."""
-    tables.create(lake, "silver.events")
+    tables.create(lake, "silver.events", "silver.identities")
     for messages in batches:
         if messages:
             judged = as_judged(arrived(lake, messages), committed_contract())
@@ -213,6 +213,13 @@ def test_what_was_said_under_one_id_counts_for_both(lake: Lake) -> None:
     tables.overwrite(lake, "silver.people", rows.select("*", *columns))
     allowed = personal(lake, "silver.people", "personalisation", DAY).groupBy("person_id").count().collect()
     assert {row["person_id"]: row["count"] for row in allowed} == {"9": 1, "8": 1}
+
+
+def test_who_is_who_must_be_known(lake: Lake) -> None:
+    tables.create(lake, "silver.events")
+    consents.main(lake, job.Options(DAY))
+    with pytest.raises(OperatorError, match=r"silver\.identities is not built yet.*lakehouse run silver\.identities"):
+        allowing(lake)
 
 
 def test_where_nothing_is_on_record_the_settings_decide(lake: Lake) -> None:
