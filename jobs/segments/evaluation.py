@@ -6,7 +6,7 @@ The meaning of every function is said here. Instants are whole microseconds sinc
 import math
 import operator
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import NamedTuple
@@ -17,6 +17,10 @@ from jobs.segments.rule import Expression, Track, Value, Window
 SECOND = 1_000_000
 SESSION_GAP = 30 * 60 * SECOND
 """A session ends when so long nothing has happened."""
+
+SESSION_AT_MOST = 24 * 3600 * SECOND
+"""What is longer ago counts for no session: a client that never rests would have one without end, and no event of it
+could ever be left out."""
 
 NEVER = math.inf
 UNIT = 1_000_000
@@ -112,11 +116,11 @@ def _window(window: Window, instants: Sequence[int], person: Person, now: int) -
     """The places of the events within, as a slice, and until when they are these."""
     start, end = 0, bisect_right(instants, now)
     until = instants[end] if end < len(instants) else NEVER
-    if window.seconds is not None:
-        length = round(window.seconds * SECOND)
-        start = bisect_right(instants, now - length)
-        if start < len(instants):
-            until = min(until, instants[start] + length)
+    for length in _lengths(window):
+        place = bisect_right(instants, now - length)
+        if place < len(instants):
+            until = min(until, instants[place] + length)
+        start = max(start, place)
     if window.of_session:
         begin, over = _session(person.activity, now)
         start = max(start, bisect_left(instants, begin))
@@ -135,6 +139,14 @@ def _window(window: Window, instants: Sequence[int], person: Person, now: int) -
             until = min(until, instants[place] + moves + (0 if is_after else 1))
         start, end = (max(start, place), end) if is_after else (start, min(end, place))
     return start, max(start, end), until
+
+
+def _lengths(window: Window) -> Iterator[int]:
+    """How long, at most, what lies within may be ago."""
+    if window.seconds is not None:
+        yield round(window.seconds * SECOND)
+    if window.of_session:
+        yield SESSION_AT_MOST
 
 
 def _session(activity: Sequence[int], now: int) -> tuple[float, float]:
