@@ -76,6 +76,16 @@ def restart(lake: Lake, name: str, table: str | None) -> Checkpoint:
     return _begin(lake, name, identity, "rebuilt", landed)
 
 
+def restart_behind(lake: Lake, name: str, rows: DataFrame | None) -> Checkpoint:
+    """The same behind the last message that rows of silver.events are of; None: from the topic's start."""
+    identity = topic.identity(lake.settings)
+    if rows is None:
+        return _begin(lake, name, identity, "rebuilt", {})
+    ours = rows.where((F.col("topic") == lake.settings.kafka.topic) & (F.col("topic_id") == identity))
+    ends = ours.groupBy("partition").agg(F.max("offset").alias("last")).collect()
+    return _begin(lake, name, identity, "rebuilt", {row["partition"]: row["last"] + 1 for row in ends})
+
+
 def _is_another(lake: Lake, checkpoint: Checkpoint, table: str | None) -> bool:
     identity = (checkpoint.start or {})["topic_id"]
     return topic.identity(lake.settings) != identity or positions.gone(lake, checkpoint, table) is not None

@@ -6,15 +6,12 @@ nothing; a run that dies half-way leaves some as they were until the next.
 """
 
 import logging
-from typing import Any
-
-from redis import Redis
 
 from jobs.job import Job, Options, submit
 from jobs.lake.lake import Lake
 from jobs.people.identity import aliases
 from jobs.redis_store.client import connect, require_lasting
-from jobs.redis_store.writing import from_executors, update_identities
+from jobs.redis_store.writing import write_aliases
 from jobs.settings.loading import Settings
 
 NAME = "publish.identities"
@@ -28,14 +25,7 @@ def require(settings: Settings) -> None:
 
 
 def main(lake: Lake, options: Options) -> None:
-    redis = lake.settings.redis
-
-    def put(client: Redis, rows: Any) -> int:
-        pairs = [*rows.itertuples(index=False, name=None)]
-        update_identities(client, redis, pairs)
-        return len(pairs)
-
-    _, count = from_executors(aliases(lake).select("own_person_id", "person_id"), put, redis)
+    count = write_aliases(aliases(lake), lake.settings.redis)
     log.info("%s: Redis knows to whom %s identifiers belong", NAME, f"{count:,}")
 
 

@@ -25,10 +25,13 @@ for i = 2, #ARGV, 2 do
   move(id, person)
 end
 for person in pairs(touched) do
+  look_at(person, 1)
   if person_of(person) == person then
     decide(person)
   else
     redis.call('SREM', suppressed, person)
     redis.call('HDEL', decisions, person)
+    redis.call('DEL', tag .. ':segments:' .. person)
+    redis.call('ZREM', tag .. ':due', person)
   end
 end

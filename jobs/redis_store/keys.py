@@ -52,6 +52,29 @@ class Keys:
         """A set: the identifiers that `alias` leads to the person."""
         return f"{self.tag}:members:{person_id}"
 
+    @property
+    def live(self) -> str:
+        """What the state of live segments was begun by; missing where it is not kept."""
+        return f"{self.tag}:live"
+
+    @property
+    def due(self) -> str:
+        """A sorted set: when each person is to be looked at though nothing happens, in microseconds."""
+        return f"{self.tag}:due"
+
+    @property
+    def segment_changes(self) -> str:
+        """A stream: who entered or left which segment, and why."""
+        return f"{self.tag}:segment_changes"
+
+    def events(self, person_id: str) -> str:
+        """What rules may look at of the events under one identifier, as JSON (jobs/segments/memory.py)."""
+        return f"{self.tag}:events:{person_id}"
+
+    def segments(self, person_id: str) -> str:
+        """A hash: the live segments of a person -> since when, in microseconds."""
+        return f"{self.tag}:segments:{person_id}"
+
     def of_version(self, version: str, name: str) -> str:
         """`name`: a person's or segment's list by its `who`, `items` or `manifest`."""
         return f"{self.tag}:{version}:{name}"

@@ -23,6 +23,14 @@ local function members(person)
   return tag .. ':members:' .. person
 end
 
+-- What is known of the person for live segments has changed: they are looked at anew. Why: 0 what they allow, 1 whose
+-- identifiers are.
+local function look_at(person, why)
+  if redis.call('EXISTS', tag .. ':live') == 0 then return end
+  redis.call('HINCRBY', tag .. ':versions', person, 1)
+  redis.call('ZADD', tag .. ':due', why, person)
+end
+
 -- All identifiers of a person, the one they are named by at last.
 local function identifiers(person)
   local ids = redis.call('SMEMBERS', members(person))
@@ -97,9 +105,10 @@ local function decide(person)
       for _, one in ipairs(list) do pooled[number] = with(pooled[number], one) end
     end
   end
-  local decided = ''
+  local former, decided = redis.call('HGET', decisions, person) or '---', ''
   for first = 1, 9, 4 do decided = decided .. decision(unpack(pooled, first, first + 3)) end
-  redis.call('HSET', decisions, person, decided)
+  if decided == '---' then redis.call('HDEL', decisions, person) else redis.call('HSET', decisions, person, decided) end
+  if decided ~= former then look_at(person, 0) end
   if decided:sub(2, 2) ~= '0' then return redis.call('SREM', suppressed, person) end
   redis.call('SADD', suppressed, person)
   for _, version in pairs(versions) do

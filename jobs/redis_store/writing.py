@@ -151,6 +151,17 @@ def update_consents(client: Redis, settings: RedisSettings, words: Sequence[Word
         client.eval(script("people") + script("consent"), 1, keys.current, keys.tag, *parts)
 
 
+def write_aliases(aliases: DataFrame, settings: RedisSettings) -> int:
+    """Rows (own_person_id, person_id), from the executors. Returns how many; raises RedisFault."""
+
+    def put(client: Redis, rows: Any) -> int:
+        pairs = [*rows.itertuples(index=False, name=None)]
+        update_identities(client, settings, pairs)
+        return len(pairs)
+
+    return from_executors(aliases.select("own_person_id", "person_id"), put, settings)[0]
+
+
 def update_identities(client: Redis, settings: RedisSettings, aliases: Sequence[tuple[str, str]]) -> None:
     """Takes up to whom identifiers belong: each as a person of its own, and the person. Once or more than once."""
     keys = Keys(settings.prefix)

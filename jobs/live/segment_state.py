@@ -1,0 +1,121 @@
+"""People's segments brought up to date in Redis: by new events, and because their time has come.
+
+A person is read, worked out, and written only if nobody changed them since. Two drivers, or a merge that comes between,
+cost a second try and nothing else.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from redis import Redis
+
+from expectations.contract import PURPOSES
+from jobs.redis_store.faults import RedisFault
+from jobs.redis_store.keys import Keys
+from jobs.redis_store.live_segments import (
+    AT_ONCE,
+    Change,
+    Known,
+    Update,
+    due_people,
+    known_people,
+    time_in,
+    update_segments,
+)
+from jobs.segments import memory
+from jobs.segments.definitions import Segment
+from jobs.segments.evaluation import NEVER
+from jobs.segments.memory import Kept
+from jobs.segments.tracks import Rules
+from jobs.settings.consent_settings import ConsentSettings
+
+TRIES = 20
+ENTER, LEAVE = "enter", "leave"
+EVENT, CONSENT, RULES = "event", "consent", "rules"
+"""Causes; further ones are those of `due_people`."""
+
+News = Mapping[str, Sequence[Kept]]
+"""By identifier, as a person of its own, what is new under it."""
+
+
+class NoState(RedisFault):
+    """Redis holds no state of live segments, or one of other rules: it is to be begun anew."""
+
+
+@dataclass(frozen=True)
+class Membership:
+    """Who is in which segment, by which rules. `begun_by`: what the state in Redis must have been begun by. `clock`:
+    what time it is in the shop by Redis's time, both in microseconds: the same, but in a simulation."""
+
+    segments: Mapping[str, Segment]
+    rules: Rules
+    consent: ConsentSettings
+    begun_by: str
+    clock: Callable[[int], int] = int
+
+
+def take_up(client: Redis, keys: Keys, membership: Membership, news: News, cause: str = EVENT) -> int:
+    """Takes up new events, once or more than once. Returns how many segments were entered and left.
+
+    Raises NoState, and RedisFault where others change the same people all the time.
+    """
+    ids = [*news]
+    parts = [ids[start : start + AT_ONCE] for start in range(0, len(ids), AT_ONCE)]
+    return sum(_settled(client, keys, membership, dict.fromkeys(part, cause), news) for part in parts)
+
+
+def look_at_due(client: Redis, keys: Keys, membership: Membership) -> int:
+    """Looks at up to AT_ONCE people whose time has come. Returns how many they were; raises as `take_up` does."""
+    causes = due_people(client, keys, membership.clock(time_in(client)))
+    if causes:
+        _settled(client, keys, membership, causes, {})
+    return len(causes)
+
+
+def _settled(client: Redis, keys: Keys, membership: Membership, causes: Mapping[str, str], news: News) -> int:
+    """`causes`: by identifier why its person is looked at."""
+    changes, waiting = 0, {*causes}
+    for _ in range(TRIES):
+        time, begun_by, people = known_people(client, keys, waiting)
+        if begun_by != membership.begun_by:
+            raise NoState("Redis holds no state of live segments by these rules")
+        updates = [_update(known, membership, causes, news, membership.clock(time)) for known in people]
+        refused = update_segments(client, keys, updates)
+        changes += sum(len(one.changes) for one in updates if one.known.person not in refused)
+        waiting &= {id_ for known in people if known.person in refused for id_ in known.events}
+        if not waiting:
+            return changes
+    raise RedisFault(f"{len(waiting)} people were changed by others {TRIES} times in a row; see who else runs this job")
+
+
+def _update(known: Known, membership: Membership, causes: Mapping[str, str], news: News, now: int) -> Update:
+    rules, allowed = membership.rules, _allowed(known, membership.consent)
+    events, changed = [], {}
+    for id_, text in known.events.items():
+        former = memory.from_text(text)
+        own = memory.of_use([*former, *news.get(id_, ())], rules, now)
+        if "analytics" not in allowed:
+            own = memory.without(own, rules, membership.consent.behaviour)
+        if own != former:
+            changed[id_] = memory.as_text(own)
+        events += own
+    person = memory.remembered({one.key: one for one in events}.values(), rules, known.attributes)
+    segments, until = memory.standing(person, membership.segments, allowed, now)
+    since = {name: known.segments.get(name, now) for name in segments}
+    cause = next(causes[id_] for id_ in known.events if id_ in causes)
+    entered = [Change(name, ENTER, cause) for name in sorted(segments - known.segments.keys())]
+    left = [
+        Change(name, LEAVE, _why_left(name, membership, allowed, cause)) for name in known.segments.keys() - segments
+    ]
+    return Update(known, None if until == NEVER else int(until), changed, since, [*entered, *sorted(left)])
+
+
+def _why_left(segment: str, membership: Membership, allowed: Collection[str], cause: str) -> str:
+    known = membership.segments.get(segment)
+    if known is None:
+        return RULES
+    return cause if known.purpose in allowed else CONSENT
+
+
+def _allowed(known: Known, consent: ConsentSettings) -> frozenset[str]:
+    return frozenset(one for one in PURPOSES if known.said.get(one, getattr(consent, one)))

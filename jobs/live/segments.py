@@ -1,0 +1,246 @@
+"""live.segments: who is in which segment now, in Redis about a second behind Kafka, also when a window ends and nothing
+happens.
+
+The rules are those of gold.segments (conf/segments.toml), evaluated by the same function. What they may look at of each
+person lies in Redis; what breaks the contract is passed over, and messages may come late, in any order and more than
+once. A Redis that was emptied, and other rules, are noticed: the state is begun anew from silver.events, and Kafka is
+read from where that ends. Scores of models are not known here.
+"""
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from pyspark import Broadcast
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from redis import Redis
+
+from jobs.errors import OperatorError
+from jobs.job import Job, Options, submit
+from jobs.lake import tables
+from jobs.lake.lake import Lake
+from jobs.landing import kafka_stream, topic
+from jobs.landing.contracts import in_force
+from jobs.landing.reading import Reader, held, reader_of
+from jobs.live.segment_state import RULES, Membership, News, NoState, look_at_due, take_up
+from jobs.live.valid_events import Event, as_arrived, micros, valid_events
+from jobs.people.consent import IDS
+from jobs.people.identifier import Identifier
+from jobs.people.identity import aliases
+from jobs.people.personal import personal
+from jobs.redis_store.client import connect, require_lasting
+from jobs.redis_store.faults import RedisFault, redis_faults
+from jobs.redis_store.keys import Keys
+from jobs.redis_store.live_segments import begin, begun_by, end_begin
+from jobs.redis_store.writing import from_executors, write_aliases
+from jobs.segments import memory
+from jobs.segments.definitions import segments_in_force
+from jobs.segments.entries import Items
+from jobs.segments.evaluation import SESSION_AT_MOST
+from jobs.segments.memory import Kept
+from jobs.segments.tracks import Rules, rules_of
+from jobs.segments.vocabulary import event_fields
+from jobs.settings.loading import Settings
+from jobs.settings.redis_settings import RedisSettings
+
+NAME = "live.segments"
+IDLE_SECONDS = 0.2
+"""How long the clock rests when nobody's time has come."""
+
+log = logging.getLogger(__name__)
+
+
+def membership_of(settings: Settings) -> Membership:
+    """By the rules in force. Raises OperatorError for one that cannot be read."""
+    contract = in_force(settings.contracts)()
+    segments, fields = segments_in_force(settings, contract), event_fields(contract)
+    rules = rules_of(segments.values(), segments, fields)
+    versions = ",".join(sorted(one.version for one in segments.values()))
+    return Membership(segments, rules, settings.consent, f"{memory.signature(rules)} {versions}")
+
+
+def news_of(events: Iterator[Event], membership: Membership, items: Items) -> News:
+    """What rules look at of the events, by the identifier that each is kept under: the user's, else the visitor's."""
+    news: dict[str, list[Kept]] = {}
+    for fields, occurred_at, _ in events:
+        name = next(one for one in IDS if fields.get(one) is not None)
+        of_person = news.setdefault(Identifier(name, fields[name]).own_person_id, [])
+        payload = fields["payload"]
+        event = {**fields, "occurred_at": micros(occurred_at), "lines": payload.get("lines")}
+        if (kept := memory.kept(fields["event_id"], event, membership.rules, items)) is not None:
+            of_person.append(kept)
+    return news
+
+
+def land(
+    messages: DataFrame,
+    batch: int,
+    reader: Reader,
+    redis: RedisSettings,
+    membership: Membership,
+    items: "Broadcast[Items]",
+) -> None:
+    """One micro-batch of messages, from the executors into Redis. Doing it again changes nothing.
+
+    Raises NoState where Redis was emptied, and RedisFault when it does not take what came.
+    """
+    contract, protection, keys = reader.contract(), reader.protection, Keys(redis.prefix)
+
+    def put(client: Redis, rows: Any) -> int:
+        events = valid_events([*rows.itertuples(index=False, name=None)], contract, protection)
+        return take_up(client, keys, membership, news_of(events, membership, items.value))
+
+    with held(messages, reader) as arrived:
+        try:
+            _, changes = from_executors(as_arrived(arrived, reader), put, redis)
+        except RedisFault:
+            require_state(connect(redis), keys, membership)
+            raise
+    if changes:
+        log.info("%s: batch %d, %s changes of who is in a segment", NAME, batch, f"{changes:,}")
+
+
+def require_state(client: Redis, keys: Keys, membership: Membership) -> None:
+    """Raises NoState where the state in Redis is gone, or of other rules."""
+    if begun_by(client, keys) != membership.begun_by:
+        raise NoState(f"{NAME}: Redis holds no state by these rules any more; it is begun anew")
+
+
+@contextmanager
+def clock(lake: Lake, membership: Membership) -> Iterator[list[Exception]]:
+    """While the block lasts, a thread looks at the people whose time has come. Ends the stream where it cannot; what
+    kept it is in the list then."""
+    redis, stop, faults = lake.settings.redis, threading.Event(), list[Exception]()
+    client, keys = connect(redis), Keys(redis.prefix)
+
+    def tick() -> None:
+        while not stop.is_set():
+            try:
+                with redis_faults(redis):
+                    require_state(client, keys, membership)
+                    looked_at = look_at_due(client, keys, membership)
+            except OperatorError as error:
+                faults.append(error)
+                for query in lake.spark.streams.active:
+                    if query.name == NAME:
+                        query.stop()
+                return
+            if not looked_at:
+                stop.wait(IDLE_SECONDS)
+
+    thread = threading.Thread(target=tick, name=f"{NAME} clock", daemon=True)
+    thread.start()
+    try:
+        yield faults
+    finally:
+        stop.set()
+        thread.join()
+
+
+def begin_anew(lake: Lake, membership: Membership, items: "Broadcast[Items]", options: Options) -> None:
+    """What rules look at of all that silver.events has, into Redis in place of what is there; the stream then reads
+    Kafka from where that ends, and from the topic's start where the lake is not built. Killed half-way, it is done
+    again."""
+    redis = lake.settings.redis
+    client, keys, beginning = connect(redis), Keys(redis.prefix), replace(membership, begun_by=f"{NAME} begins")
+    with redis_faults(redis):
+        begin(client, keys, beginning.begun_by)
+    events = None
+    if all(tables.exists(lake, name) for name in JOB.looks_back):
+        write_aliases(aliases(lake), redis)
+        events = personal(lake, "silver.events", "analytics", options.as_of)
+        kept = _kept(events, membership.rules, options.as_of)
+
+        def put(client: Redis, rows: Any) -> int:
+            return take_up(client, keys, beginning, _news_of_rows(rows, membership, items.value), RULES)
+
+        from_executors(kept, put, redis)
+    kafka_stream.restart_behind(lake, NAME, events)
+    with redis_faults(redis):
+        end_begin(client, keys, membership.begun_by)
+
+
+def _kept(events: DataFrame, rules: Rules, as_of: datetime) -> DataFrame:
+    """Of the events that a rule may look at: whose they are, their id, their instant and the rest as JSON; all of a
+    person's one after the other."""
+    is_looked_at = F.col("event_type").isin(*rules.selections)
+    if rules.of_sessions:
+        is_looked_at |= F.col("occurred_at") > F.lit(as_of - timedelta(microseconds=SESSION_AT_MOST))
+    rest = F.to_json(F.struct("event_type", "context", "payload")).alias("event")
+    columns = events.where(is_looked_at).select("person_id", "event_id", F.unix_micros("occurred_at").alias("at"), rest)
+    return columns.repartition("person_id").sortWithinPartitions("person_id")
+
+
+def _news_of_rows(rows: Any, membership: Membership, items: Items) -> News:
+    news: dict[str, list[Kept]] = {}
+    for person, event_id, at, text in rows.itertuples(index=False, name=None):
+        event = msgspec.json.decode(text)
+        event |= {"occurred_at": at, "lines": event.get("payload", {}).get("lines")}
+        if (one := memory.kept(event_id, event, membership.rules, items)) is not None:
+            news.setdefault(person, []).append(one)
+    return news
+
+
+def require(settings: Settings) -> None:
+    """Raises OperatorError where a rule cannot be read, or a secret, the broker, the topic or a Redis that keeps its
+    keys is missing."""
+    membership_of(settings)
+    reader_of(settings)
+    topic.require(settings)
+    require_lasting(connect(settings.redis), settings.redis)
+
+
+def main(lake: Lake, options: Options) -> int:
+    settings, membership, reader = lake.settings, membership_of(lake.settings), reader_of(lake.settings)
+    redis, items = settings.redis, _catalogue(lake)
+    with redis_faults(redis):
+        is_begun = begun_by(connect(redis), Keys(redis.prefix)) == membership.begun_by
+    if not is_begun:
+        log.info("%s: the state is begun anew, from silver.events", NAME)
+        begin_anew(lake, membership, items, options)
+    with clock(lake, membership) as faults:
+        read = kafka_stream.run(
+            lake,
+            NAME,
+            lambda messages, batch: land(messages, batch, reader, redis, membership, items),
+            every_seconds=options.every(settings.live.trigger_seconds),
+            accept_loss=options.accept_loss,
+        )
+    if faults:
+        raise faults[0]
+    return read
+
+
+def _catalogue(lake: Lake) -> "Broadcast[Items]":
+    """Categories and brand of each item, as the catalogue has them when the job begins."""
+    rows = tables.read(lake, "silver.items").toLocalIterator() if tables.exists(lake, "silver.items") else ()
+    known: Items = {row["item_id"]: (row["categories"], row["brand"]) for row in rows}
+    return lake.spark.sparkContext.broadcast(known)
+
+
+def rebuild(lake: Lake) -> None:
+    """The next run begins anew."""
+    with redis_faults(lake.settings.redis):
+        end_begin(connect(lake.settings.redis), Keys(lake.settings.redis.prefix), "")
+
+
+JOB = Job(
+    NAME,
+    main,
+    reads=("kafka",),
+    looks_back=("silver.events", "silver.consents", "silver.identities"),
+    also_writes=("redis",),
+    stays=True,
+    flags=("accept_loss",),
+    before=require,
+    rebuild=rebuild,
+)
+
+if __name__ == "__main__":
+    submit(JOB)

@@ -1,0 +1,114 @@
+"""What is kept of people for live segments, and the segments they are in."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from redis import Redis
+
+from expectations.contract import PURPOSES
+from jobs.redis_store.keys import Keys
+from jobs.redis_store.reading import script
+
+CHANGES_KEPT = 100_000
+RULES_DUE = 2
+WHY_DUE = {0: "consent", 1: "identity", RULES_DUE: "rules"}
+"""By the instant for which a person is noted who is to be looked at at once."""
+AT_ONCE = 200
+"""So many people in one call of a script, which keeps Redis from all else as long as it runs: some 10 ms."""
+
+
+class Known(NamedTuple):
+    """A person. `version`: by which a change since is told. `said`: of each purpose whether they allow it; what they
+    said nothing of is missing. `segments`: since when they are in each, in microseconds. `events`: of each of their
+    identifiers what is kept of it; None: nothing. `attributes`: what the shop knows of them."""
+
+    person: str
+    version: str
+    said: Mapping[str, bool]
+    segments: Mapping[str, int]
+    events: Mapping[str, str | None]
+    attributes: Mapping[str, str]
+
+
+class Change(NamedTuple):
+    """`kind`: enter or leave. `cause`: event, expiry, consent, identity or rules."""
+
+    segment: str
+    kind: str
+    cause: str
+
+
+class Update(NamedTuple):
+    """What becomes of a person as they were `known`. `due`: when they are to be looked at though nothing happens, in
+    microseconds; None: never. `events`: of those identifiers that have others now; `changes`: of the segments."""
+
+    known: Known
+    due: int | None
+    events: Mapping[str, str]
+    segments: Mapping[str, int]
+    changes: Sequence[Change]
+
+
+def known_people(client: Redis, keys: Keys, ids: Iterable[str]) -> tuple[int, str, list[Known]]:
+    """Redis's time in microseconds, what the state was begun by (empty: there is none), and each person to whom one of
+    the identifiers belongs, which are written as persons of their own. At most AT_ONCE of them."""
+    answer: Any = client.eval(script("people") + script("memory"), 1, keys.current, keys.tag, *ids)
+    now, begun_by, *people = answer
+    return int(now), begun_by, [_known(*one) for one in people]
+
+
+def _known(person: str, version: str, said: str, segments: list[str], kept: list[list[str | None]]) -> Known:
+    allowed = {purpose: word == "1" for purpose, word in zip(PURPOSES, said, strict=True) if word != "-"}
+    since = {name: int(at) for name, at in zip(segments[::2], segments[1::2], strict=True)}
+    events = {str(id_): text for id_, text, _ in kept}
+    attributes: dict[str, str] = {}
+    for _, _, text in kept:
+        attributes |= json.loads(text) if text else {}
+    return Known(person, version, allowed, since, events, attributes)
+
+
+def update_segments(client: Redis, keys: Keys, updates: Iterable[Update]) -> set[str]:
+    """Takes them up; returns the people who have changed since they were known, of whom nothing was taken up."""
+    parts: list[str | int] = [CHANGES_KEPT]
+    for known, due, events, segments, changes in updates:
+        parts += [known.person, known.version, "" if due is None else due]
+        for rows in (events.items(), segments.items(), changes):
+            parts += [len(rows), *(part for row in rows for part in row)]
+    answer: Any = client.eval(script("people") + script("segments"), 1, keys.current, keys.tag, *parts)
+    return {*answer}
+
+
+def time_in(client: Redis) -> int:
+    """Redis's time, in microseconds: one clock for all who write to it."""
+    time: Any = client.time()
+    return int(time[0]) * 1_000_000 + int(time[1])
+
+
+def due_people(client: Redis, keys: Keys, now: int) -> dict[str, str]:
+    """Up to AT_ONCE people who are to be looked at by `now`, and why: what they allow has changed, or whose identifiers
+    are, or time has passed. Who waits longest comes first."""
+    people: Any = client.zrangebyscore(keys.due, "-inf", now, start=0, num=AT_ONCE, withscores=True)
+    return {person: WHY_DUE.get(at, "expiry") for person, at in people}
+
+
+def begun_by(client: Redis, keys: Keys) -> str:
+    """What the state was begun by; empty where there is none, as in a Redis that was emptied."""
+    value: Any = client.get(keys.live)
+    return value or ""
+
+
+def begin(client: Redis, keys: Keys, by: str) -> None:
+    """Forgets what is kept of people; who was in a segment stays in it until it is known whether they still are."""
+    client.set(keys.live, by)
+    client.unlink(keys.due)
+    for name in client.scan_iter(f"{keys.tag}:events:*", count=1000):
+        client.unlink(name)
+    segments = keys.segments("")
+    for name in client.scan_iter(f"{segments}*", count=1000):
+        client.zadd(keys.due, {name.removeprefix(segments): RULES_DUE})
+
+
+def end_begin(client: Redis, keys: Keys, by: str) -> None:
+    """From now on the state is one."""
+    client.set(keys.live, by)
