@@ -86,8 +86,8 @@ def run(settings: Settings, households: int | None) -> dict[str, Any]:
 
 def _stages(settings: Settings, households: int | None, aside: Executor) -> list[Stage]:
     """The jobs in their order, and what stands before, between and behind them. `aside` makes what is sent."""
-    silver, gold = of_rooms("silver"), of_rooms("gold", "train")
-    jobs = [job_named(name) for name in (*of_rooms("bronze"), *silver, *gold, PUBLISH)]
+    silver, gold, publish = of_rooms("silver"), of_rooms("gold", "train"), of_rooms("publish")
+    jobs = [job_named(name) for name in (*of_rooms("bronze"), *silver, *gold, *publish)]
     writers = waits_for(jobs)
 
     def of_job(name: str) -> Stage:
@@ -104,8 +104,8 @@ def _stages(settings: Settings, households: int | None, aside: Executor) -> list
         Stage(GATE_SILVER, lambda: _gate(settings, silver), silver),
         *map(of_job, gold),
         Stage(GATE_GOLD, lambda: _gate(settings, of_rooms("gold")), gold),
-        of_job(PUBLISH),
-        Stage(COUNT, lambda: counted(settings), (PUBLISH,)),
+        *map(of_job, publish),
+        Stage(COUNT, lambda: counted(settings), publish),
     ]
 
 

@@ -55,8 +55,12 @@ def redis_faults(settings: RedisSettings, consequence: str = "") -> Iterator[Non
     means for who asked, at the end of the line."""
     try:
         yield
-    except (RedisError, RedisFault) as error:
-        line = str(error) if isinstance(error, RedisFault) else description(error, settings)
+    except RedisFault as fault:
+        if not consequence:
+            raise
+        raise RedisFault(f"{fault}; {consequence}") from None
+    except RedisError as error:
+        line = description(error, settings)
         raise RedisFault(f"{line}; {consequence}" if consequence else line) from None
 
 

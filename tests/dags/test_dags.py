@@ -38,7 +38,14 @@ EXPECTED = {
         "0 4 * * *",
         {"ops.daily_quality": [], "ops.alerts": ["ops.daily_quality"], "ledger.reconcile": [], "quality.gate": []},
     ),
-    "validate_lake": ("0 3 * * *", {"silver.identities": [], "quality.gate": ["silver.identities"]}),
+    "validate_lake": (
+        "0 3 * * *",
+        {
+            "silver.identities": [],
+            "quality.gate": ["silver.identities"],
+            "publish.identities": ["quality.gate"],
+        },
+    ),
     "retrain_models": (
         ["silver_validated"],
         {
@@ -105,7 +112,7 @@ def test_a_step_waits_for_those_of_its_dag_that_write_what_it_reads(dags: dict[s
             assert writers <= after[name], f"{dag_id}: {name}"
 
 
-def test_an_asset_comes_from_the_last_step_alone(dags: dict[str, Any]) -> None:
+def test_an_asset_comes_from_the_step_that_it_waits_for(dags: dict[str, Any]) -> None:
     outlets = {name: step["outlets"] for name, step in steps(dags).items() if step["outlets"]}
     assert outlets == {
         "validate_lake/quality.gate": ["silver_validated"],
@@ -116,7 +123,8 @@ def test_an_asset_comes_from_the_last_step_alone(dags: dict[str, Any]) -> None:
 def test_every_step_waits_in_a_pool_that_there_is(dags: dict[str, Any]) -> None:
     pools = json.loads((DAGS / "pools.json").read_text(encoding="utf-8"))
     pool_of = {name: step["pool"] for name, step in steps(dags).items()}
-    assert pool_of.pop("publish_recommendations/publish.recommendations") == "redis_export"
+    exports = ("publish_recommendations/publish.recommendations", "validate_lake/publish.identities")
+    assert {pool_of.pop(name) for name in exports} == {"redis_export"}
     assert set(pool_of.values()) == {"spark"}
     assert {name: pool["slots"] for name, pool in pools.items()} == {"spark": 1, "redis_export": 1}
 

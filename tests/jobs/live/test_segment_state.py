@@ -100,8 +100,9 @@ def shipped() -> dict[str, str]:
 
 
 def test_whatever_comes_whenever_it_is_what_the_rules_say_of_all_of_it(client: Redis) -> None:
-    """2,000 people: their events arrive in any order, late, some twice, while time goes on. After each step everybody is
-    in the segments that the plainest evaluation of what has arrived says, though nothing happened to most of them."""
+    """2,000 people: their events arrive in any order, late, some twice, while time goes on. After each step everybody
+    is in the segments that the plainest evaluation of what has arrived says, though to most of them nothing happened.
+    """
     draw = random.Random(7)
     drawn = {f"drawn_{number}": drawn_rule(draw) for number in range(12)}
     membership = begun(client, membership_by({**shipped(), **drawn}))

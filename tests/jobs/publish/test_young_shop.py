@@ -49,6 +49,7 @@ def young(lake: Lake, local_services: Settings, tmp_path: Path) -> Iterator[Lake
     rows: dict[str, list[dict[str, Any]]] = {
         "silver.interactions": bought,
         "silver.consents": [],
+        "silver.identities": [],
         "silver.items": [{"item_id": "mug", "title": "Mug", "price": 4.0, "currency": "USD"}],
         "silver.people": [],
     }

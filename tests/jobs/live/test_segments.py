@@ -1,0 +1,147 @@
+"""live.segments on a real topic and a real Redis: from a message to a membership, and begun anew from the lake."""
+
+import threading
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import functions as F
+
+from expectations.contract import committed_contract
+from jobs import job
+from jobs.errors import OperatorError
+from jobs.lake import tables
+from jobs.lake.lake import Lake
+from jobs.landing.outcomes import as_events, as_judged
+from jobs.live import segments as live
+from jobs.live.segment_state import NoState
+from jobs.local import services
+from jobs.redis_store.client import connect
+from jobs.redis_store.keys import Keys
+from jobs.silver import consents
+from tests.events import event, received
+from tests.jobs.live.test_consents import send, until
+from tests.other_lake import changed, fill
+
+RULES = """
+[holders]
+title = "Has something in the cart now"
+purpose = "personalisation"
+owner = "web"
+rule = 'any("add_to_cart", within="5s") and not any("purchase", after=last("add_to_cart"))'
+
+[shoppers]
+title = "Put shoes into the cart, and bought before"
+purpose = "analytics"
+owner = "web"
+rule = 'any("add_to_cart", category="Shoes", within="1h") and any("purchase")'
+"""
+
+
+@pytest.fixture
+def own(lake: Lake, local_services: Any, tmp_path: Path) -> Iterator[Lake]:
+    """The empty lake, with an empty topic, a prefix in Redis and rules of its own."""
+    name = f"live-{uuid.uuid4().hex[:12]}"
+    (tmp_path / "rules.toml").write_text(RULES)
+    own = changed(
+        lake,
+        kafka={"topic": name, "partitions": 2},
+        redis={"prefix": name},
+        segments={"file": str(tmp_path / "rules.toml")},
+        consent={"personalisation": True},
+    )
+    services.ensure_topic(own.settings)
+    fill(own, "silver.items", [{"item_id": "boot", "title": "Boot", "categories": ["Shoes", "Boots"]}])
+    yield own
+    client = connect(own.settings.redis)
+    for key in client.scan_iter(f"{Keys(name).tag}:*"):
+        client.delete(key)
+
+
+def at(seconds_ago: float) -> str:
+    return (datetime.now(UTC) - timedelta(seconds=seconds_ago)).isoformat()
+
+
+def cart(seconds_ago: float = 0, **ids: Any) -> dict[str, Any]:
+    payload = {"item_id": "boot", "quantity": 1}
+    return event("add_to_cart", event_id=uuid.uuid4().hex, occurred_at=at(seconds_ago), payload=payload, **ids)
+
+
+def bought(seconds_ago: float, **ids: Any) -> dict[str, Any]:
+    return event("purchase", event_id=uuid.uuid4().hex, occurred_at=at(seconds_ago), **ids)
+
+
+def segments(own: Lake, person: str) -> set[str]:
+    return {*connect(own.settings.redis).hkeys(Keys(own.settings.redis.prefix).segments(person))}
+
+
+def options() -> job.Options:
+    return job.Options(datetime.now(UTC))
+
+
+def in_silver(own: Lake, *messages: Any) -> None:
+    """As the lake has them that landed them."""
+    arrived = received(own.spark, [*messages]).withColumn("received_at", F.current_timestamp())
+    judged = as_judged(arrived, committed_contract())
+    assert judged.where("size(reasons) > 0").isEmpty()
+    tables.create(own, "silver.events", "silver.identities")
+    tables.append(own, "silver.events", as_events(judged.withColumn("outcome", F.lit("kept")), late_hours=24))
+    consents.main(own, options())
+
+
+def test_from_a_message_to_a_segment_and_out_of_it_when_its_time_is_over(own: Lake) -> None:
+    """A thread stands for the shop while the job runs as a stream."""
+    failures: list[BaseException] = []
+
+    def puts_into_the_cart() -> None:
+        send(own.settings, cart(user_id=None, anonymous_id="v"))
+
+    def shop() -> None:
+        try:
+            send(own.settings, bought(3600), cart(600), "{")
+            until(lambda: segments(own, "9") == {"shoppers"}, "the buyer is not in")
+            until(
+                lambda: puts_into_the_cart() or segments(own, "anonymous_id:v") == {"holders"}, "the visitor is not in"
+            )
+            until(lambda: segments(own, "anonymous_id:v") == set(), "the visitor is not out")
+            connect(own.settings.redis).flushdb()
+        except BaseException as failure:
+            failures.append(failure)
+            for query in own.spark.streams.active:
+                query.stop()
+
+    threading.Timer(1, lambda: (until(lambda: own.spark.streams.active, "not started"), shop())).start()
+    try:
+        with pytest.raises(NoState, match="it is begun anew"):  # noticed at once, though nobody sends anything
+            live.main(own, job.Options(datetime.now(UTC), continuous=True))
+    finally:
+        if failures:
+            raise failures[0]
+    live.main(own, options())
+    assert segments(own, "9") == {"shoppers"}, "the lake is not built: from the topic's start"
+
+
+def test_begun_anew_it_knows_what_the_lake_knows_and_reads_on_behind_it(own: Lake) -> None:
+    in_silver(own, bought(80_000_000), bought(3600, user_id="8"), bought(50, user_id=None, anonymous_id="old"))
+    fill(own, "silver.identities", [{"identifier_type": "anonymous_id", "identifier": "old", "person_id": "7"}])
+    send(own.settings, cart(60), cart(60, user_id="8"), cart(60, user_id=None, anonymous_id="old"))
+    live.main(own, options())
+    expected = {"9": {"shoppers"}, "8": {"shoppers"}, "7": {"shoppers"}}
+    assert {person: segments(own, person) for person in expected} == expected
+    client, keys = connect(own.settings.redis), Keys(own.settings.redis.prefix)
+    before = {name: client.hkeys(name) for name in client.scan_iter(keys.segments("*"))}
+    for name in [*client.scan_iter(f"{keys.tag}:*")]:
+        client.delete(name)
+    live.main(own, options())
+    assert {name: client.hkeys(name) for name in client.scan_iter(keys.segments("*"))} == before
+
+
+def test_a_rule_that_cannot_be_read_stops_it_before_it_begins(own: Lake, tmp_path: Path) -> None:
+    (tmp_path / "rules.toml").write_text(RULES.replace('any("purchase")', 'any("purchase", stors="1")'))
+    with pytest.raises(
+        OperatorError, match=r"segment shoppers, line 1, column \d+: no field or option 'stors'; did you"
+    ):
+        live.require(own.settings)
