@@ -15,9 +15,10 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from jobs.segments.columns import ATTRIBUTES, OTHER, columns_read, evaluated, furthest_of
+from jobs.segments.columns import evaluated
 from jobs.segments.entries import Items
 from jobs.segments.evaluation import SESSION_AT_MOST, Person, evaluate
+from jobs.segments.streams import ATTRIBUTES, OTHER, columns_read, furthest_of
 from jobs.segments.tracks import Rules
 from jobs.segments.vocabulary import LINE, PAYLOAD
 

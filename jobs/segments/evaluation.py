@@ -6,7 +6,7 @@ The meaning of every function is said here. Instants are whole microseconds sinc
 import math
 import operator
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import NamedTuple
@@ -64,67 +64,97 @@ NOTHING = Seen()
 
 def evaluate(expression: Expression, person: Person, now: int) -> Outcome:
     """Events later than `now` count for nothing yet; `until` knows of them."""
-    match expression:
-        case rule.Literal(literal):
-            return Outcome(literal, NEVER)
-        case rule.Not(inner):
-            value, until = evaluate(inner, person, now)
-            return Outcome(not value, until)
-        case rule.All(parts) | rule.Any(parts):
-            outcomes = [evaluate(part, person, now) for part in parts]
-            together = all if isinstance(expression, rule.All) else any
-            return Outcome(together(bool(one.value) for one in outcomes), _first(one.until for one in outcomes))
-        case rule.Compare():
-            return _compared(expression, person, now)
-        case rule.Arithmetic(sign, left, right):
-            sides = evaluate(left, person, now), evaluate(right, person, now)
-            return Outcome(_computed(sign, sides[0].value, sides[1].value), min(sides[0].until, sides[1].until))
-        case rule.Ago(seconds):
-            return Outcome(now - round(seconds * SECOND), NEVER)
-        case rule.Attribute(name):
-            return Outcome(person.attributes.get(name), NEVER)
-        case rule.Score(model):
-            return Outcome(person.scores.get(model), NEVER)
-        case rule.Member(segment):
-            return evaluate(person.segments[segment], person, now)
-        case rule.Sequence():
-            return _followed(expression, person, now)
-        case _:
-            return _of_events(expression, person, now)
+    outcome: Outcome = EVALUATED[type(expression)](expression, person, now)
+    return outcome
 
 
-def _of_events(expression: Expression, person: Person, now: int) -> Outcome:
-    assert isinstance(expression, rule.Count | rule.Sum | rule.Distinct | rule.Last | rule.First)
+def _literal(expression: rule.Literal, person: Person, now: int) -> Outcome:
+    return Outcome(expression.value, NEVER)
+
+
+def _negated(expression: rule.Not, person: Person, now: int) -> Outcome:
+    value, until = evaluate(expression.inner, person, now)
+    return Outcome(not value, until)
+
+
+def _together(expression: rule.All | rule.Any, person: Person, now: int) -> Outcome:
+    """One part decides: a false one of `and`, a true one of `or`, as long as the last of them stays so. Where none
+    does, the first that may change."""
+    deciding = isinstance(expression, rule.Any)
+    decided, undecided = -NEVER, NEVER
+    for part in expression.parts:
+        value, until = evaluate(part, person, now)
+        if bool(value) is not deciding:
+            undecided = min(undecided, until)
+        elif until == NEVER:
+            return Outcome(deciding, NEVER)
+        else:
+            decided = max(decided, until)
+    return Outcome(not deciding, undecided) if decided == -NEVER else Outcome(deciding, decided)
+
+
+def _calculated(expression: rule.Arithmetic, person: Person, now: int) -> Outcome:
+    left, right = evaluate(expression.left, person, now), evaluate(expression.right, person, now)
+    return Outcome(_computed(expression.operator, left.value, right.value), min(left.until, right.until))
+
+
+def _ago(expression: rule.Ago, person: Person, now: int) -> Outcome:
+    return Outcome(now - round(expression.seconds * SECOND), NEVER)
+
+
+def _attribute(expression: rule.Attribute, person: Person, now: int) -> Outcome:
+    return Outcome(person.attributes.get(expression.name), NEVER)
+
+
+def _score(expression: rule.Score, person: Person, now: int) -> Outcome:
+    return Outcome(person.scores.get(expression.model), NEVER)
+
+
+def _member(expression: rule.Member, person: Person, now: int) -> Outcome:
+    return evaluate(person.segments[expression.segment], person, now)
+
+
+def _counted(expression: rule.Count, person: Person, now: int) -> Outcome:
+    start, end, until = events_within(expression.window, person.seen(expression.track).instants, person, now)
+    return Outcome(end - start, until)
+
+
+def _at_an_end(expression: rule.Last | rule.First, person: Person, now: int) -> Outcome:
+    instants = person.seen(expression.track).instants
+    start, end, until = events_within(expression.window, instants, person, now)
+    if start == end:
+        return Outcome(None, until)
+    return Outcome(instants[end - 1 if isinstance(expression, rule.Last) else start], until)
+
+
+def _of_values(expression: rule.Sum | rule.Distinct, person: Person, now: int) -> Outcome:
     seen = person.seen(expression.track)
-    start, end, until = _window(expression.window, seen.instants, person, now)
-    match expression:
-        case rule.Count():
-            return Outcome(end - start, until)
-        case rule.Last() | rule.First():
-            place = end - 1 if isinstance(expression, rule.Last) else start
-            return Outcome(seen.instants[place] if start < end else None, until)
-        case rule.Sum() | rule.Distinct():
-            if start == end:
-                return Outcome(0, until)
-            values = chain.from_iterable(seen.values[expression.field][start:end])
-            if isinstance(expression, rule.Distinct):
-                return Outcome(len(set(values)), until)
-            return Outcome(sum(map(int, values)) / UNIT, until)
+    start, end, until = events_within(expression.window, seen.instants, person, now)
+    if start == end:
+        return Outcome(0, until)
+    values = chain.from_iterable(seen.values[expression.field][start:end])
+    if isinstance(expression, rule.Distinct):
+        return Outcome(len(set(values)), until)
+    return Outcome(sum(map(int, values)) / UNIT, until)
 
 
-def _window(window: Window, instants: Sequence[int], person: Person, now: int) -> tuple[int, int, float]:
+def events_within(window: Window, instants: Sequence[int], person: Person, now: int) -> tuple[int, int, float]:
     """The places of the events within, as a slice, and until when they are these."""
     start, end = 0, bisect_right(instants, now)
     until = instants[end] if end < len(instants) else NEVER
-    for length in _lengths(window):
-        place = bisect_right(instants, now - length)
-        if place < len(instants):
-            until = min(until, instants[place] + length)
-        start = max(start, place)
+    length = SESSION_AT_MOST if window.of_session else NEVER
+    if window.seconds is not None:
+        length = min(length, round(window.seconds * SECOND))
+    if length != NEVER:
+        start = bisect_right(instants, now - length)
+        if start < len(instants):
+            until = min(until, instants[start] + length)
     if window.of_session:
         begin, over = _session(person.activity, now)
         start = max(start, bisect_left(instants, begin))
         until = min(until, over)
+    if window.after is None and window.before is None:
+        return start, max(start, end), until
     for bound, is_after in ((window.after, True), (window.before, False)):
         if bound is None:
             continue
@@ -139,14 +169,6 @@ def _window(window: Window, instants: Sequence[int], person: Person, now: int) -
             until = min(until, instants[place] + moves + (0 if is_after else 1))
         start, end = (max(start, place), end) if is_after else (start, min(end, place))
     return start, max(start, end), until
-
-
-def _lengths(window: Window) -> Iterator[int]:
-    """How long, at most, what lies within may be ago."""
-    if window.seconds is not None:
-        yield round(window.seconds * SECOND)
-    if window.of_session:
-        yield SESSION_AT_MOST
 
 
 def _session(activity: Sequence[int], now: int) -> tuple[float, float]:
@@ -165,8 +187,8 @@ def _followed(sequence: rule.Sequence, person: Person, now: int) -> Outcome:
     """Of each later event the last earlier one decides: none is nearer, and none has less in between."""
     first, then = person.seen(sequence.track).instants, person.seen(sequence.then).instants
     between = person.seen(sequence.without).instants if sequence.without else ()
-    start, end, until = _window(sequence.window, first, person, now)
-    later_start, later_end, later_until = _window(sequence.window, then, person, now)
+    start, end, until = events_within(sequence.window, first, person, now)
+    later_start, later_end, later_until = events_within(sequence.window, then, person, now)
     is_followed = False
     for at in then[later_start:later_end]:
         place = bisect_left(first, at) - 1
@@ -184,12 +206,15 @@ def _compared(compare: rule.Compare, person: Person, now: int) -> Outcome:
     until = min(left.until, right.until)
     if left.value is None or right.value is None:
         return Outcome(False, until)
+    value = COMPARED[compare.operator](left.value, right.value)
+    if not isinstance(compare.left, rule.Ago) and not isinstance(compare.right, rule.Ago):
+        return Outcome(value, until)
     for moving, other, fixed in ((compare.left, compare.right, right.value), (compare.right, compare.left, left.value)):
         length = _moves(moving)
         if length is not None and _moves(other) is None:
             equal = int(fixed) + length  # the instant at which the two are equal
             until = min([until, *[one for one in (equal, equal + 1) if one > now]])
-    return Outcome(COMPARED[compare.operator](left.value, right.value), until)
+    return Outcome(value, until)
 
 
 def _moves(expression: Expression) -> int | None:
@@ -203,13 +228,27 @@ def _computed(sign: str, left: Value | int | None, right: Value | int | None) ->
     return float(COMPUTED[sign](left, right))
 
 
-def _first(instants: Iterable[float]) -> float:
-    return min(instants, default=NEVER)
-
-
 COMPARED: dict[str, Callable[..., bool]] = {
     "==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
 }  # fmt: skip
 COMPUTED: dict[str, Callable[..., float]] = {
     "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv,
 }  # fmt: skip
+EVALUATED: dict[type, Callable[..., Outcome]] = {
+    rule.Literal: _literal,
+    rule.Not: _negated,
+    rule.All: _together,
+    rule.Any: _together,
+    rule.Compare: _compared,
+    rule.Arithmetic: _calculated,
+    rule.Ago: _ago,
+    rule.Attribute: _attribute,
+    rule.Score: _score,
+    rule.Member: _member,
+    rule.Sequence: _followed,
+    rule.Count: _counted,
+    rule.Sum: _of_values,
+    rule.Distinct: _of_values,
+    rule.Last: _at_an_end,
+    rule.First: _at_an_end,
+}
