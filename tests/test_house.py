@@ -42,6 +42,8 @@ WRITTEN_BESIDE = {
     "ops.landings",
     "silver.identity_links",
     "silver.identity_changes",
+    "gold.segment_changes",
+    "gold.segment_checks",
     "gold.person_factors",
     "gold.item_factors",
 }

@@ -122,5 +122,5 @@ def test_everyone_who_agreed_has_lists_of_their_own_shop(shop: Path, lake: Lake)
     assert titles <= set(fashion_shop.STYLES)
     assert all(item["currency"] == "EUR" and item["price"] for item in answer["items"])
     assert recommended(shop, "m5")["whose"] == "segment:everyone"
-    personas = tables.read(lake, "gold.segments").select("name").distinct().collect()
+    personas = tables.read(lake, "gold.segments").where("source = 'persona'").select("name").distinct().collect()
     assert personas and not any("high " in row["name"] or "UNKNOWN" in row["name"] for row in personas)

@@ -1,6 +1,6 @@
 """What is known of each person, and what each should see next."""
 
-from expectations.schemas.table import RUN, Table
+from expectations.schemas.table import RUN, Table, stats_on
 
 SHARES = "map<string, double>"
 
@@ -39,10 +39,38 @@ TABLES: dict[str, Table] = {
         columns={
             "person_id": "string",
             "segment_id": "string",
-            "name": "string",
-            "distance": "double COMMENT 'to the centre, in standardised principal components'",
-            "model_version": "string",
+            "name": "string COMMENT 'the title of the segment'",
+            "source": "string COMMENT 'rule: of conf/segments.toml; persona: of the champion'",
+            "version": "string COMMENT 'of the rule or of the model'",
+            "since": "timestamp COMMENT 'of the run that found them in'",
+            "distance": "double COMMENT 'of a persona: to the centre, in standardised principal components'",
         },
+        renamed={"version": "model_version"},
+    ),
+    "gold.segment_changes": Table(
+        grain="one row per person, segment and moment at which they entered or left it",
+        job="gold.segments",
+        columns={
+            "changed_at": "timestamp COMMENT 'of the run that found it'",
+            "person_id": "string",
+            "segment_id": "string",
+            "source": "string COMMENT 'rule or persona'",
+            "kind": "string COMMENT 'enter or leave'",
+            "cause": "string COMMENT 'merge, consent, event, expiry, rule, catalogue or model'",
+            "version_before": "string COMMENT 'of the rule or model by the run before; null: there was none'",
+            "version_after": "string COMMENT 'by this run; null: there is none any more'",
+        },
+        properties=stats_on("changed_at", "segment_id"),
+    ),
+    "gold.segment_checks": Table(
+        grain="one row per person of whom a rule will say otherwise though nothing happens",
+        job="gold.segments",
+        columns={
+            "person_id": "string",
+            "checked_at": "timestamp COMMENT 'as of when the rules were evaluated last'",
+            "until": "timestamp COMMENT 'the first instant at which one of them may say otherwise'",
+        },
+        properties=stats_on("until"),
     ),
     "gold.profiles": Table(
         grain="one row per person",

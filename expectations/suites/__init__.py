@@ -19,7 +19,8 @@ from expectations.suites.parts import Expectations
 # nobody logs in nothing is linked.
 OF_SOURCES = ("bronze.catalog", "bronze.crm", "silver.catalog", "silver.crm", "ops.landings")
 OF_LINKS = ("silver.identity_links", "silver.identity_changes")
-MAY_BE_EMPTY = ("quarantine.events", "quarantine.sources", "ops.alerts", "gold.segments", *OF_LINKS, *OF_SOURCES)
+OF_SEGMENTS = ("gold.segments", "gold.segment_changes", "gold.segment_checks")
+MAY_BE_EMPTY = ("quarantine.events", "quarantine.sources", "ops.alerts", *OF_SEGMENTS, *OF_LINKS, *OF_SOURCES)
 
 
 def suite_for(name: str) -> ExpectationSuite:

@@ -17,6 +17,8 @@ from expectations.suites.parts import (
 )
 
 SLOTS = ("again", "discover")
+SOURCES = ("rule", "persona")
+CAUSES = ("merge", "consent", "event", "expiry", "rule", "catalogue", "model")
 ROUNDING = "1e-6"  # sums of doubles added in another order differ in the last digits
 
 
@@ -50,9 +52,26 @@ def gold_features() -> Expectations:
 def gold_segments() -> Expectations:
     return [
         *grain("person_id", "segment_id"),
-        *required("name", "distance", "model_version"),
+        *required("name", "source", "version", "since"),
+        one_of("source", SOURCES),
         least("distance", 0),
+        row("(source = 'persona') = (distance IS NOT NULL)"),
     ]
+
+
+def gold_segment_changes() -> Expectations:
+    return [
+        *grain("person_id", "segment_id", "changed_at"),
+        *required("source", "kind", "cause"),
+        one_of("source", SOURCES),
+        one_of("kind", ("enter", "leave")),
+        one_of("cause", CAUSES),
+        row("kind = 'leave' OR version_after IS NOT NULL"),
+    ]
+
+
+def gold_segment_checks() -> Expectations:
+    return [*grain("person_id"), *required("checked_at", "until"), row("checked_at < until")]
 
 
 def gold_profiles() -> Expectations:

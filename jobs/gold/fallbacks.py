@@ -35,7 +35,7 @@ def as_fallbacks(ratings: DataFrame, segments: DataFrame, n: int) -> DataFrame:
 def main(lake: Lake, options: Options) -> None:
     interactions = personal(lake, "silver.interactions", "analytics", options.as_of)
     ratings = as_ratings(interactions, lake.settings.ratings, options.as_of)
-    segments = tables.read(lake, "gold.segments")
+    segments = tables.read(lake, "gold.segments").where("source = 'persona'")
     tables.overwrite(lake, TABLE, as_fallbacks(ratings, segments, lake.settings.recommendations.discover))
 
 

@@ -42,7 +42,10 @@ def _largest(shares: str) -> Column:
 
 def main(lake: Lake, options: Options) -> None:
     people = personal(lake, "silver.people", "personalisation", options.as_of)
-    features, segments = tables.read(lake, "gold.features"), tables.read(lake, "gold.segments")
+    features, segments = (
+        tables.read(lake, "gold.features"),
+        tables.read(lake, "gold.segments").where("source = 'persona'"),
+    )
     tables.overwrite(lake, TABLE, as_profiles(people, features, segments))
 
 

@@ -78,10 +78,49 @@ CASES: dict[str, Case] = {
         ),
     ),
     "gold.segments": Case(
-        {"person_id": "900", "segment_id": "2", "name": "Big shops", "distance": 1.5, "model_version": "1"},
+        {
+            "person_id": "900",
+            "segment_id": "2",
+            "name": "Big shops",
+            "source": "persona",
+            "version": "1",
+            "since": AT,
+            "distance": 1.5,
+        },
         ("person_id", "segment_id"),
-        ("name", "distance", "model_version"),
-        (least("distance", -0.1), *not_finite("distance")),
+        ("name", "source", "version", "since"),
+        (
+            least("distance", -0.1),
+            *not_finite("distance"),
+            Broken("no such source", {"source": "guess", "distance": None}, ((IN_SET, "source"),)),
+            rule("a persona without a distance", "distance", distance=None),
+            rule("a rule with one", "distance", source="rule"),
+        ),
+    ),
+    "gold.segment_changes": Case(
+        {
+            "changed_at": AT,
+            "person_id": "900",
+            "segment_id": "buyers",
+            "source": "rule",
+            "kind": "enter",
+            "cause": "event",
+            "version_after": "1",
+        },
+        ("person_id", "segment_id"),
+        ("changed_at", "source", "kind", "cause"),
+        (
+            Broken("no such source", {"source": "guess"}, ((IN_SET, "source"),)),
+            Broken("no such kind", {"kind": "stay", "version_after": None}, ((IN_SET, "kind"),)),
+            Broken("no such cause", {"cause": "moon"}, ((IN_SET, "cause"),)),
+            rule("entered by no version", "version_after", version_after=None),
+        ),
+    ),
+    "gold.segment_checks": Case(
+        {"person_id": "900", "checked_at": AT, "until": LATER},
+        ("person_id",),
+        ("checked_at", "until"),
+        (rule("over before it was checked", "checked_at <", until=AT),),
     ),
     "gold.profiles": Case(
         {

@@ -52,6 +52,8 @@ def young(lake: Lake, local_services: Settings, tmp_path: Path) -> Iterator[Lake
         "silver.identities": [],
         "silver.items": [{"item_id": "mug", "title": "Mug", "price": 4.0, "currency": "USD"}],
         "silver.people": [],
+        "silver.events": [],
+        "silver.identities": [],
     }
     for name, of_table in rows.items():
         schema = TABLES[name]

@@ -1,0 +1,117 @@
+"""Whom a run must look at: of whom something new is known since the last one, or whose time has come."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import reduce
+from typing import Any
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from jobs.lake import tables
+from jobs.lake.appended import appended_since
+from jobs.lake.lake import Lake
+from jobs.people.identity import IDENTIFIERS, current_identities
+
+CHECKS = "gold.segment_checks"
+TOLD_FIRST = {"enter": ("merge", "event", "consent", "expiry"), "leave": ("merge", "consent", "event", "expiry")}
+"""Why somebody is looked at; of several the first is told of a change of that kind."""
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What a run saw. `moment`: of its changes; `rules`: each segment's version; `versions`: of the tables;
+    `identities`: when silver.identities changed last; `settings`: what else decides for everybody; `personas`: the
+    model, and the tables that it is applied to."""
+
+    moment: str
+    as_of: str
+    rules: dict[str, str]
+    versions: dict[str, int]
+    identities: str
+    settings: dict[str, Any]
+    personas: dict[str, Any]
+
+    def is_for_everybody(self, now: "Basis") -> bool:
+        """Whether what differs now may change anybody's memberships, or time went backwards."""
+        same = ("rules", "settings")
+        of_all = {name for name in (*self.versions, *now.versions) if name not in APPENDED}
+        before, after = asdict(self), asdict(now)
+        return (
+            any(before[name] != after[name] for name in same)
+            or any(self.versions.get(name) != now.versions.get(name) for name in of_all)
+            or now.as_of < self.as_of
+        )
+
+
+APPENDED = ("silver.events", "silver.consents")
+"""Tables whose new rows name the people whom they concern."""
+
+
+def affected(lake: Lake, last: Basis, as_of: datetime) -> DataFrame | None:
+    """person_id and `causes` of everyone to be looked at, some of whom may be nobody; None where it cannot be told."""
+    events = appended_since(lake, "silver.events", last.versions["silver.events"], (*IDENTIFIERS, "event_type"))
+    consents = appended_since(lake, "silver.consents", last.versions["silver.consents"], IDENTIFIERS)
+    if events is None or consents is None:
+        return None
+    due = tables.read(lake, CHECKS).where(F.col("until") <= F.lit(as_of)).select("person_id")
+    groups = [
+        _moved(lake, last.identities),
+        # A statement is an event too, and told as what it is.
+        _named_in(lake, events.where("event_type <> 'consent'")).withColumn("cause", F.lit("event")),
+        _named_in(lake, consents).withColumn("cause", F.lit("consent")),
+        due.withColumn("cause", F.lit("expiry")),
+    ]
+    return reduce(DataFrame.unionByName, groups).groupBy("person_id").agg(F.collect_set("cause").alias("causes"))
+
+
+def people_cause(kind: Column) -> Column:
+    """Of a change of that kind, by `causes`; null where there are none."""
+
+    def first(told_first: tuple[str, ...]) -> Column:
+        return F.coalesce(*[F.when(F.array_contains("causes", one), one) for one in told_first])
+
+    return F.when(kind == "enter", first(TOLD_FIRST["enter"])).otherwise(first(TOLD_FIRST["leave"]))
+
+
+def last_change(lake: Lake) -> str:
+    """When silver.identities changed last; empty where it is not built."""
+    if not tables.exists(lake, "silver.identities"):
+        return ""
+    last = tables.read(lake, "silver.identities").agg(F.max(F.greatest("valid_from", "valid_to"))).collect()[0][0]
+    return "" if last is None else str(last.isoformat())
+
+
+def _named_in(lake: Lake, rows: DataFrame) -> DataFrame:
+    """Whoever may be meant by identifiers: by what silver.identities says now, and by their own names."""
+    each = [F.struct(F.lit(name).alias("identifier_type"), F.col(name).alias("identifier")) for name in IDENTIFIERS]
+    named = rows.select(F.explode(F.array(*each)).alias("one")).select("one.*").where("identifier IS NOT NULL")
+    distinct = named.distinct()
+    people = distinct.select(F.explode(_own_names()).alias("person_id"))
+    if tables.exists(lake, "silver.identities"):
+        by_link = current_identities(lake).join(distinct, on=["identifier_type", "identifier"], how="left_semi")
+        people = people.unionByName(by_link.select("person_id"))
+    return people.distinct()
+
+
+def _moved(lake: Lake, since: str) -> DataFrame:
+    """Of identifiers of which silver.identities says something else since: who had them, and who has them."""
+    if not tables.exists(lake, "silver.identities"):
+        return lake.spark.createDataFrame([], "person_id string, cause string")
+    begun, ended = (
+        F.coalesce(F.col(name) > F.lit(since or "1970-01-01").cast("timestamp"), F.lit(False))
+        for name in ("valid_from", "valid_to")
+    )
+    changed = tables.read(lake, "silver.identities").where(begun | ended)
+    cause = F.when(F.bool_or(ended), "merge").otherwise("event")
+    of_each = changed.groupBy("identifier_type", "identifier").agg(
+        F.collect_set("person_id").alias("people"), cause.alias("cause")
+    )
+    return of_each.select(F.explode(F.array_union("people", _own_names())).alias("person_id"), "cause")
+
+
+def _own_names() -> Column:
+    """What a person with this identifier alone is called, and as jobs/people/identity.py calls them."""
+    is_user = F.col("identifier_type") == "user_id"
+    typed = F.concat_ws(":", "identifier_type", "identifier")
+    return F.array(F.when(is_user, F.col("identifier")).otherwise(typed), F.col("identifier"))

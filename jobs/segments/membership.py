@@ -1,0 +1,109 @@
+"""From the lake to who is in which segment: the rules in force, who is looked at, and what they come to."""
+
+import logging
+from datetime import datetime
+from functools import reduce
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from expectations.contract import PURPOSES
+from jobs.lake import tables
+from jobs.lake.lake import Lake
+from jobs.landing.contracts import in_force as contract_in_force
+from jobs.people.personal import personal
+from jobs.segments.affected import APPENDED, Basis, affected, last_change
+from jobs.segments.batch import EVALUATED, memberships
+from jobs.segments.definitions import Segment, segments_in_force
+from jobs.segments.tracks import Rules, rules_of
+from jobs.segments.vocabulary import event_fields
+
+PEOPLE = "person_id string, causes array<string>"
+PEOPLE_AT_MOST = 100_000
+"""Of more than so many, everybody is looked at: the driver holds their ids."""
+
+log = logging.getLogger(__name__)
+
+
+def in_force(lake: Lake) -> dict[str, Segment]:
+    """The segments by name; those first that others ask for."""
+    return segments_in_force(lake.settings, contract_in_force(lake.settings.contracts)())
+
+
+def basis(lake: Lake, known: dict[str, Segment], moment: datetime, as_of: datetime, personas: dict[str, Any]) -> Basis:
+    """What a run sees that begins now."""
+    of_all = rules(lake, [*known.values()], known)
+    names = [
+        *APPENDED,
+        *(["silver.items"] if of_all.of_items else []),
+        *(["silver.people"] if of_all.of_attributes else []),
+    ]
+    versions = {segment.name: segment.version for segment in known.values()}
+    settings = {
+        "consent": lake.settings.consent.model_dump(mode="json"),
+        "segments": {segment.name: [segment.purpose, segment.title] for segment in known.values()},
+    }
+    seen = tables.versions(lake, names)
+    return Basis(moment.isoformat(), as_of.isoformat(), versions, seen, last_change(lake), settings, personas)
+
+
+def people_to_look_at(lake: Lake, last: Basis | None, now: Basis, as_of: datetime) -> DataFrame | None:
+    """person_id and causes, in the driver. None: everybody, because there is no run before, or what differs concerns
+    all, or it cannot be told, or they are too many."""
+    if last is None or last.is_for_everybody(now) or (people := affected(lake, last, as_of)) is None:
+        return None
+    few = people.limit(PEOPLE_AT_MOST + 1).collect()
+    log.info("gold.segments: %s people to look at", f"{len(few):,}" if len(few) <= PEOPLE_AT_MOST else "all")
+    if len(few) > PEOPLE_AT_MOST:
+        return None
+    return lake.spark.createDataFrame(few, PEOPLE)
+
+
+def evaluated(lake: Lake, known: dict[str, Segment], people: DataFrame | None, as_of: datetime) -> DataFrame:
+    """One row per person and purpose, as `batch.memberships` gives them: of everybody, or of those people."""
+    parts = [lake.spark.createDataFrame([], EVALUATED)]
+    for purpose in PURPOSES:
+        segments = [segment for segment in known.values() if segment.purpose == purpose]
+        if segments:
+            parts.append(evaluated_of(lake, rules(lake, segments, known), purpose, people, as_of))
+    return reduce(DataFrame.unionByName, parts)
+
+
+def evaluated_of(lake: Lake, asked: Rules, purpose: str, people: DataFrame | None, as_of: datetime) -> DataFrame:
+    """Of those who allow the purpose."""
+    events = personal(lake, "silver.events", purpose, as_of)
+    attributes = lake.spark.createDataFrame([], "person_id string, attributes map<string, string>")
+    if asked.of_attributes:
+        attributes = personal(lake, "silver.people", purpose, as_of).select("person_id", "attributes")
+    if people is not None:
+        few = F.broadcast(people.select("person_id"))
+        events, attributes = (frame.join(few, on="person_id", how="left_semi") for frame in (events, attributes))
+    items = tables.read(lake, "silver.items") if asked.of_items else lake.spark.createDataFrame([], ITEMS)
+    return memberships(events, items, attributes, asked, as_of)
+
+
+ITEMS = "item_id string, categories array<string>, brand string"
+
+
+def as_rows(evaluated: DataFrame, known: dict[str, Segment]) -> DataFrame:
+    """Memberships by rules, in the columns of gold.segments without `since`."""
+    told = [(segment.name, segment.title, segment.version) for segment in known.values()]
+    of_segments = evaluated.sparkSession.createDataFrame(told, "segment_id string, name string, version string")
+    return (
+        evaluated.select("person_id", F.explode("segment_ids").alias("segment_id"))
+        .join(F.broadcast(of_segments), on="segment_id", how="inner")
+        .select(
+            "person_id",
+            "segment_id",
+            "name",
+            F.lit("rule").alias("source"),
+            "version",
+            F.lit(None).cast("double").alias("distance"),
+        )
+    )
+
+
+def rules(lake: Lake, segments: list[Segment], known: dict[str, Segment]) -> Rules:
+    """Of some segments, with the fields of the contract in force."""
+    return rules_of(segments, known, event_fields(contract_in_force(lake.settings.contracts)()))
