@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from jobs.people.identity_view import Move, Person
     from jobs.redis_store.reading import Page
     from jobs.segments.definitions import Segment
+    from jobs.segments.explain import Explanation, Preview
     from jobs.supervision.lag import StreamStatus
 
 Rows = Sequence[Mapping[str, Any]]
@@ -55,6 +56,20 @@ def page(shown: "Page") -> Table:
 def segments(known: "Iterable[Segment]") -> Table:
     rows = [(one.name, one.title, one.purpose, one.owner, one.version) for one in known]
     return table(("segment", "title", "purpose", "owner", "version"), rows)
+
+
+def overlaps(preview: "Preview") -> Table:
+    rows = [(name, f"{count:,}", f"{count / preview.size:.0%}") for name, count in preview.overlaps.items()]
+    return table(("also in", "people", "share"), rows)
+
+
+def clauses(explanation: "Explanation") -> Table:
+    rows = []
+    for one in explanation.clauses:
+        last = "; ".join(f"{event_id} {_time(at)}" for event_id, _, at in one.events[-3:])
+        until = _time(one.until) if one.until else ""
+        rows.append(("  " * one.depth + one.text, "yes" if one.is_true else "no", until, f"{one.event_count:,}", last))
+    return table(("clause", "true", "until (UTC)", "events", "the last of them (UTC)"), rows)
 
 
 def identifiers(person: "Person") -> Table:
