@@ -67,6 +67,11 @@ def daily(hour: int) -> CronTriggerTimetable:
     return CronTriggerTimetable(f"0 {hour} * * *", timezone="UTC", run_immediately=timedelta())
 
 
+def every_minutes(minutes: int) -> CronTriggerTimetable:
+    """So often an hour, for the first time when it is due next."""
+    return CronTriggerTimetable(f"*/{minutes} * * * *", timezone="UTC", run_immediately=timedelta())
+
+
 def submit(job: str, *after: SparkSubmitOperator, tables: tuple[str, ...] = (), **options: Any) -> SparkSubmitOperator:
     """The step that runs `layer.table` once the steps `after` succeeded; `tables` are what a gate checks."""
     checked = ["--tables", ",".join(tables)] if tables else []

@@ -7,6 +7,8 @@ PUBLISHED_FROM = (
     "gold.person_factors",
     "gold.item_factors",
     "gold.segments",
+    "gold.segment_changes",
+    "gold.segment_checks",
     "gold.profiles",
     "gold.recommendations",
     "gold.fallbacks",

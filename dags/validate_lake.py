@@ -17,5 +17,4 @@ SILVER = (
 )
 
 with DAG("validate_lake", schedule=daily(3), description=__doc__, **DAG_ARGUMENTS):
-    checked = submit("quality.gate", submit("silver.identities"), tables=SILVER, outlets=[SILVER_VALIDATED])
-    submit("publish.identities", checked, pool="redis_export")
+    submit("quality.gate", submit("silver.identities"), tables=SILVER, outlets=[SILVER_VALIDATED])

@@ -38,12 +38,13 @@ EXPECTED = {
         "0 4 * * *",
         {"ops.daily_quality": [], "ops.alerts": ["ops.daily_quality"], "ledger.reconcile": [], "quality.gate": []},
     ),
-    "validate_lake": (
-        "0 3 * * *",
+    "validate_lake": ("0 3 * * *", {"silver.identities": [], "quality.gate": ["silver.identities"]}),
+    "evaluate_segments": (
+        "*/15 * * * *",
         {
             "silver.identities": [],
-            "quality.gate": ["silver.identities"],
-            "publish.identities": ["quality.gate"],
+            "publish.identities": ["silver.identities"],
+            "gold.segments": ["silver.identities"],
         },
     ),
     "retrain_models": (
@@ -123,7 +124,7 @@ def test_an_asset_comes_from_the_step_that_it_waits_for(dags: dict[str, Any]) ->
 def test_every_step_waits_in_a_pool_that_there_is(dags: dict[str, Any]) -> None:
     pools = json.loads((DAGS / "pools.json").read_text(encoding="utf-8"))
     pool_of = {name: step["pool"] for name, step in steps(dags).items()}
-    exports = ("publish_recommendations/publish.recommendations", "validate_lake/publish.identities")
+    exports = ("publish_recommendations/publish.recommendations", "evaluate_segments/publish.identities")
     assert {pool_of.pop(name) for name in exports} == {"redis_export"}
     assert set(pool_of.values()) == {"spark"}
     assert {name: pool["slots"] for name, pool in pools.items()} == {"spark": 1, "redis_export": 1}
