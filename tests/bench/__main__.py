@@ -15,7 +15,19 @@ from jobs.lake.lake import Lake
 from jobs.lake.session import open_lake
 from jobs.local import services
 from jobs.settings.loading import Settings, load
-from tests.bench import continuous, export, gold_growth, growth, ingest, learning, live, people, replay, upkeep
+from tests.bench import (
+    continuous,
+    export,
+    gold_growth,
+    growth,
+    ingest,
+    learning,
+    live,
+    people,
+    replay,
+    segments,
+    upkeep,
+)
 from tests.conftest import free_port
 
 CASES: dict[str, Callable[[Lake], dict[str, Any]]] = {
@@ -26,6 +38,7 @@ CASES: dict[str, Callable[[Lake], dict[str, Any]]] = {
     "ingest_continuous": continuous.case,
     "live_consents": live.case,
     "identity": people.case,
+    "segments_batch": segments.case,
     "replay": replay.case,
     "als_fit": learning.als_fit,
     "topn": learning.topn,
