@@ -50,6 +50,8 @@ def main(lake: Lake, options: Options) -> None:
     )
     people = membership.people_to_look_at(lake, last, now, options.as_of)
     with_personas = last is None or people is None or _is_other_for_personas(last, now)
+    if people is not None and people.isEmpty() and not with_personas:
+        return note(lake, now)
     with materialized(membership.evaluated(lake, known, people, options.as_of)) as rows:
         wanted = membership.as_rows(rows, known)
         if with_personas:

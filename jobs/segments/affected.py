@@ -59,6 +59,7 @@ def affected(lake: Lake, last: Basis, as_of: datetime) -> DataFrame | None:
         _moved(lake, last.identities),
         # A statement is an event too, and told as what it is.
         _named_in(lake, events.where("event_type <> 'consent'")).withColumn("cause", F.lit("event")),
+        _named_in(lake, events.where("event_type = 'consent'")).withColumn("cause", F.lit("consent")),
         _named_in(lake, consents).withColumn("cause", F.lit("consent")),
         due.withColumn("cause", F.lit("expiry")),
     ]

@@ -41,4 +41,4 @@ def test_a_rule_is_tried_and_a_person_explained(lake: Lake) -> None:
     other = json.loads(lakehouse("explain", "a", "win_back", "--json"))
     assert not other["is_in"] and {one["depth"] for one in other["clauses"]} == {0, 1}, "what other segments say too"
     text = lakehouse("explain", "b", "buyers")
-    assert "b is in buyers, until 2026-07-01 12:00:00 UTC if nothing happens" in " ".join(text.split())
+    assert "b is in buyers, until 2026-06-30 12:00:00 UTC if nothing happens" in " ".join(text.split())
