@@ -25,7 +25,8 @@ OF_TYPE = {
     "object": {"properties", "required", "additionalProperties", "anyOf"},
 }
 KEYWORDS = ANNOTATIONS.union(
-    {"type", "enum", "x-aliases", "x-key", "x-type", "x-lines", "x-impersonal"}, *OF_TYPE.values()
+    {"type", "enum", "x-aliases", "x-key", "x-type", "x-lines", "x-impersonal", "x-key-else", "x-encoding"},
+    *OF_TYPE.values(),
 )
 
 

@@ -40,6 +40,7 @@ WRITTEN_BESIDE = {
     "ops.ledger",
     "ops.quality",
     "ops.landings",
+    "ops.identity_review",
     "silver.identity_links",
     "silver.identity_changes",
     "gold.segment_changes",

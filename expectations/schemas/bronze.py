@@ -32,7 +32,7 @@ TABLES: dict[str, Table] = {
     "bronze.crm": Table(
         grain="one row per landing and customer: the last landing, and those that silver.crm has not taken in",
         mended_by=RUN,
-        columns={**source_contract("crm").columns, **OF_A_LANDING},
+        columns={**source_contract("crm").kept, **OF_A_LANDING},
         partition_by=("landing",),
         properties=stats_on("landed_at"),
     ),

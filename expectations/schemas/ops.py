@@ -1,6 +1,6 @@
 """The accounts: what became of every message, and what was found of every table."""
 
-from expectations.schemas.table import OF_A_LANDING, TOPIC_ID, Table
+from expectations.schemas.table import OF_A_LANDING, TOPIC_ID, Table, stats_on
 
 TABLES: dict[str, Table] = {
     "ops.ledger": Table(
@@ -64,6 +64,23 @@ TABLES: dict[str, Table] = {
             "unexpected": "bigint",
             "rows": "bigint",
         },
+    ),
+    "ops.identity_review": Table(
+        grain="one row per pair of customers of the CRM who may be one person, and somebody should say",
+        job="silver.identities",
+        columns={
+            "left_type": "string COMMENT 'user_id or crm_id'",
+            "left_identifier": "string",
+            "right_type": "string COMMENT 'user_id or crm_id, the weaker by identity.priority'",
+            "right_identifier": "string",
+            "probability": "double COMMENT 'that they are one person, as it was last worked out'",
+            "agreement": "map<string, string> COMMENT 'names, birth_date, address: how alike they are'",
+            "state": "string COMMENT 'open, accepted, rejected, or withdrawn where the CRM changed'",
+            "found_at": "timestamp COMMENT 'when it was first worked out'",
+            "decided_by": "string COMMENT 'the operator, as they call themselves'",
+            "decided_at": "timestamp",
+        },
+        properties=stats_on("state", "found_at"),
     ),
     "ops.landings": Table(
         grain="one row per bronze table and landing: what was read; and per silver table and landing: what it changed",

@@ -19,6 +19,18 @@ def ops_ledger() -> Expectations:
     ]
 
 
+def ops_identity_review() -> Expectations:
+    return [
+        *grain("left_type", "left_identifier", "right_type", "right_identifier"),
+        *required("probability", "agreement", "state", "found_at"),
+        *[one_of(column, ("user_id", "crm_id")) for column in ("left_type", "right_type")],
+        one_of("state", ("open", "accepted", "rejected", "withdrawn")),
+        row("probability BETWEEN 0 AND 1"),
+        row("left_type <> right_type OR left_identifier <> right_identifier"),
+        row("(state IN ('accepted', 'rejected')) = (decided_by IS NOT NULL AND decided_at IS NOT NULL)"),
+    ]
+
+
 def ops_landings() -> Expectations:
     return [
         *grain("table_name", "landing"),

@@ -7,7 +7,7 @@ from expectations.suites.parts import Expectations, grain, least, one_of, requir
 OF_AN_ITEM = ("purchase", "return", "product_view", "add_to_cart", "remove_from_cart", "add_to_wishlist", "rating")
 NAMED = "user_id IS NOT NULL OR anonymous_id IS NOT NULL"
 IDENTIFIER_TYPES = ("user_id", "crm_id", "email", "phone", "device_id", "anonymous_id")
-LINKED_BY = ("login", "identify", "device", "crm", "operator")
+LINKED_BY = ("login", "identify", "device", "crm", "linkage", "operator")
 STATES = ("open", "replayed", "discarded")
 
 
@@ -87,10 +87,12 @@ def silver_identity_links() -> Expectations:
     return [
         *grain(*ends, "source", "is_standing", "received_at"),
         *[one_of(column, IDENTIFIER_TYPES) for column in ("left_type", "right_type")],
-        one_of("source", ("events", "crm", "operator")),
+        one_of("source", ("events", "crm", "linkage", "operator")),
         one_of("cause", LINKED_BY),
         *required("cause"),
         row("source <> 'events' OR (is_standing AND event_id IS NOT NULL)"),
+        row("CASE WHEN source = 'linkage' AND is_standing THEN probability IS NOT NULL ELSE probability IS NULL END"),
+        row("probability BETWEEN 0 AND 1"),
         row("left_type <> right_type OR left_identifier <> right_identifier"),
     ]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobs import output
-from jobs.commands import listings
+from jobs.commands import identity_review, listings
 from jobs.commands.flags import Env, Json
 from jobs.people.identifier import Identifier
 from jobs.settings import loading as settings
@@ -17,7 +17,10 @@ from jobs.settings import loading as settings
 if TYPE_CHECKING:
     from jobs.lake.lake import Lake
 
-app = typer.Typer(no_args_is_help=True, help="Show, split and join people; preview what other rules would change.")
+app = typer.Typer(
+    no_args_is_help=True, help="Show, split, join and review people; preview what other rules would change."
+)
+app.add_typer(identity_review.app, name="review")
 
 SAMPLE = 10
 Known = Annotated[

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from jobs.ledger.accounts import Account
     from jobs.ledger.message_counts import MessageCounts
     from jobs.local.services import ServiceStatus
+    from jobs.people.identity_review import Waiting
     from jobs.people.identity_view import Move, Person
     from jobs.redis_store.reading import Page
     from jobs.segments.definitions import Segment
@@ -81,8 +82,11 @@ def identifiers(person: "Person") -> Table:
 
 
 def identity_links(person: "Person") -> Table:
-    rows = [(one.left, one.right, _time(one.since), "yes" if one.joins else "no") for one in person.links]
-    return table(("identifier", "seen with", "since (UTC)", "makes them one"), rows)
+    rows = [
+        (one.left, one.right, _time(one.since), f"{one.probability:.4g}", "yes" if one.joins else "no")
+        for one in person.links
+    ]
+    return table(("identifier", "seen with", "since (UTC)", "probability", "makes them one"), rows)
 
 
 def identity_changes(person: "Person") -> Table:
@@ -96,6 +100,15 @@ def identity_changes(person: "Person") -> Table:
 def identity_moves(moves: "Sequence[Move]") -> Table:
     rows = [(one.kind, one.from_person_id, one.person_id, ", ".join(one.identifiers)) for one in moves]
     return table(("change", "from person", "to person", "identifiers"), rows)
+
+
+def identity_review(pairs: "Sequence[Waiting]") -> Table:
+    """At least one pair."""
+    compared = sorted(pairs[0].agreement)
+    rows = [
+        (one.left, one.right, f"{one.probability:.4g}", *[one.agreement[name] for name in compared]) for one in pairs
+    ]
+    return table(("customer", "and", "probability", *[name.replace("_", " ") for name in compared]), rows)
 
 
 def _time(moment: datetime) -> str:

@@ -1,8 +1,9 @@
 """Which identifiers are one person: what was seen together, grouped within the limits of each identifier type.
 
 A function of the set of identifiers and links alone, so it does not matter in which order they arrived or in how many
-runs. Links are taken up strongest first (Kruskal's order): by the stronger of their two identifier types, then by the
-weaker, then by when they were first received. A link that would give a person more identifiers of a type than its limit
+runs. Links are taken up strongest first (Kruskal's order): what was seen before what is only probable, and of that the
+more probable; then by the stronger of their two identifier types, by the weaker, and by when they were first received.
+A link that would give a person more identifiers of a type than its limit
 is left out: two people with different user_ids are never one, whatever they share. A value seen with too many others (a
 kiosk, a test address) links nobody. Only places, types and times come here.
 """
@@ -15,6 +16,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 Integers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 Booleans = npt.NDArray[np.bool_]
 
 
@@ -42,13 +44,15 @@ class Identifiers:
 @dataclass(frozen=True)
 class Links:
     """One entry per pair of identifiers that were seen together, none twice: the places of both, -1 for one that is not
-    among the identifiers, and their types. `at`: when they were first received together, in microseconds."""
+    among the identifiers, and their types. `at`: when they were first received together, in microseconds. `doubt`: 0
+    for what was seen, else the probability that they are two people's; such a link shares nothing."""
 
     left: Integers
     left_types: Integers
     right: Integers
     right_types: Integers
     at: Integers
+    doubt: Floats
 
 
 @dataclass(frozen=True)
@@ -71,23 +75,24 @@ def as_people(identifiers: Identifiers, links: Links, rules: Rules) -> People:
     is_shared = _is_shared(left, right, links, len(types), rules)
     joins = (left >= 0) & (right >= 0)
     joins[joins] = ~(is_shared[left[joins]] | is_shared[right[joins]])
-    left, right, at = left[joins], right[joins], links.at[joins]
+    left, right, at, doubt = left[joins], right[joins], links.at[joins], links.doubt[joins]
     component = _connected(len(types), left, right)
     person = component
     in_crowd = _is_crowded(component, types, rules.limits)
     if in_crowd.any():
         of_crowd = np.flatnonzero(in_crowd[left])
-        order = of_crowd[_strongest_first(left[of_crowd], right[of_crowd], at[of_crowd], types)]
+        order = of_crowd[_strongest_first(left[of_crowd], right[of_crowd], at[of_crowd], doubt[of_crowd], types)]
         person = _within_limits(component, in_crowd, left[order], right[order], types, rules.limits)
     as_given = age[:-1]
     return People(by_age[person][as_given], by_age[component][as_given], is_shared[as_given])
 
 
 def _is_shared(left: Integers, right: Integers, links: Links, n: int, rules: Rules) -> Booleans:
-    kinds = len(rules.limits)
+    kinds, is_seen = len(rules.limits), links.doubt == 0
+    of_left, of_right = ((end >= 0) & is_seen for end in (left, right))
     seen_with = [
-        left[left >= 0] * kinds + links.right_types[left >= 0],
-        right[right >= 0] * kinds + links.left_types[right >= 0],
+        left[of_left] * kinds + links.right_types[of_left],
+        right[of_right] * kinds + links.left_types[of_right],
     ]
     counts = np.bincount(np.concatenate(seen_with), minlength=n * kinds).reshape(n, kinds)
     return np.asarray(
@@ -115,10 +120,10 @@ def _is_crowded(component: Integers, types: Integers, limits: tuple[int, ...]) -
     return np.asarray((counts > limits).any(axis=1))[component]
 
 
-def _strongest_first(left: Integers, right: Integers, at: Integers, types: Integers) -> Integers:
+def _strongest_first(left: Integers, right: Integers, at: Integers, doubt: Floats, types: Integers) -> Integers:
     pair = np.minimum(left, right) * len(types) + np.maximum(left, right)
     ends = types[left], types[right]
-    return np.lexsort((pair, at, np.maximum(*ends), np.minimum(*ends)))
+    return np.lexsort((pair, at, np.maximum(*ends), np.minimum(*ends), doubt))
 
 
 def _within_limits(

@@ -22,12 +22,14 @@ from jobs.people.sightings import IDENTIFIER, PAIR, as_standing
 
 @dataclass(frozen=True)
 class Link:
-    """`joins`: both ends are the person's; where not, a limit, or that one is shared, keeps them apart."""
+    """`joins`: both ends are the person's; where not, a limit, or that one is shared, keeps them apart. `probability`:
+    1 for what was seen or said, else linkage's."""
 
     left: str
     right: str
     since: datetime
     joins: bool
+    probability: float
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def person_of(lake: Lake, identifier: Identifier) -> Person:
     links = []
     for row in as_standing(near).orderBy("at", *PAIR).collect():
         left, right = Identifier.left_of(row), Identifier.right_of(row)
-        links.append(Link(str(left), str(right), row["at"], {left, right} <= names))
+        links.append(Link(str(left), str(right), row["at"], {left, right} <= names, 1 - row["doubt"]))
     is_about = (F.col("person_id") == person_id) | (F.col("from_person_id") == person_id)
     changes = tables.read(lake, CHANGES).where(is_about).orderBy("changed_at").collect()
     identifiers, moves = ([row.asDict(recursive=True) for row in rows] for rows in (theirs, changes))

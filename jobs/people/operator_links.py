@@ -33,7 +33,7 @@ def split(lake: Lake, identifier: Identifier, other: Identifier | None = None) -
     if not pairs:
         beside = "anything" if other is None else str(other)
         raise OperatorError(f"{identifier} is not linked with {beside}; see: lakehouse identity show {identifier}")
-    _say(lake, pairs, is_standing=False)
+    say(lake, pairs, is_standing=False)
     return pairs
 
 
@@ -42,17 +42,19 @@ def join(lake: Lake, identifier: Identifier, other: Identifier) -> None:
     for one in (identifier, other):
         if current_identities(lake).where(is_it(one)).isEmpty():
             raise never_seen(one)
-    _say(lake, [_ordered(identifier, other, lake.settings.identity)], is_standing=True)
+    say(lake, [ordered(identifier, other, lake.settings.identity)], is_standing=True)
 
 
-def _say(lake: Lake, pairs: list[tuple[Identifier, Identifier]], is_standing: bool) -> None:
+def say(lake: Lake, pairs: list[tuple[Identifier, Identifier]], is_standing: bool) -> None:
+    """Links the pairs, or takes their links back; of each the one of higher priority stands first."""
     now = datetime.now(UTC)
-    rows = [(*left, *right, OPERATOR, is_standing, now, None, OPERATOR) for left, right in pairs]
+    rows = [(*left, *right, OPERATOR, is_standing, now, None, OPERATOR, None) for left, right in pairs]
     links = lake.spark.createDataFrame(rows, TABLES[LINKS].ddl)
     take_up(lake, identity_rules(lake.settings), ends_of(links, "received_at"), links)
 
 
-def _ordered(one: Identifier, other: Identifier, rules: IdentitySettings) -> tuple[Identifier, Identifier]:
+def ordered(one: Identifier, other: Identifier, rules: IdentitySettings) -> tuple[Identifier, Identifier]:
+    """The two as silver.identity_links has them: the one of higher priority first."""
     first, second = sorted((one, other), key=lambda each: (rules.priority.index(each.identifier_type), each.identifier))
     return first, second
 

@@ -63,7 +63,7 @@ def resolved(identifiers: pd.DataFrame, links: pa.Table, rules: IdentitySettings
     of_own = pd.util.hash_array(own).view(np.int64)
     people = clusters.as_people(
         clusters.Identifiers(_priority(identifiers["identifier_type"], rules), born, of_own),
-        clusters.Links(*ends[0], *ends[1], links["at"].cast(pa.int64()).to_numpy()),
+        clusters.Links(*ends[0], *ends[1], links["at"].cast(pa.int64()).to_numpy(), links["doubt"].to_numpy()),
         limits_by_priority(rules),
     )
     answers = {"person_id": own[people.person], "component": of_own[people.component], "is_shared": people.is_shared}

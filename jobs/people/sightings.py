@@ -5,8 +5,9 @@ from pyspark.sql import functions as F
 
 from jobs.settings.identity_settings import IdentitySettings
 
-EVENTS, CRM, OPERATOR = "events", "crm", "operator"
-"""Sources of links. An event is seen for ever, the CRM holds as long as it says so, an operator's word is last."""
+EVENTS, CRM, LINKAGE, OPERATOR = "events", "crm", "linkage", "operator"
+"""Sources of links. An event is seen for ever, the CRM and linkage hold as long as they say so, an operator's word is
+last."""
 
 IN_PAYLOAD = ("crm_id", "email", "phone", "device_id", "anonymous_id")
 IDENTIFIER = ["identifier_type", "identifier"]
@@ -33,8 +34,8 @@ def as_sightings(events: DataFrame, rules: IdentitySettings) -> DataFrame:
 
 def as_crm_sightings(customers: DataFrame, rules: IdentitySettings) -> DataFrame:
     """Rows of silver.crm likewise, one per state: `received_at` is when it began, `ended_at` when it ended."""
-    columns = [("user_id", "user_id"), ("email", "email"), ("phone", "phone"), ("crm_id", "_crm_id")]
-    rows = customers.withColumn("_crm_id", F.try_element_at("attributes", F.lit("crm_id")))
+    columns = [("user_id", "_user_id"), ("email", "email"), ("phone", "phone"), ("crm_id", "_crm_id")]
+    rows = customers.withColumns({"_user_id": user_id(), "_crm_id": crm_id()})
     return rows.select(
         _identifiers(columns, rules),
         F.lit(CRM).alias("cause"),
@@ -42,6 +43,16 @@ def as_crm_sightings(customers: DataFrame, rules: IdentitySettings) -> DataFrame
         F.lit(None).cast("string").alias("event_id"),
         F.col("valid_to").alias("ended_at"),
     ).where("size(identifiers) > 0")
+
+
+def user_id() -> Column:
+    """Of a row of silver.crm; null for one of a customer without an account, whose key is `crm_id:` and the crm_id."""
+    return F.when(~F.col("user_id").startswith("crm_id:"), F.col("user_id"))
+
+
+def crm_id() -> Column:
+    """Of a row of silver.crm; a release before kept it among the attributes."""
+    return F.coalesce("crm_id", F.try_element_at("attributes", F.lit("crm_id")))
 
 
 def as_identifiers(sightings: DataFrame) -> DataFrame:
@@ -57,7 +68,7 @@ def as_links(sightings: DataFrame) -> DataFrame:
     """
     first = _pairs(sightings, F.struct("received_at", "event_id", "cause").alias("seen")).groupBy(*PAIR)
     return first.agg(F.min("seen").alias("seen")).select(
-        *PAIR, F.lit(EVENTS).alias("source"), F.lit(True).alias("is_standing"), "seen.*"
+        *PAIR, F.lit(EVENTS).alias("source"), F.lit(True).alias("is_standing"), "seen.*", _certain()
     )
 
 
@@ -74,8 +85,12 @@ def as_crm_links(sightings: DataFrame) -> DataFrame:
     is_standing = (F.col("change") > 0).alias("is_standing")
     nothing = F.lit(None).cast("string").alias("event_id")
     return sums.select(
-        *PAIR, F.lit(CRM).alias("source"), is_standing, "received_at", nothing, F.lit(CRM).alias("cause")
+        *PAIR, F.lit(CRM).alias("source"), is_standing, "received_at", nothing, F.lit(CRM).alias("cause"), _certain()
     )
+
+
+def _certain() -> Column:
+    return F.lit(None).cast("double").alias("probability")
 
 
 def _change(one: int, at: str) -> Column:
@@ -93,8 +108,9 @@ _PARTS = (("type", "identifier_type"), ("identifier", "identifier"))
 
 
 def as_standing(links: DataFrame) -> DataFrame:
-    """Rows of silver.identity_links as one row per pair that holds, `at`: since when. Of the CRM and of an operator the
-    last word counts, at equal times the one that takes a link back; an operator's counts for more than all others."""
+    """Rows of silver.identity_links as one row per pair that holds, `at`: since when, and `doubt`: 0 where it was seen
+    or said, else how probable it is that linkage is wrong. Of the CRM, of linkage and of an operator the last word
+    counts, at equal times the one that takes a link back; an operator's counts for more than all others."""
 
     # Numbers alone, which Spark adds up in a hash table; structs it would sort the rows for.
     at = F.unix_micros("received_at")
@@ -107,13 +123,17 @@ def as_standing(links: DataFrame) -> DataFrame:
         return F.min(F.when((F.col("source") == source) & F.col("is_standing"), at))
 
     pairs = links.groupBy(*PAIR).agg(
-        *[last(source).alias(source) for source in (CRM, OPERATOR)],
-        *[first(source).alias(f"{source}_at") for source in (EVENTS, CRM, OPERATOR)],
+        *[last(source).alias(source) for source in (CRM, LINKAGE, OPERATOR)],
+        *[first(source).alias(f"{source}_at") for source in (EVENTS, CRM, LINKAGE, OPERATOR)],
+        F.max("probability").alias("probability"),
     )
-    by_crm, by_operator = (F.col(source) % 2 == 0 for source in (CRM, OPERATOR))
+    by_crm, by_linkage, by_operator = (F.col(source) % 2 == 0 for source in (CRM, LINKAGE, OPERATOR))
     is_seen = F.col("events_at").isNotNull() | F.coalesce(by_crm, F.lit(False))
-    since = F.least("events_at", F.when(by_crm, F.col("crm_at")), "operator_at")
-    return pairs.where(F.coalesce(by_operator, is_seen)).select(*PAIR, F.timestamp_micros(since).alias("at"))
+    holds = F.coalesce(by_operator, is_seen | F.coalesce(by_linkage, F.lit(False)))
+    of_linkage = F.when(by_linkage, F.col("linkage_at"))
+    since = F.least("events_at", F.when(by_crm, F.col("crm_at")), of_linkage, "operator_at")
+    doubt = F.when(is_seen | F.coalesce(by_operator, F.lit(False)), 0.0).otherwise(1 - F.col("probability"))
+    return pairs.where(holds).select(*PAIR, F.timestamp_micros(since).alias("at"), doubt.alias("doubt"))
 
 
 def _identifiers(columns: list[tuple[str, str]], rules: IdentitySettings) -> Column:

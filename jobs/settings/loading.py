@@ -22,6 +22,7 @@ from jobs.settings.evaluation_settings import EvaluationSettings
 from jobs.settings.identity_settings import IdentitySettings
 from jobs.settings.kafka_settings import KafkaSettings
 from jobs.settings.lake_settings import LakeSettings
+from jobs.settings.linkage_settings import LinkageSettings
 from jobs.settings.live_settings import LiveSettings
 from jobs.settings.local_settings import LocalSettings
 from jobs.settings.maintenance_settings import MaintenanceSettings
@@ -61,6 +62,7 @@ class Settings(BaseSettings):
     sources: SourcesSettings
     consent: ConsentSettings
     identity: IdentitySettings
+    linkage: LinkageSettings
     live: LiveSettings
     currency: CurrencySettings
     ratings: RatingsSettings

@@ -1,8 +1,9 @@
 """silver.identities: one row per identifier and time in which it belonged to a person, with what made it so.
 
-From identifiers that stand together in an event, in an `identify` event's payload or in a row of the CRM
-(silver.identity_links), within the limits of [identity] in conf/base.toml. The result is that of all links, in whatever
-order and however many runs they came. It also fills silver.identity_changes: who was merged with whom, and who split.
+From identifiers that stand together in an event, in an `identify` event's payload or in a row of the CRM, and from rows
+of the CRM that are probably one person's (silver.identity_links), within the limits of [identity] in conf/base.toml.
+The result is that of all links, in whatever order and however many runs they came. It also fills
+silver.identity_changes: who was merged with whom, and who split; and ops.identity_review: who may be one person.
 """
 
 import logging
@@ -13,6 +14,7 @@ from pyspark.sql.streaming import DataStreamWriter
 from jobs.job import Job, Options, submit
 from jobs.lake import checkpoints, derived, notes, tables
 from jobs.lake.lake import Lake
+from jobs.people import linkage
 from jobs.people.identity_history import take_up, take_up_all
 from jobs.people.rules import identity_rules
 from jobs.people.sightings import as_crm_links, as_crm_sightings, as_identifiers, as_links, as_sightings
@@ -52,6 +54,7 @@ def main(lake: Lake, _: Options) -> int:
             log.info("%s: [identity] has changed; all people are worked out anew", TABLE)
             take_up_all(lake, rules)
         notes.note(lake, TABLE, RULES, rules.model_dump_json())
+    linkage.link(lake, rules)
     return read
 
 

@@ -29,7 +29,7 @@ def mend(lake: Lake, table: str) -> None:
     source, contract = source_of(name, lake.settings), source_contract(name)
     if source is None:
         raise OperatorError(f"{table} was made by another release; say in [sources.{name}] where its source lies")
-    beside = [column for column in TABLES[table].names if column not in contract.columns]
+    beside = [column for column in TABLES[table].names if column in rows.columns and column not in contract.columns]
     fields = as_standard(rows.drop(*beside), source, contract)
     tables.remake(lake, table, rows.select(*[column.alias(field) for field, column in fields.items()], *beside))
     log.info("%s: made by another release; its columns are standard fields and attributes now", table)

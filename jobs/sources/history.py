@@ -7,7 +7,7 @@ from datetime import datetime
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from expectations.source_contract import ATTRIBUTES, SourceContract, source_contract
+from expectations.source_contract import SourceContract, source_contract
 from jobs.errors import OperatorError
 from jobs.lake import tables
 from jobs.lake.lake import Lake
@@ -65,7 +65,7 @@ def take_in(lake: Lake, name: str, contract: SourceContract, landing: Landing) -
         opened, closed = counts.collect()[0]
         if opened or closed:
             moment = F.lit(landing.landed_at)
-            values = {column: F.col(f"new.{column}") for column in contract.columns}
+            values = {column: F.col(f"new.{column}") for column in contract.kept}
             (
                 tables.merge(lake, silver, changes, f"old.{contract.key} = new.closes AND old.valid_to IS NULL")
                 .whenMatchedUpdate(set={"valid_to": moment})
@@ -85,7 +85,7 @@ def as_changes(
     What a full source lacks has ended, except `doubtful` keys: those of rows that were there but broken. The key of
     a row that could not be parsed is not known: its state ends, and a new one opens when the row is mended.
     """
-    fields = F.struct(*contract.columns)
+    fields = F.struct(*contract.kept)
     old = valid.select(F.col(contract.key).alias("key"), fields.alias("old"))
     new = landed.select(F.col(contract.key).alias("key"), fields.alias("new"))
     unsure = doubtful.select(F.col(contract.key).alias("key"), F.lit(True).alias("is_doubtful")).distinct()
@@ -93,8 +93,9 @@ def as_changes(
     is_old, is_new = F.col("old").isNotNull(), F.col("new").isNotNull()
     has_ended = F.lit(is_full) & ~is_new & F.col("is_doubtful").isNull()
     is_same = [F.col(f"old.{name}").eqNullSafe(F.col(f"new.{name}")) for name in contract.names]
-    attributes = [F.array_sort(F.map_entries(f"{side}.{ATTRIBUTES}")) for side in ("old", "new")]
-    is_same.append(attributes[0].eqNullSafe(attributes[1]))
+    for name in contract.kept.keys() - contract.names:
+        entries = [F.array_sort(F.map_entries(f"{side}.{name}")) for side in ("old", "new")]
+        is_same.append(entries[0].eqNullSafe(entries[1]))
     differs = is_new & ~(is_old & functools.reduce(Column.__and__, is_same))
     closing = F.struct(F.col("key").alias("closes"), F.col("old").alias("state"))
     opening = F.struct(F.lit(None).cast("string").alias("closes"), F.col("new").alias("state"))

@@ -14,12 +14,13 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from expectations.source_contract import SourceContract, source_contract
+from expectations.source_contract import ENCODINGS, SourceContract, source_contract
 from expectations.source_rules import UNREADABLE, with_reasons
 from jobs.errors import OperatorError
 from jobs.lake import tables
 from jobs.lake.lake import Lake
 from jobs.privacy.columns import tokenised, with_sealed
+from jobs.privacy.keyed_encodings import with_encodings
 from jobs.privacy.message import Protection, protection_of
 from jobs.settings.loading import Settings
 from jobs.sources import bucket, database, files, former_release, landings
@@ -51,7 +52,7 @@ def land(lake: Lake, name: str, as_of: datetime) -> None:
             return
         _require_columns(source, source_rows, past)
         landing = past.next_one(source, as_of)
-        safe = source_rows.rows.transform(protected(protection, contract))
+        safe = source_rows.rows.transform(protected(protection, contract, settings.linkage.enabled))
         judged = safe.transform(with_reasons(contract, source.types))
         judged = judged.persist(StorageLevel.MEMORY_AND_DISK)
         try:
@@ -89,14 +90,17 @@ def require_secrets(settings: Settings) -> None:
     protection_of(settings.privacy)
 
 
-def protected(protection: Protection, contract: SourceContract) -> Callable[[DataFrame], DataFrame]:
-    """Direct identifiers become tokens: the rows have just been read, and nothing of them is kept yet.
+def protected(protection: Protection, contract: SourceContract, is_encoded: bool) -> Callable[[DataFrame], DataFrame]:
+    """Direct identifiers become tokens, and encodings where they are wanted: the rows have just been read, and nothing
+    of them is kept yet.
 
     The text of a row that could not be parsed may hold anything, and is encrypted.
     """
 
     def transform(rows: DataFrame) -> DataFrame:
-        return rows.transform(with_sealed(UNREADABLE, protection)).transform(tokenised(protection, contract.impersonal))
+        encoded = rows.transform(with_encodings(protection.secrets, contract, is_encoded))
+        sealed = encoded.transform(with_sealed(UNREADABLE, protection))
+        return sealed.transform(tokenised(protection, (*contract.impersonal, ENCODINGS)))
 
     return transform
 

@@ -36,6 +36,8 @@ def as_standard(frame: DataFrame, source: Source, contract: SourceContract) -> d
     _require_texts(columns_of, type_of, source, contract)
     texts = {name: [_text(one, type_of[one]) for one in columns_of.get(name, ())] for name in contract.names}
     fields = {name: _joined(name, of_field, is_key=name == contract.key) for name, of_field in texts.items()}
+    if contract.key_else:
+        fields[contract.key] = _key_or_else(fields[contract.key], fields[contract.key_else], contract.key_else)
     if "price" in fields and texts["price"]:
         fields |= _price_and_currency(fields["price"], fields["currency"])
     used = {column for columns in columns_of.values() for column in columns}
@@ -68,7 +70,7 @@ def columns_by_field(own: Sequence[str], source: Source, contract: SourceContrac
     for name in contract.names:
         if name in own and name not in columns and name not in source.columns:
             columns[name] = [name]
-    if contract.key not in columns:
+    if contract.key not in columns and contract.key_else not in columns:
         raise OperatorError(
             f"{source.setting}: {source.origin} lacks the column {contract.key}; {_has(own, source)};"
             f' say which it is in [{source.setting}.columns], such as: id = "{contract.key}"'
@@ -155,6 +157,11 @@ def _availability(text: Column) -> Column:
         .when(code.isin("false", "no", "outofstock", "sold_out"), OUT_OF_STOCK)
         .otherwise(F.regexp_replace(code, "^(pre|back)_order$", "$1order"))
     )
+
+
+def _key_or_else(key: Column, other: Column, name: str) -> Column:
+    """`crm_id:K-17` for a row without a key; as the person whom only that identifier names is called."""
+    return F.coalesce(_none_if_blank(key), F.concat(F.lit(f"{name}:"), other), key)
 
 
 def _price_and_currency(price: Column, currency: Column) -> dict[str, Column]:

@@ -77,6 +77,7 @@ def _links(spark: SparkSession, n: int, seed: int, users: int, visitors: int) ->
         "received_at",
         F.lit("e").alias("event_id"),
         F.lit("login").alias("cause"),
+        F.lit(None).cast("double").alias("probability"),
     )
 
 

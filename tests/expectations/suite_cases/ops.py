@@ -48,6 +48,28 @@ CASES: dict[str, Case] = {
         ),
         nullable=("topic_id",),
     ),
+    "ops.identity_review": Case(
+        {
+            "left_type": "user_id",
+            "left_identifier": "900",
+            "right_type": "crm_id",
+            "right_identifier": "K-1",
+            "probability": 0.8,
+            "agreement": {"names": "close"},
+            "state": "open",
+            "found_at": AT,
+        },
+        ("right_identifier",),
+        ("left_type", "left_identifier", "right_type", "probability", "agreement", "state", "found_at"),
+        (
+            Broken("no customer's id", {"right_type": "email"}, ((IN_SET, "right_type"),)),
+            Broken("unknown state", {"state": "luck"}, ((IN_SET, "state"),)),
+            rule("more than sure", "probability", probability=1.1),
+            rule("to itself", "left_type", right_type="user_id", right_identifier="900"),
+            rule("accepted by nobody", "decided_by", state="accepted"),
+            rule("decided, and open", "decided_by", decided_by="jo", decided_at=AT),
+        ),
+    ),
     "ops.landings": Case(
         {"table_name": "bronze.crm", "landing": 1, "landed_at": AT, "rows": 3, "mode": "full"},
         ("table_name",),

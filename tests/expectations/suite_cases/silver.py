@@ -162,6 +162,9 @@ CASES: dict[str, Case] = {
             Broken("unknown cause", {"cause": "luck"}, ((IN_SET, "cause"),)),
             rule("an event that takes it back", "event_id", is_standing=False),
             rule("no event", "event_id", event_id=None),
+            rule("seen, and only probable", "linkage", probability=0.9),
+            rule("probable, and not how", "linkage", source="linkage", cause="linkage"),
+            rule("more than sure", "BETWEEN 0", source="linkage", cause="linkage", probability=1.1),
         ),
     ),
     "silver.identity_changes": Case(

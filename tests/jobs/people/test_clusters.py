@@ -24,6 +24,7 @@ class Link(NamedTuple):
     left: str
     right: str
     at: int
+    doubt: float = 0.0
 
 
 def links(text: str) -> list[Link]:
@@ -61,12 +62,32 @@ def people(
 
     answer = as_people(
         Identifiers(ends(known)[1], column(born[name] for name in known), column(map(sorted(known).index, known))),
-        Links(*ends(one.left for one in linked), *ends(one.right for one in linked), column(one.at for one in linked)),
+        Links(
+            *ends(one.left for one in linked),
+            *ends(one.right for one in linked),
+            column(one.at for one in linked),
+            np.array([one.doubt for one in linked], dtype=np.float64),
+        ),
         rules,
     )
     persons, components = ([known[one] for one in array.tolist()] for array in (answer.person, answer.component))
     shared = {name for name, is_shared in zip(known, answer.is_shared.tolist(), strict=True) if is_shared}
     return dict(zip(known, persons, strict=True)), dict(zip(known, components, strict=True)), shared
+
+
+def test_what_is_probable_comes_last_and_the_more_probable_first() -> None:
+    seen, likely, unlikely = Link("u2", "e1", 9), Link("u1", "d1", 1, 0.02), Link("u2", "d1", 0, 0.1)
+    by_probability = resolved([unlikely, likely])
+    assert by_probability["d1"] == by_probability["u1"] != by_probability["u2"], "though the other came first"
+    by_sight = resolved([likely, Link("e1", "d1", 2), seen])
+    assert by_sight["d1"] == by_sight["u2"] != by_sight["u1"], "though an address says less than a user"
+
+
+def test_a_probable_link_shares_nothing() -> None:
+    """What four users' rows are like is no kiosk."""
+    probable = [Link(f"u{one}", "d1", one, 0.1) for one in range(4)]
+    answer = resolved([*probable, Link("u9", "d1", 9)])
+    assert answer["d1"] == answer["u9"]
 
 
 @pytest.mark.parametrize(
