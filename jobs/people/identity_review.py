@@ -60,7 +60,8 @@ def wait_for(lake: Lake, pairs: pd.DataFrame) -> None:
 
 def waiting_pairs(lake: Lake, most: int) -> Sequence[Waiting]:
     """Those that wait and are two people still, the most probable first."""
-    tables.create(lake, TABLE)
+    if not tables.exists(lake, TABLE):
+        return []
     rows = tables.read(lake, TABLE).where(F.col("state") == OPEN)
     for end in ("left", "right"):
         people = current_identities(lake).select(
@@ -86,8 +87,7 @@ def decide(lake: Lake, one: Identifier, other: Identifier, is_one_person: bool, 
     OperatorError where it does not wait."""
     left, right = ordered(one, other, lake.settings.identity)
     is_pair = is_it(left, "left") & is_it(right, "right") & (F.col("state") == OPEN)
-    tables.create(lake, TABLE)
-    if tables.read(lake, TABLE).where(is_pair).isEmpty():
+    if not tables.exists(lake, TABLE) or tables.read(lake, TABLE).where(is_pair).isEmpty():
         raise OperatorError(f"{one} and {other} do not wait for review; see: lakehouse identity review list")
     say(lake, [(left, right)], is_standing=is_one_person)
     values: dict[str, str | Column] = {

@@ -36,13 +36,11 @@ log = logging.getLogger(__name__)
 
 
 def link(lake: Lake, rules: IdentitySettings) -> None:
-    """Links customers anew where the CRM or the settings changed since; nothing where linkage is not enabled.
+    """Links customers anew where the CRM or the settings changed since.
 
     The driver holds some 700 bytes for each customer. A second run, after one that was killed too, changes nothing.
     """
     settings = lake.settings.linkage
-    if not settings.enabled:
-        return
     state = json.dumps([tables.version(lake, CRM), settings.model_dump(), rules.limits, rules.priority, rules.junk])
     if notes.noted(lake, TABLE, NOTE) == state:
         return

@@ -12,6 +12,8 @@ from jobs.lake.lake import Lake
 from jobs.sources.history import current_rows
 
 TABLE = "silver.people"
+PLACES = ("postcode", "city")
+"""Fields of the CRM by which people are told apart as by attributes; the others are tokens, or name them."""
 
 
 def as_people(events: DataFrame, crm: DataFrame) -> DataFrame:
@@ -21,7 +23,9 @@ def as_people(events: DataFrame, crm: DataFrame) -> DataFrame:
         F.max("occurred_at").alias("last_seen"),
         F.count("*").alias("events"),
     )
-    customers = crm.select("user_id", "attributes")
+    places = F.create_map(*[part for name in PLACES for part in (F.lit(name), F.col(name))])
+    known = F.map_filter(places, lambda _, place: place.isNotNull())
+    customers = crm.select("user_id", F.map_concat("attributes", known).alias("attributes"))
     return seen.join(customers, on="user_id", how="full").fillna(0, ["events"])
 
 

@@ -2,11 +2,13 @@
 
 import json
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 from jobs.commands.app import app
 from jobs.lake.lake import Lake
+from jobs.people.identity_review import wait_for
 from jobs.privacy.keys import secrets_of
 from jobs.privacy.tokens import token
 from tests.jobs.silver.test_identities import land
@@ -53,3 +55,28 @@ def test_other_rules_are_tried_before_they_hold(lake: Lake, monkeypatch: pytest.
         {"kind": "split", "from_person_id": "u1", "person_id": "device_id:d1", "identifiers": ["device_id:d1"]}
     ]
     assert "0 people would be merged into others, 1 would be split off" in lakehouse("preview")
+
+
+def test_pairs_that_wait_are_accepted_and_rejected(lake: Lake) -> None:
+    land(lake, "u1 a1", "u2 a2", "c1 a3", "c2 a4")
+    ends = {"left_type": "user_id", "right_type": "crm_id", "agreement": [("names", "close"), ("address", "same")]}
+    pairs = [("u1", "c1", 0.8), ("u2", "c2", 0.6)]
+    waiting = [
+        {**ends, "left_identifier": left, "right_identifier": right, "probability": p} for left, right, p in pairs
+    ]
+    wait_for(lake, pd.DataFrame(waiting))
+    listed = json.loads(lakehouse("review", "list", "--json"))
+    assert [(one["left"], one["right"], one["probability"]) for one in listed] == [
+        ("user_id:u1", "crm_id:c1", 0.8),
+        ("user_id:u2", "crm_id:c2", 0.6),
+    ]
+    assert "close" in lakehouse("review", "list", "--limit", "1")
+    lakehouse("review", "accept", "crm_id:c1", "u1")
+    assert (
+        json.loads(lakehouse("show", "u1", "--json"))["person_id"]
+        == json.loads(lakehouse("show", "crm_id:c1", "--json"))["person_id"]
+    )
+    lakehouse("review", "reject", "u2", "crm_id:c2", "--by", "Iga")
+    assert lakehouse("review", "list").strip() == "no pair waits for review"
+    refused = CliRunner().invoke(app, ["identity", "review", "accept", "u2", "crm_id:c2"])
+    assert refused.exit_code == 1 and "do not wait for review" in f"{refused.exception} {refused.output}"

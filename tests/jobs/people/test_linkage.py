@@ -22,7 +22,6 @@ from jobs.privacy.keyed_encodings import encodings_of
 from jobs.privacy.keys import secrets_of
 from tests.jobs.silver.test_identities import persons, written
 from tests.linkage_rows import KINDS
-from tests.other_lake import changed
 
 AT = datetime(2026, 3, 1, 4, tzinfo=UTC)
 HOME = {"street": "12 Kirkland Circuit", "postcode": "2610", "city": "Queanbeyan"}
@@ -40,9 +39,9 @@ STORE = [
 
 @pytest.fixture
 def here(lake: Lake) -> Lake:
-    """The empty lake, with linkage enabled."""
+    """The empty lake."""
     tables.create(lake, "silver.crm")
-    return changed(lake, linkage={"enabled": True})
+    return lake
 
 
 def customers(lake: Lake, *rows: dict[str, str]) -> None:
@@ -133,8 +132,6 @@ def test_without_encodings_or_with_two_kinds_nobody_is_linked(here: Lake, caplog
     tables.update(here, "silver.crm", older, {"encodings": mixed})
     run(here)
     assert linked(here) == [] and "an older secret" in caplog.text
-    run(changed(here, linkage={"enabled": False}))
-    assert linked(here) == []
 
 
 def _killed(*_: Any) -> None:

@@ -4,10 +4,14 @@ import base64
 import itertools
 
 import pytest
+from pyspark.sql import SparkSession
 
 from expectations.source_contract import source_contract
+from expectations.source_rules import UNREADABLE
 from jobs.privacy.keyed_encodings import BITS, encodings_of, parts_of, sound
 from jobs.privacy.keys import Secrets
+from jobs.privacy.message import Protection
+from jobs.sources.landing import protected
 
 KINDS = source_contract("crm").encodings
 FIRST = Secrets((b"1" * 32,), (b"k" * 32,))
@@ -125,3 +129,19 @@ def test_all_pairs_of_a_hundred_names_are_less_alike_than_one_with_an_error() ->
         f"{first}{second}" for first, second in itertools.product(("Kow", "Hug", "Tra", "Mos"), ("al", "hes", "ton"))
     ]
     assert max(dice("surname", one, other) for one, other in itertools.combinations(names, 2)) < 0.75
+
+
+@pytest.mark.parametrize("is_enabled", [True, False])
+def test_rows_land_with_tokens_and_with_encodings_where_they_are_wanted(spark: SparkSession, is_enabled: bool) -> None:
+    contract = source_contract("crm")
+    rows = [{"user_id": "1", **JO, "attributes": {"age": "31"}}, {"user_id": "2", "attributes": {}}]
+    schema = ", ".join(f"{name} {type_}" for name, type_ in {**contract.columns, UNREADABLE: "string"}.items())
+    names = [*contract.columns, UNREADABLE]
+    frame = spark.createDataFrame([tuple(map(row.get, names)) for row in rows], schema)
+    jo, nameless = (
+        frame.transform(protected(Protection(FIRST, "US"), contract, is_enabled)).orderBy("user_id").collect()
+    )
+    assert jo["encodings"] == (encoded(**JO) if is_enabled else None) and nameless["encodings"] is None
+    assert jo["surname"].startswith("surname.v1.") and jo["attributes"] == {"age": "31"}
+    readable = {text for name, text in JO.items() if name not in ("postcode", "city")}
+    assert not [text for text in readable if text in str(jo)]

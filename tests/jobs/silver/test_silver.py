@@ -79,13 +79,14 @@ def test_people_are_the_pairs_seen_and_the_customers_known(spark: SparkSession) 
     seen = "user_id string, anonymous_id string, occurred_at timestamp"
     events = spark.createDataFrame([("9", "x", None), ("9", None, None), (None, "a", None)], seen)
     crm = spark.createDataFrame(
-        [("9", {"age": "45-54"}), ("8", {"age": "65+"})], "user_id string, attributes map<string, string>"
+        [("9", {"age": "45-54"}, "2610", None), ("8", {"age": "65+"}, None, None)],
+        "user_id string, attributes map<string, string>, postcode string, city string",
     )
     rows = as_people(events, crm).collect()
     people = {(row["user_id"], row["anonymous_id"]): (row["events"], row["attributes"]) for row in rows}
     assert people == {
-        ("9", "x"): (1, {"age": "45-54"}),
-        ("9", None): (1, {"age": "45-54"}),
+        ("9", "x"): (1, {"age": "45-54", "postcode": "2610"}),
+        ("9", None): (1, {"age": "45-54", "postcode": "2610"}),
         (None, "a"): (1, None),
         ("8", None): (0, {"age": "65+"}),
     }

@@ -119,3 +119,22 @@ def test_what_does_not_fit_is_named(
 ) -> None:
     with pytest.raises(OperatorError, match=message):
         fields(spark, row, replace(SOURCE, **source))
+
+
+@pytest.mark.parametrize(
+    ("row", "key", "why"),
+    [
+        ({"user_id": "900", "crm_id": "K-1"}, "900", "an account"),
+        ({"user_id": None, "crm_id": "K-1"}, "crm_id:K-1", "a customer of the store"),
+        ({"user_id": " ", "crm_id": "K-1"}, "crm_id:K-1", "the same, from a CSV"),
+        ({"crm_id": "K-1"}, "crm_id:K-1", "a CRM that knows of no accounts"),
+        ({"user_id": " ", "crm_id": None}, " ", "neither: for the contract to refuse"),
+    ],
+)
+def test_a_customer_without_an_account_is_known_by_the_crm(
+    spark: SparkSession, row: dict[str, str | None], key: str, why: str
+) -> None:
+    frame = spark.createDataFrame([tuple(row.values())], ", ".join(f"{name} string" for name in row))
+    fields_of = as_standard(frame, replace(SOURCE, name="crm"), source_contract("crm"))
+    made = frame.select(fields_of["user_id"].alias("key")).first()
+    assert made is not None and made["key"] == key, why
