@@ -2,6 +2,8 @@
 
 import logging
 
+from pyspark.sql import functions as F
+
 from expectations.schemas import TABLES
 from expectations.source_contract import source_contract
 from jobs.errors import OperatorError
@@ -29,7 +31,8 @@ def mend(lake: Lake, table: str) -> None:
     source, contract = source_of(name, lake.settings), source_contract(name)
     if source is None:
         raise OperatorError(f"{table} was made by another release; say in [sources.{name}] where its source lies")
-    beside = [column for column in TABLES[table].names if column in rows.columns and column not in contract.columns]
+    beside = [column for column in TABLES[table].names if column not in contract.columns]
     fields = as_standard(rows.drop(*beside), source, contract)
-    tables.remake(lake, table, rows.select(*[column.alias(field) for field, column in fields.items()], *beside))
+    rest = [F.col(name) if name in rows.columns else F.lit(None).alias(name) for name in beside]
+    tables.remake(lake, table, rows.select(*[column.alias(field) for field, column in fields.items()], *rest))
     log.info("%s: made by another release; its columns are standard fields and attributes now", table)
