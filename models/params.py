@@ -25,18 +25,46 @@ class AlsParams:
 
 @dataclass(frozen=True)
 class PersonasParams:
-    """k is chosen from `k_min` to `k_max` by silhouette among those whose smallest cluster holds at least `min_share`
-    of all people, and `min_people`; where none does, it is the largest below `k_min` whose smallest cluster does.
-    `winsor`: the quantile at which a feature is cut. PCA keeps as many components as explain `variance`. Segments are
-    numbered by their people's mean `order_by`, highest first.
+    """Each of `algorithms` is tried with each k from `k_min` to `k_max`. Of use is what leaves
+    each persona at least `min_share` of all people, and `min_people`; of those whose stability is at least
+    `min_stability` the best silhouette wins. Where none is of use, the same with the largest k below `k_min` of which
+    one is. `winsor`: the quantile at which a feature is cut. `scaling`: robust (median and quartiles) or standard (mean
+    and standard deviation). PCA keeps as many components as explain `variance`. Segments are numbered by their people's
+    mean `order_by`, highest first.
+
+    Figures are taken on at most `sample_people` people; stability from refits on `resamples` draws of `resample_share`
+    of them. `same_within`: the distance, in components of the former model's space, up to which a persona is a former
+    one.
     """
 
+    algorithms: tuple[str, ...] = ("kmeans", "bisecting_kmeans", "gaussian_mixture")
     k_min: int = 4
     k_max: int = 8
     min_share: float = 0.05
     min_people: int = 5
+    min_stability: float = 0.6
     winsor: float = 0.99
+    scaling: str = "robust"
     variance: float = 0.9
     order_by: str = "spend"
     iterations: int = 50
+    sample_people: int = 10_000
+    resamples: int = 5
+    resample_share: float = 0.8
+    same_within: float = 1.0
     seed: int = 7
+
+
+@dataclass(frozen=True)
+class IntentParams:
+    """`min_support`: least share of sessions that take a path, of at most `longest` steps, for it to be told of. The
+    last `holdout_share` of sessions judge what was learned from those before. Nothing is learned from fewer than
+    `min_sessions` that end in a purchase, or as many that do not. `reg`: L2, on standardised features.
+    """
+
+    min_support: float = 0.02
+    longest: int = 4
+    holdout_share: float = 0.25
+    min_sessions: int = 50
+    reg: float = 0.001
+    iterations: int = 100

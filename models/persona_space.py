@@ -1,11 +1,14 @@
-"""The space personas are found in: features cut at a cap, log1p, standardised, then turned onto principal
-axes.
+"""The space personas are found in: logarithms of features cut at a cap, scaled, then turned onto principal axes.
+
+Two ways to scale: `robust`, less the median and divided by the interquartile range, and `standard`, less the mean and
+divided by the standard deviation. models/README.md has the figures that decided for the first, and for the logarithm.
 
 Everything learned is plain numbers, so the same turn is made again from JSON, next month or in another job.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +19,10 @@ from pyspark.sql import functions as F
 
 from models.errors import ModelError, TooLittleData
 
+STANDARD, ROBUST = "standard", "robust"
+NORMAL_IQR = 1.349
+"""Standard deviations between the quartiles of a normal distribution: a robust scale is divided by it."""
+
 
 class SpaceError(ModelError):
     """These features span no space; the message says why."""
@@ -23,20 +30,28 @@ class SpaceError(ModelError):
 
 @dataclass(frozen=True)
 class Space:
-    """`columns`, and for each of them the cap in its own unit and the mean and standard deviation of
-    log1p(least(x, cap)). `axes[j]` is how component j weighs the standardised columns, strongest first.
-    `correlation[i][j]` is that of columns i and j.
+    """`columns`, and for each of them the cap in its own unit, what is taken away from log1p(least(x, cap)), and what
+    that is divided by. `axes[j]` is how component j weighs the scaled columns, strongest first. `correlation[i][j]` is
+    that of columns i and j.
     """
 
     columns: tuple[str, ...]
     caps: tuple[float, ...]
-    means: tuple[float, ...]
+    locations: tuple[float, ...]
     scales: tuple[float, ...]
     axes: tuple[tuple[float, ...], ...]
     correlation: tuple[tuple[float, ...], ...]
 
 
-def learn(features: DataFrame, columns: Sequence[str], winsor: float, variance: float) -> Space:
+class _Measured(NamedTuple):
+    """Of one column. `deviation` is None where there is but one row."""
+
+    mean: float
+    deviation: float
+    quartiles: tuple[float, float, float]
+
+
+def learn(features: DataFrame, columns: Sequence[str], winsor: float, variance: float, scaling: str = ROBUST) -> Space:
     """Learn the space of `columns`, all >= 0, keeping as many axes as explain `variance` of it (0 to 1).
 
     A column that is constant once cut at its `winsor` quantile says nothing and is left out: so is one that
@@ -44,36 +59,34 @@ def learn(features: DataFrame, columns: Sequence[str], winsor: float, variance: 
     varies.
     """
     caps = _caps(features, columns, winsor)
-    moments = [f(_log(name, cap)) for name, cap in caps.items() for f in (F.avg, F.stddev_samp)]
-    statistics = list(features.agg(*moments).first() or ())
+    measured = _measured(features, {name: _log(name, cap) for name, cap in caps.items()})
     varying = {
-        name: (cap, mean, scale)
-        for (name, cap), mean, scale in zip(caps.items(), statistics[::2], statistics[1::2], strict=True)
-        if scale is not None and scale > 1e-9
+        name: (caps[name], *_location_and_scale(one, scaling))
+        for name, one in measured.items()
+        if one.deviation is not None and one.deviation > 1e-9
     }
     if not varying:
         raise TooLittleData("no feature varies between people: there is nothing to group by")
     names = tuple(varying)
-    cap, mean, scale = (tuple(float(value[i]) for value in varying.values()) for i in range(3))
-    flat = Space(names, cap, mean, scale, axes=(), correlation=())
-    vectors = features.select(array_to_vector(standardised(flat)).alias("x"))
+    cap, location, scale = (tuple(float(value[i]) for value in varying.values()) for i in range(3))
+    flat = Space(names, cap, location, scale, axes=(), correlation=())
+    vectors = features.select(array_to_vector(scaled(flat)).alias("x"))
     matrix = Correlation.corr(vectors, "x").collect()[0][0].toArray()
     correlation = tuple(tuple(float(value) for value in row) for row in matrix)
-    return Space(names, cap, mean, scale, _axes(matrix, variance), correlation)
+    spread = np.array([measured[name].deviation for name in names]) / np.array(scale)
+    return Space(names, cap, location, scale, _axes(matrix * np.outer(spread, spread), variance), correlation)
 
 
-def standardised(space: Space) -> Column:
-    """array<double>: how many standard deviations each column of the space lies above its mean, in their
-    order.
-    """
-    values = zip(space.columns, space.caps, space.means, space.scales, strict=True)
-    return F.array(*((_log(name, cap) - F.lit(mean)) / F.lit(scale) for name, cap, mean, scale in values))
+def scaled(space: Space) -> Column:
+    """array<double>: how far each column of the space lies above its location, in scales, in their order."""
+    values = zip(space.columns, space.caps, space.locations, space.scales, strict=True)
+    return F.array(*((_log(name, cap) - F.lit(location)) / F.lit(scale) for name, cap, location, scale in values))
 
 
 def turned(space: Space, features: DataFrame) -> DataFrame:
     """Rows (person_id, components array<double>), one per row of `features`."""
-    standard = features.select("person_id", standardised(space).alias("x"))
-    return standard.mapInArrow(_turner(space.axes), "person_id string, components array<double>")
+    rows = features.select("person_id", scaled(space).alias("x"))
+    return rows.mapInArrow(_turner(space.axes), "person_id string, components array<double>")
 
 
 def _caps(features: DataFrame, columns: Sequence[str], winsor: float) -> dict[str, float]:
@@ -93,15 +106,31 @@ def _caps(features: DataFrame, columns: Sequence[str], winsor: float) -> dict[st
     return dict(zip(columns, numbers[len(columns) :], strict=True))
 
 
+def _measured(features: DataFrame, values: Mapping[str, Column]) -> dict[str, _Measured]:
+    """Of each value its mean, standard deviation and quartiles."""
+    quartiles = F.array(F.lit(0.25), F.lit(0.5), F.lit(0.75))
+    figures = [f for one in values.values() for f in (F.avg(one), F.stddev_samp(one), F.percentile(one, quartiles))]
+    row = list(features.agg(*figures).first() or ())
+    return {name: _Measured(*row[3 * i : 3 * i + 3]) for i, name in enumerate(values)}
+
+
+def _location_and_scale(measured: _Measured, scaling: str) -> tuple[float, float]:
+    """Where the quartiles are one, as of a category that most people buy nothing of, the standard deviation scales."""
+    if scaling == STANDARD:
+        return measured.mean, measured.deviation
+    lower, median, upper = measured.quartiles
+    return median, (upper - lower) / NORMAL_IQR if upper - lower > 1e-9 else measured.deviation
+
+
 def _log(name: str, cap: float) -> Column:
     return F.log1p(F.least(F.col(f"`{name}`").cast("double"), F.lit(cap)))
 
 
-def _axes(correlation: np.ndarray, variance: float) -> tuple[tuple[float, ...], ...]:
-    """Eigenvectors of the correlation matrix: principal axes of standardised data. Signs are fixed, so that
+def _axes(covariance: np.ndarray, variance: float) -> tuple[tuple[float, ...], ...]:
+    """Eigenvectors of the covariance matrix of what is scaled: its principal axes. Signs are fixed, so that
     two fits give the same numbers.
     """
-    values, vectors = np.linalg.eigh(correlation)
+    values, vectors = np.linalg.eigh(covariance)
     order = np.argsort(-values, kind="stable")
     values, vectors = np.clip(values[order], 0, None), vectors[:, order].T
     explained = np.cumsum(values) / values.sum()

@@ -40,7 +40,7 @@ from jobs.settings.spark_settings import SparkSettings
 from jobs.settings.streaming_settings import StreamingSettings
 from jobs.settings.toml_files import merged, project_folder, read, read_named
 from jobs.settings.watch_settings import WatchSettings
-from models.params import AlsParams, PersonasParams
+from models.params import AlsParams, IntentParams, PersonasParams
 
 PREFIX = "LAKEHOUSE_"
 
@@ -68,6 +68,7 @@ class Settings(BaseSettings):
     ratings: RatingsSettings
     als: AlsParams
     personas: PersonasParams
+    intent: IntentParams
     evaluation: EvaluationSettings
     recommendations: RecommendationsSettings
     segments: SegmentsSettings

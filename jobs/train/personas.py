@@ -1,18 +1,30 @@
 """train.personas: kinds of shoppers found in gold.features, registered in MLflow and made champion.
 
-A model whose smallest cluster or silhouette is unfit never comes out of models.personas, so what comes out reigns.
+A model whose smallest cluster is unfit never comes out of models.personas, so what comes out reigns. Its personas keep
+the ids and names of the champion before where they are the same (models/persona_labels.py); the manifest and the log
+say which are new and which are retired.
 """
 
 import logging
+from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
+
+from pyspark.sql import DataFrame
 
 from jobs.champions import tracking
 from jobs.gold.features import as_numbers, largest
 from jobs.job import Job, Options, submit
 from jobs.lake.lake import Lake
 from jobs.people.personal import personal
-from models import personas, registry
+from models import persona_labels, personas, registry
 from models.errors import TooLittleData
+from models.params import PersonasParams
+from models.persona_chart import persona_chart
+from models.persona_labels import Changes
+from models.persona_trials import Trial
+from models.personas import PersonasModel
+from models.registry import Registry
 
 NAME = "personas"
 CATEGORIES, BRANDS = 8, 4
@@ -28,28 +40,78 @@ def main(lake: Lake, options: Options) -> None:
     categories, brands = largest(features, "category", CATEGORIES), largest(features, "brand", BRANDS)
     where = tracking.registry_of(settings)
     origin = tracking.origin(lake, ["gold.features"], options.as_of)
+    numbers = as_numbers(features, categories, brands)
     try:
-        model = personas.fit(as_numbers(features, categories, brands), params)
+        fitted = personas.fit(numbers, params)
     except TooLittleData as error:
         log.warning("train.personas: nothing was trained: %s", error)
         return
+    model, changes = with_former_labels(where, fitted, numbers, features, params.same_within)
     with registry.started(where, NAME, asdict(params), origin) as run:
-        trials = {
-            f"k{trial.k}": {"silhouette": trial.silhouette, "share": trial.smallest_share} for trial in model.trials
-        }
-        registry.log_metrics(run, trials)
+        registry.log_metrics(run, as_metrics(model))
+        registry.log_chart(run, "personas", persona_chart(model, numbers))
         manifest = {"categories": categories, "brands": brands, "model": personas.as_values(model)}
-        version = registry.register(run, NAME, manifest)
+        version = registry.register(run, NAME, {**manifest, "changes": asdict(changes)})
     registry.set_alias(where, NAME, registry.CHAMPION, version.version)
+    _report(model, changes, params, version.version)
+
+
+def with_former_labels(
+    where: Registry, model: PersonasModel, numbers: DataFrame, features: DataFrame, same_within: float
+) -> tuple[PersonasModel, Changes]:
+    """The model with the champion's ids and names; with its own where there is no champion, or one of a release that
+    did not say which categories it knows.
+
+    The newest version counts too for which numbers were given: an operator may have set the champion back.
+    """
+    former = _manifest(where, registry.CHAMPION)
+    if former is None:
+        return model, Changes({}, model.personas, ())
+    newest = _manifest(where, registry.CANDIDATE) or former
+    last_number = persona_labels.last_given(personas.from_values(newest["model"]))
+    seen_before = as_numbers(features, former["categories"], former["brands"])
+    champion = personas.from_values(former["model"])
+    return persona_labels.relabelled(model, numbers, champion, seen_before, same_within, last_number)
+
+
+def as_metrics(model: PersonasModel) -> dict[str, dict[str, float]]:
+    """What was tried, as MLflow keeps it: kmeans_k4.silhouette and so on."""
+    nowhere = {} if model.nowhere is None else {"hdbscan": {"share_nowhere": model.nowhere}}
+    return {f"{trial.algorithm}_k{trial.k}": _figures(trial) for trial in model.trials} | nowhere
+
+
+def _figures(trial: Trial) -> dict[str, float]:
+    figures = {
+        "silhouette": trial.silhouette,
+        "davies_bouldin": trial.davies_bouldin,
+        "stability": trial.stability,
+        "share": trial.smallest_share,
+    }
+    return {name: value for name, value in figures.items() if value is not None}
+
+
+def _manifest(where: Registry, alias: str) -> Mapping[str, Any] | None:
+    version = registry.resolve(where, NAME, alias)
+    manifest = registry.manifest(where, version) if version else {}
+    return manifest if "categories" in manifest else None
+
+
+def _report(model: PersonasModel, changes: Changes, params: PersonasParams, version: str) -> None:
     if model.k < params.k_min:
-        tried = ", ".join(f"{trial.smallest:,} at k = {trial.k}" for trial in model.trials[:-1])
+        tried = ", ".join(f"{trial.smallest:,} at k = {trial.k}" for trial in model.trials if trial.k > model.k)
         log.warning(
             "train.personas: %d personas, fewer than k_min = %d: each is to hold %.1f%% of the people and %d of them at"
             " least, and the smallest would hold %s",
             *(model.k, params.k_min, 100 * params.min_share, params.min_people, tried),
         )
-    names = ", ".join(f"{persona.name} ({persona.share:.0%})" for persona in model.personas)
-    log.info("train.personas: version %s, k = %d: %s", version.version, model.k, names)
+    for persona in changes.retired:
+        log.warning("train.personas: %s, %s, is retired: nobody shops so any more", persona.segment_id, persona.name)
+    if changes.kept:
+        for persona in changes.new:
+            log.info("train.personas: %s, %s, is new", persona.segment_id, persona.name)
+    names = ", ".join(f"{persona.segment_id} {persona.name} ({persona.share:.0%})" for persona in model.personas)
+    how = f"{model.clustering.algorithm}, k = {model.k}"
+    log.info("train.personas: version %s, %s: %s", version, how, names)
 
 
 JOB = Job(
