@@ -3,13 +3,15 @@
 from airflow.sdk import DAG
 from lakehouse_job import CHAMPIONS, DAG_ARGUMENTS, SILVER_VALIDATED, submit
 
-LEARNED_FROM = ("gold.ratings", "gold.features")
+LEARNED_FROM = ("gold.ratings", "gold.features", "gold.sessions")
 
 with DAG("retrain_models", schedule=[SILVER_VALIDATED], description=__doc__, **DAG_ARGUMENTS):
     ratings = submit("gold.ratings")
     features = submit("gold.features")
-    checked = submit("quality.gate", ratings, features, tables=LEARNED_FROM)
+    sessions = submit("gold.sessions")
+    checked = submit("quality.gate", ratings, features, sessions, tables=LEARNED_FROM)
     als = submit("train.als", checked)
     personas = submit("train.personas", checked)
-    segments = submit("gold.segments", als, personas)
+    intent = submit("train.intent", checked)
+    segments = submit("gold.segments", als, personas, intent)
     submit("gold.profiles", segments, outlets=[CHAMPIONS])

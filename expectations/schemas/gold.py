@@ -72,6 +72,21 @@ TABLES: dict[str, Table] = {
         },
         properties=stats_on("until"),
     ),
+    "gold.sessions": Table(
+        grain="one row per person and session: what they did from step to step",
+        mended_by=RUN,
+        columns={
+            "person_id": "string",
+            "session": "bigint COMMENT 'the person's own, from 1'",
+            "started_at": "timestamp",
+            "ended_at": "timestamp COMMENT 'of the last step'",
+            "steps": "array<string> COMMENT 'event types in order'",
+            "seconds": "array<double> COMMENT 'of each step, how long after the first it was'",
+            "events": "map<string, bigint> COMMENT 'how many of each type'",
+            "is_purchase": "boolean",
+            "campaign": "string COMMENT 'that brought the person; null: none is known'",
+        },
+    ),
     "gold.profiles": Table(
         grain="one row per person",
         mended_by=RUN,

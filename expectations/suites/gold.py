@@ -74,6 +74,20 @@ def gold_segment_checks() -> Expectations:
     return [*grain("person_id"), *required("checked_at", "until"), row("checked_at < until")]
 
 
+def gold_sessions() -> Expectations:
+    return [
+        *grain("person_id", "session"),
+        *required("started_at", "ended_at", "steps", "seconds", "events", "is_purchase"),
+        least("session", 1),
+        *since_2000("started_at"),
+        row("started_at <= ended_at AND to_date(started_at) = to_date(ended_at)"),
+        row("size(steps) > 0 AND size(seconds) = size(steps)"),
+        row("aggregate(map_values(events), 0L, (sum, n) -> sum + n) = size(steps)"),
+        row("is_purchase = array_contains(steps, 'purchase')"),
+        row("seconds[0] = 0 AND seconds = array_sort(seconds)"),
+    ]
+
+
 def gold_profiles() -> Expectations:
     return [
         *grain("person_id"),

@@ -23,7 +23,7 @@ from tests.dags.conftest import Begun, newest, running
 
 pytestmark = [pytest.mark.airflow, pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(1800)]
 
-LEARNED = ("gold.ratings", "gold.features", "gold.segments", "gold.profiles", "gold.person_factors")
+LEARNED = ("gold.ratings", "gold.features", "gold.sessions", "gold.segments", "gold.profiles", "gold.person_factors")
 DECIDED = ("gold.recommendations", "gold.fallbacks")
 
 

@@ -28,7 +28,16 @@ SECRET = base64.b64encode(b"a secret for this lake alone, 32").decode()
 LAND = ("bronze.events", "silver.events", "silver.interactions", "silver.consents")
 SOURCES = ("bronze.catalog", "bronze.crm", "silver.catalog", "silver.crm", "silver.items", "silver.people")
 DECIDE = (
-    *("gold.ratings", "gold.features", "train.als", "train.personas", "gold.segments", "gold.profiles"),
+    *(
+        "gold.ratings",
+        "gold.features",
+        "gold.sessions",
+        "train.als",
+        "train.personas",
+        "train.intent",
+        "gold.segments",
+        "gold.profiles",
+    ),
     *("gold.recommendations", "gold.fallbacks", "quality.gate", "ops.daily_quality", "ops.alerts"),
 )
 CATALOG = "product_id,manufacturer_id,department,brand,product_category,product_type,package_size"

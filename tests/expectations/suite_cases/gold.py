@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from tests.expectations.suite_cases.case import (
     AT,
     BEFORE_2000,
@@ -121,6 +123,36 @@ CASES: dict[str, Case] = {
         ("person_id",),
         ("checked_at", "until"),
         (rule("over before it was checked", "checked_at <", until=AT),),
+    ),
+    "gold.sessions": Case(
+        {
+            "person_id": "900",
+            "session": 1,
+            "started_at": AT,
+            "ended_at": LATER,
+            "steps": ["product_view", "product_view", "purchase"],
+            "seconds": [0.0, 60.0, 3600.0],
+            "events": {"product_view": 2, "purchase": 1},
+            "is_purchase": True,
+        },
+        ("person_id",),
+        ("session", "started_at", "ended_at", "steps", "seconds", "events", "is_purchase"),
+        (
+            least("session", 0),
+            Broken("before 2000", {"started_at": BEFORE_2000}, ((BETWEEN, "started_at"), (RULE, "to_date"))),
+            rule("ends before it begins", "to_date", started_at=LATER, ended_at=AT),
+            rule("goes on after midnight", "to_date", ended_at=LATER + timedelta(days=1)),
+            rule("a step without its time", "size(seconds)", seconds=[0.0, 60.0]),
+            Broken(
+                "no step",
+                {"steps": [], "seconds": [], "events": {}, "is_purchase": False},
+                ((RULE, "size(seconds)"), (RULE, "array_sort")),
+            ),
+            rule("an event that is no step", "aggregate", events={"product_view": 2, "purchase": 2}),
+            rule("a purchase that is not told of", "is_purchase", is_purchase=False),
+            rule("back in time", "array_sort", seconds=[0.0, 60.0, 30.0]),
+            rule("begins later than its first step", "array_sort", seconds=[1.0, 60.0, 3600.0]),
+        ),
     ),
     "gold.profiles": Case(
         {

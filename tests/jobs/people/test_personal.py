@@ -39,7 +39,15 @@ OF_MODELS = {"jobs/champions/kept.py": ["tables.read(lake, table)"] * 2}
 
 OTHER_READS = ("spark.table", "spark.sql", "spark.read.format", "tables.stream", "DeltaTable.forPath")
 
-REMADE = ("gold.ratings", "gold.features", "gold.segments", "gold.profiles", "gold.recommendations", "gold.fallbacks")
+REMADE = (
+    "gold.ratings",
+    "gold.features",
+    "gold.sessions",
+    "gold.segments",
+    "gold.profiles",
+    "gold.recommendations",
+    "gold.fallbacks",
+)
 OF_PERSONS = [name for name, table in TABLES.items() if name.startswith("gold.") and "person_id" in table.names]
 
 

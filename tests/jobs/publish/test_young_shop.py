@@ -49,7 +49,6 @@ def young(lake: Lake, local_services: Settings, tmp_path: Path) -> Iterator[Lake
     rows: dict[str, list[dict[str, Any]]] = {
         "silver.interactions": bought,
         "silver.consents": [],
-        "silver.identities": [],
         "silver.items": [{"item_id": "mug", "title": "Mug", "price": 4.0, "currency": "USD"}],
         "silver.people": [],
         "silver.events": [],
@@ -73,6 +72,9 @@ def test_every_job_ends_and_what_is_popular_is_shown(young: Lake, caplog: pytest
     assert tables.read(young, "gold.segments").count() == tables.read(young, "gold.recommendations").count() == 0
     assert "train.als: nothing was trained: no ratings: nothing to learn from" in caplog.messages
     assert "train.personas: nothing was trained: no rows: there is nobody to group" in caplog.messages
+    assert any(
+        one.startswith("train.intent: nothing was trained: of the earlier sessions 0") for one in caplog.messages
+    )
     page = recommended(young.settings.redis, "a")
     assert (page.whose, page.version) == ("segment:everyone", "20261101T000000Z-fallbacks")
     assert [(item.item_id, item.title, item.price, item.currency) for item in page.items] == [
