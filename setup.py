@@ -21,6 +21,8 @@ RUNTIME = [
     "importlib_metadata<=8.7.1",
     "jinja2",
     "jsonschema==4.26.0",
+    # With matplotlib and scipy also MLflow's own; models/ calls them to try, match and draw personas.
+    "matplotlib",
     "mlflow==3.17.2",
     "msgspec==0.22.0",
     "numpy",
@@ -32,6 +34,8 @@ RUNTIME = [
     "pyspark==4.2.0",
     "redis[hiredis]==8.1.0",
     "rich==15.0.0",
+    "scikit-learn",
+    "scipy",
     "splink==5.0.0",
     "typer==0.29.2",
 ]
@@ -42,7 +46,6 @@ DEV = [
     "hypothesis",
     "implicit==0.7.3",
     "ipykernel",
-    "matplotlib",
     "moto[s3]==5.2.5",
     "mypy",
     "nbclient",
