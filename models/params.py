@@ -25,8 +25,8 @@ class AlsParams:
 
 @dataclass(frozen=True)
 class PersonasParams:
-    """Each of `algorithms` is tried with each k from `k_min` to `k_max`. Of use is what leaves
-    each persona at least `min_share` of all people, and `min_people`; of those whose stability is at least
+    """Each of `algorithms` (names with commas between) is tried with each k from `k_min` to `k_max`. Of use is what
+    leaves each persona at least `min_share` of all people, and `min_people`; of those whose stability is at least
     `min_stability` the best silhouette wins. Where none is of use, the same with the largest k below `k_min` of which
     one is. `winsor`: the quantile at which a feature is cut. `scaling`: robust (median and quartiles) or standard (mean
     and standard deviation). PCA keeps as many components as explain `variance`. Segments are numbered by their people's
@@ -37,7 +37,7 @@ class PersonasParams:
     one.
     """
 
-    algorithms: tuple[str, ...] = ("kmeans", "bisecting_kmeans", "gaussian_mixture")
+    algorithms: str = "kmeans,bisecting_kmeans,gaussian_mixture"
     k_min: int = 4
     k_max: int = 8
     min_share: float = 0.05
@@ -53,6 +53,10 @@ class PersonasParams:
     resample_share: float = 0.8
     same_within: float = 1.0
     seed: int = 7
+
+    @property
+    def each_algorithm(self) -> tuple[str, ...]:
+        return tuple(name.strip() for name in self.algorithms.split(","))
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,12 @@ the best silhouette; where none is so stable, the most stable. A stable division
 same personas; a silhouette alone picked eight crumbs beside one huge cluster (0.95 on unscaled features).
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.ml.functions import array_to_vector
 from pyspark.sql import DataFrame
@@ -68,11 +70,11 @@ def all_tried(turned: DataFrame, sample: Sample, params: PersonasParams) -> list
     """Every algorithm with every k from `k_min` to `k_max`; where none of them is of use, smaller ks until one is."""
     points = turned.select(array_to_vector(F.col("components")).alias("features")).persist()
     try:
-        tried = [_tried(points, sample, one, k, params) for k in _ks(params) for one in params.algorithms]
+        tried = [_tried(points, sample, one, k, params) for k in _ks(params) for one in params.each_algorithm]
         for k in range(params.k_min - 1, 0, -1):
             if any(is_of_use(trial, params) for trial, _ in tried):
                 break
-            tried += [_tried(points, sample, one, k, params) for one in (params.algorithms if k > 1 else (KMEANS,))]
+            tried += [_tried(points, sample, one, k, params) for one in (params.each_algorithm if k > 1 else (KMEANS,))]
         return tried
     finally:
         points.unpersist()
@@ -143,8 +145,8 @@ def _fitted(points: DataFrame, algorithm: str, k: int, params: PersonasParams) -
     """None where MLlib cannot: a mixture of fewer people than it has directions, whose covariance has no inverse."""
     try:
         return clustering.fit(points, algorithm, k, params.seed, params.iterations)
-    except PySparkException:
-        if algorithm in (KMEANS, BISECTING):
+    except (PySparkException, Py4JJavaError):
+        if algorithm != MIXTURE:
             raise
         return None
 
@@ -154,12 +156,16 @@ def _agreement(sample: Sample, labels: np.ndarray, algorithm: str, params: Perso
 
     The refits are scikit-learn's: MLlib takes a second for each, however few the people, and there are 75 of them.
     """
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.metrics import adjusted_rand_score
 
-    indices = []
-    for number, drawn in enumerate(sample.drawn):
-        refit = _refit(sample.components[drawn], algorithm, int(labels.max()) + 1, params, params.seed + 1 + number)
-        indices.append(float(adjusted_rand_score(labels[drawn], refit)))
+    k, indices = int(labels.max()) + 1, []
+    with warnings.catch_warnings():
+        # That the last iteration was reached, or that people coincide, shows in the index.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        for number, drawn in enumerate(sample.drawn):
+            refit = _refit(sample.components[drawn], algorithm, k, params, params.seed + 1 + number)
+            indices.append(float(adjusted_rand_score(labels[drawn], refit)))
     return float(np.mean(indices))
 
 

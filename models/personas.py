@@ -120,8 +120,8 @@ def _check(params: PersonasParams, columns: Sequence[str]) -> None:
         raise PersonasError(
             f"resamples is {params.resamples}, resample_share {params.resample_share}: wanted 1 or more, and 0 to 1"
         )
-    if not params.algorithms or set(params.algorithms) - set(ALGORITHMS):
-        raise PersonasError(f"algorithms are {', '.join(params.algorithms)}: wanted some of {', '.join(ALGORITHMS)}")
+    if set(params.each_algorithm) - set(ALGORITHMS):
+        raise PersonasError(f'algorithms are "{params.algorithms}": wanted some of {", ".join(ALGORITHMS)}')
     if params.scaling not in (STANDARD, ROBUST):
         raise PersonasError(f'scaling is "{params.scaling}": wanted {ROBUST} or {STANDARD}')
     if params.order_by not in columns:

@@ -131,6 +131,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         # Nothing so small beats popularity by ranking; what it does beat it by lets the champion's way be tested.
         "LAKEHOUSE_EVALUATION__METRIC": "new.coverage",
         "LAKEHOUSE_PERSONAS__K_MAX": "4",
+        "LAKEHOUSE_PERSONAS__ALGORITHMS": "kmeans",
     }
 
 

@@ -20,7 +20,7 @@ from tests.conftest import SHORT_LIVED_JVM
 pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(900)]
 BIN = Path(sys.executable).parent
 AS_OF = fashion_shop.NOW.isoformat()
-SMALL = "\n[als]\nrank = 8\niterations = 3\n\n[personas]\nk_max = 4\n"
+SMALL = '\n[als]\nrank = 8\niterations = 3\n\n[personas]\nk_max = 4\nalgorithms = "kmeans"\n'
 """Models of twenty-four customers, learned in little time."""
 
 

@@ -10,7 +10,7 @@ from models import persona_labels, personas
 from models.params import PersonasParams
 from models.personas import PersonasModel
 
-PARAMS = PersonasParams(algorithms=("kmeans",), k_min=3, k_max=3, min_share=0.1)
+PARAMS = PersonasParams(algorithms="kmeans", k_min=3, k_max=3, min_share=0.1)
 KINDS = {
     "rich": (5000.0, 3.0, 0.1),
     "rare": (60.0, 200.0, 0.1),

@@ -101,6 +101,15 @@ def test_a_mixture_assigns_as_mllib_does(spark: SparkSession) -> None:
     assert ours.tolist() != clustering.labeller(means)(components)[0].tolist()
 
 
+def test_a_mixture_of_people_who_coincide_is_tried_and_of_no_use(spark: SparkSession) -> None:
+    """MLlib ends such a fit with an error of Java's."""
+    rows = [(f"p{i}", [1.0, 2.0]) for i in range(12)]
+    turned = spark.createDataFrame(rows, "person_id string, components array<double>")
+    params = PersonasParams(algorithms=MIXTURE, k_min=2, k_max=2)
+    tried = persona_trials.all_tried(turned, sample(np.array([row[1] for row in rows])), params)
+    assert [(one.k, persona_trials.is_of_use(one, params)) for one, _ in tried] == [(2, False), (1, True)]
+
+
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_what_is_no_group_is_not_stable(algorithm: str) -> None:
     """Five parts of one even cloud are cut elsewhere by each resample; three clear groups are not."""

@@ -15,7 +15,7 @@ from models.persona_space import SpaceError
 from models.personas import PersonasError
 
 COLUMNS = ("recency_days", "spend", "lines", "category:MEAT", "constant")
-PARAMS = PersonasParams(algorithms=("kmeans",), k_min=2, k_max=4, min_share=0.1)
+PARAMS = PersonasParams(algorithms="kmeans", k_min=2, k_max=4, min_share=0.1)
 """MLlib takes a second for each fit, however few the people: the other algorithms have tests of their own."""
 
 
@@ -142,6 +142,12 @@ def test_refuses_what_it_cannot_order_or_assign(spark: SparkSession, model: pers
     assert personas.fit(features, replace(PARAMS, k_min=3, k_max=3, order_by="constant")).k == 3, "then by their number"
     with pytest.raises(PersonasError, match="k_min is 1"):
         personas.fit(features, replace(PARAMS, k_min=1))
+    with pytest.raises(PersonasError, match='algorithms are "kmeans,dbscan": wanted some of kmeans, bisecting'):
+        personas.fit(features, replace(PARAMS, algorithms="kmeans,dbscan"))
+    with pytest.raises(PersonasError, match='scaling is "log"'):
+        personas.fit(features, replace(PARAMS, scaling="log"))
+    with pytest.raises(PersonasError, match="resamples is 0"):
+        personas.fit(features, replace(PARAMS, resamples=0))
     with pytest.raises(PersonasError, match="min_share is 5"):
         personas.fit(features, replace(PARAMS, min_share=5))
     with pytest.raises(PersonasError, match="lack spend"):

@@ -61,6 +61,7 @@ def environment(home: Path) -> dict[str, str]:
         "LAKEHOUSE_EVALUATION__METRIC": "new.coverage",
         "LAKEHOUSE_PERSONAS__K_MIN": "2",
         "LAKEHOUSE_PERSONAS__K_MAX": "2",
+        "LAKEHOUSE_PERSONAS__ALGORITHMS": "kmeans",
     }
 
 
