@@ -79,7 +79,7 @@ def test_ids_stay_with_their_kind_and_never_come_back(spark: SparkSession) -> No
         ([[5, 0.1], [0.2, 5]], {0: 1, 1: 0}, "the other order"),
         ([[0.4, 0.5], [0.1, 0.9]], {0: 1, 1: 0}, "0.6 in all, where each row's nearest is the same one"),
         ([[0.1, 5], [5, 1.1]], {0: 0}, "one lies too far"),
-        ([[0.9, 40], [0.1, 0.9]], {0: 0, 1: 1}, "two within reach are better than one that is near"),
+        ([[0.9, 40], [0.1, 0.9]], {1: 0}, "one that is near, and one new, are better than two that have moved so far"),
         ([[3, 0.9], [0.2, 90]], {0: 1, 1: 0}, "how far those lie that are not matched does not count"),
         ([[0.1], [0.3]], {0: 0}, "one more than before"),
         ([[0.3, 0.1]], {0: 1}, "one less"),
@@ -97,7 +97,8 @@ def test_numbers_that_were_given_are_not_given_again(spark: SparkSession) -> Non
     model = personas.fit(features, PARAMS)
     of_a_former_release = replace(model, last_number=None)
     assert persona_labels.last_given(of_a_former_release) == 3
-    far = replace(model, clustering=replace(model.clustering, centres=((99.0, 99.0, 99.0),) * 3))
+    beyond = tuple(tuple(x + 99 for x in centre) for centre in model.clustering.centres)
+    far = replace(model, clustering=replace(model.clustering, centres=beyond))
     fresh, changes = persona_labels.relabelled(model, features, far, features, 1.0, last_number=7)
     assert [one.segment_id for one in fresh.personas] == ["persona-8", "persona-9", "persona-10"]
     assert [one.segment_id for one in changes.retired] == ["persona-1", "persona-2", "persona-3"]

@@ -8,7 +8,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from models import clustering, persona_trials
-from models.clustering import ALGORITHMS, BISECTING, KMEANS, MIXTURE
+from models.clustering import ALGORITHMS, KMEANS, MIXTURE
 from models.params import PersonasParams
 from models.persona_trials import Sample, Trial
 
@@ -112,14 +112,13 @@ def test_a_mixture_of_people_who_coincide_is_tried_and_of_no_use(spark: SparkSes
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_what_is_no_group_is_not_stable(algorithm: str) -> None:
-    """Five parts of one even cloud are cut elsewhere by each resample; three clear groups are not."""
+    """Three parts of one even cloud are cut elsewhere by each resample; three clear groups are not."""
     cloud = np.random.default_rng(2).uniform(size=(300, 2))
-    fitted = persona_trials._refit(cloud, algorithm, 5, PARAMS, seed=7)
-    assert persona_trials._agreement(sample(cloud), fitted, algorithm, PARAMS) < 0.9
+    fitted = persona_trials._refit(cloud, algorithm, 3, PARAMS, seed=7)
+    assert persona_trials._agreement(sample(cloud), fitted, algorithm, PARAMS) < 0.7
     groups = blobs(40, 40, 40)
     truth = np.repeat([0, 1, 2], 40)
-    if algorithm != BISECTING:  # which may halve one of them first, and cannot mend it
-        assert persona_trials._agreement(sample(groups), truth, algorithm, PARAMS) > 0.7
+    assert persona_trials._agreement(sample(groups), truth, algorithm, PARAMS) == 1.0
 
 
 def test_who_fits_nowhere() -> None:
