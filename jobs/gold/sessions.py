@@ -89,7 +89,7 @@ def main(lake: Lake, options: Options) -> None:
     tables.overwrite(lake, TABLE, as_sessions(events, options.as_of))
 
 
-JOB = Job(TABLE, main, reads=("silver.events", "silver.consents"))
+JOB = Job(TABLE, main, reads=("silver.events", "silver.consents", "silver.identities"))
 
 if __name__ == "__main__":
     submit(JOB)

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from jobs.lake import tables
 from jobs.lake.appended import appended_since
 from jobs.lake.lake import Lake
-from jobs.people.identity import IDENTIFIERS, current_identities
+from jobs.people.identity import IDENTIFIERS, current_identities, own_person_id
 
 CHECKS = "gold.segment_checks"
 TOLD_FIRST = {"enter": ("merge", "event", "consent", "expiry"), "leave": ("merge", "consent", "event", "expiry")}
@@ -88,7 +88,7 @@ def _named_in(lake: Lake, rows: DataFrame) -> DataFrame:
     each = [F.struct(F.lit(name).alias("identifier_type"), F.col(name).alias("identifier")) for name in IDENTIFIERS]
     named = rows.select(F.explode(F.array(*each)).alias("one")).select("one.*").where("identifier IS NOT NULL")
     distinct = named.distinct()
-    people = distinct.select(F.explode(_own_names()).alias("person_id"))
+    people = distinct.select(_own_name().alias("person_id"))
     if tables.exists(lake, "silver.identities"):
         by_link = current_identities(lake).join(distinct, on=["identifier_type", "identifier"], how="left_semi")
         people = people.unionByName(by_link.select("person_id"))
@@ -108,11 +108,8 @@ def _moved(lake: Lake, since: str) -> DataFrame:
     of_each = changed.groupBy("identifier_type", "identifier").agg(
         F.collect_set("person_id").alias("people"), cause.alias("cause")
     )
-    return of_each.select(F.explode(F.array_union("people", _own_names())).alias("person_id"), "cause")
+    return of_each.select(F.explode(F.array_union("people", F.array(_own_name()))).alias("person_id"), "cause")
 
 
-def _own_names() -> Column:
-    """What a person with this identifier alone is called, and as jobs/people/identity.py calls them."""
-    is_user = F.col("identifier_type") == "user_id"
-    typed = F.concat_ws(":", "identifier_type", "identifier")
-    return F.array(F.when(is_user, F.col("identifier")).otherwise(typed), F.col("identifier"))
+def _own_name() -> Column:
+    return own_person_id(F.col("identifier_type"), F.col("identifier"))

@@ -64,7 +64,12 @@ def _tell_of_paths(kind: str, paths: Sequence[Path]) -> None:
         log.info("train.intent: %s: %s (support %.1f%%, lift %.2f)", kind, steps, 100 * path.support, path.lift)
 
 
-JOB = Job("train.intent", main, reads=("gold.sessions", "silver.consents"), also_writes=("models.intent",))
+JOB = Job(
+    "train.intent",
+    main,
+    reads=("gold.sessions", "silver.consents", "silver.identities"),
+    also_writes=("models.intent",),
+)
 
 if __name__ == "__main__":
     submit(JOB)
