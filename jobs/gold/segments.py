@@ -49,7 +49,7 @@ def main(lake: Lake, options: Options) -> None:
         lake, known, next_moment(lake, options.as_of), options.as_of, _seen_of_personas(lake, champion)
     )
     people = membership.people_to_look_at(lake, last, now, options.as_of)
-    with_personas = last is None or people is None or _is_other_for_personas(last, now)
+    with_personas = last is None or people is None or last.is_other_for_personas(now)
     if people is not None and people.isEmpty() and not with_personas:
         return note(lake, now)
     with materialized(membership.evaluated(lake, known, people, options.as_of)) as rows:
@@ -60,10 +60,6 @@ def main(lake: Lake, options: Options) -> None:
         keep(lake, wanted, scope, people, _cause(last, now), now, last)
         keep_checks(lake, rows, people, options.as_of)
     note(lake, now)
-
-
-def _is_other_for_personas(last: Basis, now: Basis) -> bool:
-    return last.personas != now.personas or last.versions["silver.consents"] != now.versions["silver.consents"]
 
 
 def _cause(last: Basis | None, now: Basis) -> Column:

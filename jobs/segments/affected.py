@@ -43,6 +43,11 @@ class Basis:
             or now.as_of < self.as_of
         )
 
+    def is_other_for_personas(self, now: "Basis") -> bool:
+        """Whether what differs now may put anybody into another persona, or nobody may be told of in one."""
+        said = (self.versions["silver.consents"], self.identities)
+        return self.personas != now.personas or said != (now.versions["silver.consents"], now.identities)
+
 
 APPENDED = ("silver.events", "silver.consents")
 """Tables whose new rows name the people whom they concern."""
