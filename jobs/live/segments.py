@@ -30,9 +30,9 @@ from jobs.landing.contracts import in_force
 from jobs.landing.reading import Reader, held, reader_of
 from jobs.live.segment_state import RULES, Membership, News, NoState, look_at_due, take_up
 from jobs.live.valid_events import Event, as_arrived, micros, valid_events
+from jobs.people.aliases import aliases
 from jobs.people.consent import IDS
 from jobs.people.identifier import Identifier
-from jobs.people.identity import aliases
 from jobs.people.personal import personal
 from jobs.redis_store.client import connect, require_lasting
 from jobs.redis_store.faults import RedisFault, redis_faults

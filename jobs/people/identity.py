@@ -35,16 +35,6 @@ def current_identities(lake: Lake) -> DataFrame:
     return tables.read(lake, TABLE, tables.version(lake, TABLE)).where("valid_to IS NULL")
 
 
-def aliases(lake: Lake) -> DataFrame:
-    """Rows (own_person_id, person_id): each identifier that belongs, or once belonged, to a person of another name, and
-    to whom it belongs now. Raises OperatorError when silver.identities is not built yet."""
-    own = own_person_id(F.col("identifier_type"), F.col("identifier")).alias("own_person_id")
-    history = tables.read(lake, TABLE).select(own, "person_id", "valid_to")
-    now = F.max(F.when(F.col("valid_to").isNull(), F.col("person_id"))).alias("person_id")
-    was_other = F.bool_or(F.col("person_id") != F.col("own_person_id")).alias("was_other")
-    return history.groupBy("own_person_id").agg(now, was_other).where("was_other").drop("was_other")
-
-
 def merged_people(lake: Lake) -> DataFrame:
     """Rows (own_person_id, person_id): each identifier that belongs to a person of another name, and that person.
     Raises OperatorError when silver.identities is not built yet."""

@@ -1,16 +1,24 @@
 """Which identifiers were seen together: in an event, an `identify` event's payload, a row of the CRM."""
 
+import re
+from collections.abc import Mapping
+from typing import Any
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from jobs.people.identifier import Identifier
 from jobs.settings.identity_settings import IdentitySettings
 
 EVENTS, CRM, LINKAGE, OPERATOR = "events", "crm", "linkage", "operator"
 """Sources of links. An event is seen for ever, the CRM and linkage hold as long as they say so, an operator's word is
 last."""
 
+OF_EVENT = ("user_id", "anonymous_id", "device_id")
 IN_PAYLOAD = ("crm_id", "email", "phone", "device_id", "anonymous_id")
 IDENTIFIER = ["identifier_type", "identifier"]
+ONE_CHARACTER = re.compile(r"[^0-9a-z]*([0-9a-z])(?:[^0-9a-z]*\1){7,}[^0-9a-z]*")
+"""Once more and again, at least eight times, whatever else than letters and digits is between."""
 PAIR = ("left_type", "left_identifier", "right_type", "right_identifier")
 
 
@@ -18,8 +26,7 @@ def as_sightings(events: DataFrame, rules: IdentitySettings) -> DataFrame:
     """Rows of silver.events as one row per set of `identifiers` (strongest type first, none twice), `cause`, and the
     first event that had them: `received_at`, `event_id`."""
     payload = {f"_{name}": F.expr(f"if(event_type = 'identify', payload.{name}, null)") for name in IN_PAYLOAD}
-    names = [("user_id", "user_id"), ("anonymous_id", "anonymous_id"), ("device_id", "device_id")]
-    columns = [*names, *((name, f"_{name}") for name in IN_PAYLOAD)]
+    columns = [*((name, name) for name in OF_EVENT), *((name, f"_{name}") for name in IN_PAYLOAD)]
     cause = (
         F.when(F.col("event_type") == "identify", "identify")
         .when(F.col("user_id").isNotNull() & F.col("anonymous_id").isNotNull(), "login")
@@ -136,6 +143,22 @@ def as_standing(links: DataFrame) -> DataFrame:
     return pairs.where(holds).select(*PAIR, F.timestamp_micros(since).alias("at"), doubt.alias("doubt"))
 
 
+def links_in(event: Mapping[str, Any], rules: IdentitySettings) -> list[tuple[Identifier, Identifier]]:
+    """Of one valid event, as `as_sightings` and `as_links` say of many: the strongest identifier with each other."""
+    payload = event["payload"] if event["event_type"] == "identify" else {}
+    values = [*((name, event.get(name)) for name in OF_EVENT), *((name, payload.get(name)) for name in IN_PAYLOAD)]
+    identifiers = {Identifier(*one) for one in values if one[1] is not None and names_somebody(one[1], rules)}
+    by_priority = sorted(identifiers, key=lambda one: (rules.priority.index(one.identifier_type), one.identifier))
+    return [(by_priority[0], other) for other in by_priority[1:]]
+
+
+def names_somebody(value: str, rules: IdentitySettings) -> bool:
+    """As `is_identifier` says of many."""
+    letters = value.strip(" ").lower()
+    is_junk = letters in {one.lower() for one in rules.junk}
+    return not (is_junk or re.fullmatch("[-0 ]*", letters) or ONE_CHARACTER.fullmatch(letters))
+
+
 def _identifiers(columns: list[tuple[str, str]], rules: IdentitySettings) -> Column:
     """The identifiers of a row that are some, by the priority of their types."""
     by_priority = sorted(columns, key=lambda one: rules.priority.index(one[0]))
@@ -152,7 +175,7 @@ def _identifiers(columns: list[tuple[str, str]], rules: IdentitySettings) -> Col
 def is_identifier(value: Column, rules: IdentitySettings) -> Column:
     """Whether a value names somebody: it is there, not one character again and again, and not listed as junk."""
     letters = F.lower(F.trim(value))
-    is_one_character = letters.rlike("^[^0-9a-z]*([0-9a-z])(?:[^0-9a-z]*\\1){7,}[^0-9a-z]*$")
+    is_one_character = letters.rlike(f"^(?:{ONE_CHARACTER.pattern})$")
     is_junk = (
         (letters == "") | letters.rlike("^[-0 ]*$") | is_one_character | letters.isin([*map(str.lower, rules.junk)])
     )

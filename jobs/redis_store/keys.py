@@ -48,6 +48,16 @@ class Keys:
         """A hash: identifier, as a person of its own -> the person to whom it belongs, where that is another."""
         return f"{self.tag}:alias"
 
+    @property
+    def live_links(self) -> str:
+        """A set: pairs of identifiers (`pair_text`) that were seen together, which the lake has not judged."""
+        return f"{self.tag}:live_links"
+
+    @property
+    def apart(self) -> str:
+        """A set: identifiers that link nobody, and pairs (`pair_text`) whose link an operator took back."""
+        return f"{self.tag}:apart"
+
     def members(self, person_id: str) -> str:
         """A set: the identifiers that `alias` leads to the person."""
         return f"{self.tag}:members:{person_id}"
@@ -78,3 +88,14 @@ class Keys:
     def of_version(self, version: str, name: str) -> str:
         """`name`: a person's or segment's list by its `who`, `items` or `manifest`."""
         return f"{self.tag}:{version}:{name}"
+
+
+def pair_text(left: str, right: str) -> str:
+    """Two identifiers as one member of a set: how many bytes the first has, and both."""
+    return f"{len(left.encode())}:{left}{right}"
+
+
+def pair_of(text: str) -> tuple[str, str]:
+    """The two that `pair_text` wrote."""
+    size, _, both = text.partition(":")
+    return both.encode()[: int(size)].decode(), both.encode()[int(size) :].decode()

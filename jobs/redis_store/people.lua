@@ -117,3 +117,34 @@ local function decide(person)
     end
   end
 end
+
+local touched = {}
+
+-- The identifier is the person's from now on; `settle` then looks at both.
+local function move(id, person)
+  local former = person_of(id)
+  if former == person then return end
+  redis.call('SREM', members(former), id)
+  if id == person then
+    redis.call('HDEL', alias, id)
+  else
+    redis.call('HSET', alias, id, person)
+    redis.call('SADD', members(person), id)
+  end
+  touched[former], touched[person] = true, true
+end
+
+-- Who was suppressed as one of two persons is so as the one that they are now.
+local function settle()
+  for person in pairs(touched) do
+    look_at(person, 1)
+    if person_of(person) == person then
+      decide(person)
+    else
+      redis.call('SREM', suppressed, person)
+      redis.call('HDEL', decisions, person)
+      redis.call('DEL', tag .. ':segments:' .. person)
+      redis.call('ZREM', tag .. ':due', person)
+    end
+  end
+end

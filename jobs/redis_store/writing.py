@@ -10,6 +10,7 @@ from redis import Redis
 
 from jobs.redis_store.client import connect, seconds_to_live
 from jobs.redis_store.faults import RedisFault, redis_faults
+from jobs.redis_store.identities import update_identities
 from jobs.redis_store.keys import Keys
 from jobs.redis_store.reading import script
 from jobs.settings.redis_settings import RedisSettings
@@ -160,11 +161,3 @@ def write_aliases(aliases: DataFrame, settings: RedisSettings) -> int:
         return len(pairs)
 
     return from_executors(aliases.select("own_person_id", "person_id"), put, settings)[0]
-
-
-def update_identities(client: Redis, settings: RedisSettings, aliases: Sequence[tuple[str, str]]) -> None:
-    """Takes up to whom identifiers belong: each as a person of its own, and the person. Once or more than once."""
-    keys = Keys(settings.prefix)
-    for start in range(0, len(aliases), settings.batch):
-        parts = [part for pair in aliases[start : start + settings.batch] for part in pair]
-        client.eval(script("people") + script("identities"), 1, keys.current, keys.tag, *parts)

@@ -29,9 +29,9 @@ from jobs.people.consent import IDS
 from jobs.people.identifier import Identifier
 from jobs.people.personal import personal
 from jobs.redis_store.client import connect
+from jobs.redis_store.identities import update_identities
 from jobs.redis_store.keys import Keys
 from jobs.redis_store.reading import is_suppressed as is_suppressed_in
-from jobs.redis_store.writing import update_identities
 from jobs.serve.recommended import recommended
 from jobs.settings.loading import Settings
 from jobs.silver import consents as batch

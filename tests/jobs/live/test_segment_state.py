@@ -13,9 +13,10 @@ from redis import Redis
 from expectations.contract import PURPOSES, committed_contract
 from jobs.live.segment_state import Membership, NoState, look_at_due, take_up
 from jobs.redis_store.client import connect
+from jobs.redis_store.identities import update_identities
 from jobs.redis_store.keys import Keys
 from jobs.redis_store.live_segments import begin, end_begin
-from jobs.redis_store.writing import Word, update_consents, update_identities
+from jobs.redis_store.writing import Word, update_consents
 from jobs.segments import memory
 from jobs.segments.definitions import segments_of
 from jobs.segments.memory import Kept

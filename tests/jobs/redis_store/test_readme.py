@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from jobs.local.setup import machine
-from jobs.redis_store.writing import Word, update_consents, update_identities
+from jobs.redis_store.identities import update_identities
+from jobs.redis_store.writing import Word, update_consents
 from jobs.serve.recommended import recommended
 from tests.redis_server import RedisServer, redis_server
 
