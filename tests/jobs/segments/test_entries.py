@@ -123,3 +123,4 @@ def test_who_straddles_batches_is_one_table() -> None:
         seen = [{*one} for one in tables]
         assert "".join(one for table in tables for one in table) == "".join(batches)
         assert sum(map(len, seen)) == len(set().union(*seen)), "nobody is in two tables"
+    assert len([*whole_people(map(batch, ["a", "b", "c"]))]) == 3, "nobody waits for the next but one"
