@@ -3,8 +3,8 @@
 import difflib
 import graphlib
 import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from jobs.errors import OperatorError
 from jobs.segments import rule
 from jobs.segments.context import RuleError
 from jobs.segments.parsing import parse
-from jobs.segments.rule import Expression
+from jobs.segments.rule import Expression, nodes
 from jobs.segments.vocabulary import Vocabulary, event_fields
 from jobs.settings import toml_files
 from jobs.settings.loading import Settings
@@ -65,16 +65,6 @@ def segments_of(tables: Mapping[str, Any], vocabulary: Vocabulary) -> dict[str, 
         title, purpose, owner, text = (tables[name][key] for key in KEYS)
         made[name] = Segment(name, title, purpose, owner, text, rules[name], versions[name])
     return made
-
-
-def nodes(expression: Any) -> Iterator[Any]:
-    """An expression and all that it is made of, tracks and windows included."""
-    yield expression
-    for one in fields(expression):
-        value = getattr(expression, one.name)
-        for part in value if isinstance(value, tuple) else (value,):
-            if is_dataclass(part):
-                yield from nodes(part)
 
 
 def _checked(name: str, table: Any) -> Mapping[str, str]:

@@ -15,11 +15,11 @@ from jobs.landing.contracts import in_force as contract_in_force
 from jobs.people.personal import personal
 from jobs.segments import membership, rule
 from jobs.segments.batch import microseconds
-from jobs.segments.definitions import Segment, nodes
+from jobs.segments.definitions import Segment
 from jobs.segments.entries import Entry, Items, entries_of, person_of
 from jobs.segments.evaluation import NEVER, Outcome, Person, evaluate, events_within
 from jobs.segments.parsing import parse
-from jobs.segments.rule import Track
+from jobs.segments.rule import Track, nodes
 from jobs.segments.tracks import OVER_EVENTS, Rules
 from jobs.segments.vocabulary import Vocabulary, event_fields
 

@@ -5,7 +5,9 @@ Every function looks at one person's events up to an instant `now`. A window `wi
 such attribute, a division by zero) compares as false, whatever it is compared with.
 """
 
-from dataclasses import dataclass
+import typing
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, is_dataclass
 
 NUMBER, TEXT, MOMENT, BOOLEAN = "a number", "a text", "a moment", "true or false"
 """What an expression comes to."""
@@ -158,3 +160,13 @@ class Any:
 
 OverEvents = Count | Sum | Distinct | Last | First | Sequence
 Expression = OverEvents | Ago | Attribute | Score | Member | Literal | Arithmetic | Compare | Not | All | Any
+
+
+def nodes(expression: typing.Any) -> Iterator[typing.Any]:
+    """An expression and all that it is made of, tracks and windows included."""
+    yield expression
+    for one in fields(expression):
+        value = getattr(expression, one.name)
+        for part in value if isinstance(value, tuple) else (value,):
+            if is_dataclass(part):
+                yield from nodes(part)

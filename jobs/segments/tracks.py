@@ -3,13 +3,15 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from jobs.segments import rule
-from jobs.segments.definitions import Segment, nodes
 from jobs.segments.evaluation import SECOND, SESSION_AT_MOST, UNIT
-from jobs.segments.rule import NUMBER, Expression, Track, Value, Window
+from jobs.segments.rule import NUMBER, Expression, Track, Value, Window, nodes
 from jobs.segments.vocabulary import ITEM, LINE, EventField
+
+if TYPE_CHECKING:
+    from jobs.segments.definitions import Segment
 
 OVER_EVENTS: tuple[type, ...] = get_args(rule.OverEvents)
 
@@ -92,7 +94,7 @@ class Rules:
         return [*_all_nodes(self.asked.values(), self.known)]
 
 
-def rules_of(segments: Iterable[Segment], known: Mapping[str, Segment], fields: Fields) -> Rules:
+def rules_of(segments: "Iterable[Segment]", known: "Mapping[str, Segment]", fields: Fields) -> Rules:
     """Of some segments among all `known`."""
     of_all = {name: segment.expression for name, segment in known.items()}
     return Rules({segment.name: segment.expression for segment in segments}, of_all, fields)
