@@ -113,7 +113,7 @@ CASES: dict[str, Case] = {
         ("changed_at", "source", "kind", "cause"),
         (
             Broken("no such source", {"source": "guess"}, ((IN_SET, "source"),)),
-            Broken("no such kind", {"kind": "stay", "version_after": None}, ((IN_SET, "kind"),)),
+            Broken("no such kind", {"kind": "stay"}, ((IN_SET, "kind"),)),
             Broken("no such cause", {"cause": "moon"}, ((IN_SET, "cause"),)),
             rule("entered by no version", "version_after", version_after=None),
         ),
