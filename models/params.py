@@ -27,10 +27,10 @@ class AlsParams:
 class PersonasParams:
     """Each of `algorithms` (names with commas between) is tried with each k from `k_min` to `k_max`. Of use is what
     leaves each persona at least `min_share` of all people, and `min_people`; of those whose stability is at least
-    `min_stability` the best silhouette wins. Where none is of use, the same with the largest k below `k_min` of which
-    one is. `winsor`: the quantile at which a feature is cut. `scaling`: robust (median and quartiles) or standard (mean
-    and standard deviation). PCA keeps as many components as explain `variance`. Segments are numbered by their people's
-    mean `order_by`, highest first.
+    `min_stability` the best silhouette wins, over the former personas carried on by more than `min_gain`. Where none is
+    of use, the same with the largest k below `k_min` of which one is. `winsor`: the quantile at which a feature is cut.
+    `scaling`: robust (median and quartiles) or standard (mean and standard deviation). PCA keeps as many components as
+    explain `variance`. Segments are numbered by their people's mean `order_by`, highest first.
 
     Figures are taken on at most `sample_people` people; stability from refits on `resamples` draws of `resample_share`
     of them. `same_within`: the distance, in components of the former model's space, up to which a persona is a former
@@ -43,6 +43,7 @@ class PersonasParams:
     min_share: float = 0.05
     min_people: int = 5
     min_stability: float = 0.6
+    min_gain: float = 0.05
     winsor: float = 0.99
     scaling: str = "robust"
     variance: float = 0.9

@@ -47,9 +47,10 @@ class PersonasModel:
     last_number: int | None = None
 
 
-def fit(features: DataFrame, params: PersonasParams) -> PersonasModel:
+def fit(features: DataFrame, params: PersonasParams, before: DataFrame | None = None) -> PersonasModel:
     """Find personas in `features`: person_id and numeric columns, all >= 0, one row per person. The same people give
-    the same model, in whatever order and partitions they come.
+    the same model, in whatever order and partitions they come. `before`: rows (person_id, segment_id) of the model
+    before, whose personas are then carried on as one more trial.
 
     Fewer than `k_min` where no k from there on leaves every persona its least share: the most that do, and one of
     everybody where not even two do. Raises PersonasError on parameters out of range, SpaceError on values that cannot
@@ -64,6 +65,9 @@ def fit(features: DataFrame, params: PersonasParams) -> PersonasModel:
         turned = persona_space.turned(space, small).persist()
         sample = persona_trials.sampled(turned, params)
         tried = persona_trials.all_tried(turned, sample, params)
+        start = np.zeros((0, 0)) if before is None else _centres(turned, before, len(space.axes))
+        if len(start) > 1:
+            tried.append(persona_trials.carried_on(sample, start, params))
         nowhere = persona_trials.share_nowhere(sample, params)
         turned.unpersist()
         trials = tuple(trial for trial, _ in tried)
@@ -126,6 +130,13 @@ def _check(params: PersonasParams, columns: Sequence[str]) -> None:
         raise PersonasError(f'scaling is "{params.scaling}": wanted {ROBUST} or {STANDARD}')
     if params.order_by not in columns:
         raise PersonasError(f'order_by is "{params.order_by}", not one of the features {", ".join(columns)}')
+
+
+def _centres(turned: DataFrame, before: DataFrame, components: int) -> np.ndarray:
+    """Where the people of each persona of before are now, by segment_id."""
+    means = [F.avg(F.col("components")[i]) for i in range(components)]
+    rows = turned.join(before.select("person_id", "segment_id"), on="person_id", how="inner").groupBy("segment_id")
+    return np.array([row[1:] for row in rows.agg(*means).orderBy("segment_id").collect()])
 
 
 def _told_apart(

@@ -7,7 +7,7 @@ say which are new and which are retired.
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -42,11 +42,10 @@ def main(lake: Lake, options: Options) -> None:
     origin = tracking.origin(lake, ["gold.features"], options.as_of)
     numbers = as_numbers(features, categories, brands)
     try:
-        fitted = personas.fit(numbers, params)
+        model, changes = fitted(_former(where, features), numbers, params)
     except TooLittleData as error:
         log.warning("train.personas: nothing was trained: %s", error)
         return
-    model, changes = with_former_labels(where, fitted, numbers, features, params.same_within)
     with registry.started(where, NAME, asdict(params), origin) as run:
         registry.log_metrics(run, as_metrics(model))
         registry.log_chart(run, "personas", persona_chart(model, numbers))
@@ -56,22 +55,40 @@ def main(lake: Lake, options: Options) -> None:
     _report(model, changes, params, version.version)
 
 
-def with_former_labels(
-    where: Registry, model: PersonasModel, numbers: DataFrame, features: DataFrame, same_within: float
-) -> tuple[PersonasModel, Changes]:
-    """The model with the champion's ids and names; with its own where there is no champion, or one of a release that
-    did not say which categories it knows.
+@dataclass(frozen=True)
+class Former:
+    """The champion, and today's people in its columns. `last_number`: the highest that a segment_id was given yet."""
+
+    model: PersonasModel
+    numbers: DataFrame
+    last_number: int
+
+
+def fitted(former: Former | None, numbers: DataFrame, params: PersonasParams) -> tuple[PersonasModel, Changes]:
+    """The model of today's people, with the former one's ids and names; with its own where there is none."""
+    if former is None:
+        model = personas.fit(numbers, params)
+        return model, Changes({}, model.personas, ())
+    model = personas.fit(numbers, params, personas.assign(former.model, former.numbers))
+    return persona_labels.relabelled(
+        model, numbers, former.model, former.numbers, params.same_within, former.last_number
+    )
+
+
+def _former(where: Registry, features: DataFrame) -> Former | None:
+    """None where there is no champion, or one of a release that did not say which categories it knows.
 
     The newest version counts too for which numbers were given: an operator may have set the champion back.
     """
-    former = _manifest(where, registry.CHAMPION)
-    if former is None:
-        return model, Changes({}, model.personas, ())
-    newest = _manifest(where, registry.CANDIDATE) or former
-    last_number = persona_labels.last_given(personas.from_values(newest["model"]))
-    seen_before = as_numbers(features, former["categories"], former["brands"])
-    champion = personas.from_values(former["model"])
-    return persona_labels.relabelled(model, numbers, champion, seen_before, same_within, last_number)
+    champion = _manifest(where, registry.CHAMPION)
+    if champion is None:
+        return None
+    newest = _manifest(where, registry.CANDIDATE) or champion
+    return Former(
+        personas.from_values(champion["model"]),
+        as_numbers(features, champion["categories"], champion["brands"]),
+        persona_labels.last_given(personas.from_values(newest["model"])),
+    )
 
 
 def as_metrics(model: PersonasModel) -> dict[str, dict[str, float]]:

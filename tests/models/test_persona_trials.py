@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from models import clustering, persona_trials
 from models.clustering import ALGORITHMS, KMEANS, MIXTURE
 from models.params import PersonasParams
-from models.persona_trials import Sample, Trial
+from models.persona_trials import CARRIED_ON, Sample, Trial
 
 PARAMS = PersonasParams(k_min=3, k_max=3, min_share=0.1)
 
@@ -41,6 +41,10 @@ def trial(k: int, silhouette: float, stability: float, share: float = 0.2, algor
         ([trial(4, 0.3, 0.9, algorithm=MIXTURE), trial(4, 0.3, 0.9)], 1),  # equal: the simpler algorithm
         ([trial(4, 0.3, 0.6), trial(5, 0.2, 0.9)], 0),  # just stable enough
         ([trial(4, 0.9, 0.9, share=0.01), Trial(1, 1, -1.0, 1.0, 100)], 1),  # one of everybody is always of use
+        ([trial(4, 0.3, 0.9), trial(5, 0.26, 0.9, algorithm=CARRIED_ON)], 1),  # not so much better that people move
+        ([trial(4, 0.4, 0.9), trial(5, 0.26, 0.9, algorithm=CARRIED_ON)], 0),  # much better
+        ([trial(4, 0.1, 0.9), trial(5, 0.26, 0.5, algorithm=CARRIED_ON)], 0),  # what was before is not stable now
+        ([trial(4, 0.1, 0.9), trial(5, 0.26, 0.9, 0.01, CARRIED_ON)], 0),  # and there, one has become too small
     ],
 )
 def test_the_rule(trials: list[Trial], best: int) -> None:
@@ -108,6 +112,17 @@ def test_a_mixture_of_people_who_coincide_is_tried_and_of_no_use(spark: SparkSes
     params = PersonasParams(algorithms=MIXTURE, k_min=2, k_max=2)
     tried = persona_trials.all_tried(turned, sample(np.array([row[1] for row in rows])), params)
     assert [(one.k, persona_trials.is_of_use(one, params)) for one, _ in tried] == [(2, False), (1, True)]
+
+
+def test_former_personas_are_carried_on_where_a_fit_from_anew_would_divide_in_another_way() -> None:
+    """An even cloud: four parts in whatever way. From where they were they hardly move, also on resamples."""
+    cloud = np.random.default_rng(2).uniform(size=(400, 2))
+    start = np.array([[0.5, 0.1], [0.5, 0.37], [0.5, 0.63], [0.5, 0.9]])  # in four strips, which are no best division
+    tried, divided = persona_trials.carried_on(sample(cloud), start, PersonasParams(iterations=1))
+    assert (tried.algorithm, tried.k, tried.clusters) == (CARRIED_ON, 4, 4)
+    np.testing.assert_allclose(np.array(divided.centres), start, atol=0.1)
+    anew = persona_trials._agreement(sample(cloud), clustering.labeller(divided)(cloud)[0], KMEANS, PARAMS)
+    assert tried.stability is not None and tried.stability > anew + 0.2
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)

@@ -68,6 +68,15 @@ def test_the_order_and_partitions_of_people_change_nothing(spark: SparkSession, 
     assert personas.fit(backwards, PARAMS) == model, "to the last digit"
 
 
+def test_former_personas_are_carried_on(spark: SparkSession, model: personas.PersonasModel) -> None:
+    """The same people and what they were in: the centres stay where they are, whatever is tried besides."""
+    features = shoppers(spark)
+    again = personas.fit(features, replace(PARAMS, k_max=2), personas.assign(model, features))
+    assert [(trial.algorithm, trial.k) for trial in again.trials] == [("kmeans", 2), ("carried_on", 3)]
+    assert (again.clustering.algorithm, again.k) == ("carried_on", 3)
+    np.testing.assert_allclose(again.clustering.centres, model.clustering.centres, atol=1e-6)
+
+
 def test_survives_json(spark: SparkSession, model: personas.PersonasModel) -> None:
     again = personas.from_values(json.loads(json.dumps(personas.as_values(model))))
     assert again == model
