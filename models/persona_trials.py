@@ -71,11 +71,15 @@ def sampled(turned: DataFrame, params: PersonasParams) -> Sample:
     return Sample(np.array([row[0] for row in few]), drawn)
 
 
-def all_tried(turned: DataFrame, sample: Sample, params: PersonasParams) -> list[Tried]:
-    """Every algorithm with every k from `k_min` to `k_max`; where none of them is of use, smaller ks until one is."""
+def all_tried(
+    turned: DataFrame, sample: Sample, params: PersonasParams, start: np.ndarray | None = None
+) -> list[Tried]:
+    """The former personas carried on from the centres `start`, and every algorithm with every k from `k_min` to
+    `k_max`; where none of all these is of use, smaller ks until one is."""
     points = turned.select(array_to_vector(F.col("components")).alias("features")).persist()
     try:
-        tried = [_tried(points, sample, one, k, params) for k in _ks(params) for one in params.each_algorithm]
+        tried = [] if start is None else [carried_on(sample, start, params)]
+        tried += [_tried(points, sample, one, k, params) for k in _ks(params) for one in params.each_algorithm]
         for k in range(params.k_min - 1, 0, -1):
             if any(is_of_use(trial, params) for trial, _ in tried):
                 break

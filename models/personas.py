@@ -64,10 +64,8 @@ def fit(features: DataFrame, params: PersonasParams, before: DataFrame | None = 
         space = persona_space.learn(small, columns, params.winsor, params.variance, params.scaling)
         turned = persona_space.turned(space, small).persist()
         sample = persona_trials.sampled(turned, params)
-        tried = persona_trials.all_tried(turned, sample, params)
-        start = np.zeros((0, 0)) if before is None else _centres(turned, before, len(space.axes))
-        if len(start) > 1:
-            tried.append(persona_trials.carried_on(sample, start, params))
+        start = None if before is None else _centres(turned, before, len(space.axes))
+        tried = persona_trials.all_tried(turned, sample, params, start)
         nowhere = persona_trials.share_nowhere(sample, params)
         turned.unpersist()
         trials = tuple(trial for trial, _ in tried)
@@ -132,11 +130,12 @@ def _check(params: PersonasParams, columns: Sequence[str]) -> None:
         raise PersonasError(f'order_by is "{params.order_by}", not one of the features {", ".join(columns)}')
 
 
-def _centres(turned: DataFrame, before: DataFrame, components: int) -> np.ndarray:
-    """Where the people of each persona of before are now, by segment_id."""
+def _centres(turned: DataFrame, before: DataFrame, components: int) -> np.ndarray | None:
+    """Where the people of each persona of before are now, by segment_id; None where they are not two."""
     means = [F.avg(F.col("components")[i]) for i in range(components)]
     rows = turned.join(before.select("person_id", "segment_id"), on="person_id", how="inner").groupBy("segment_id")
-    return np.array([row[1:] for row in rows.agg(*means).orderBy("segment_id").collect()])
+    centres = [row[1:] for row in rows.agg(*means).orderBy("segment_id").collect()]
+    return np.array(centres) if len(centres) > 1 else None
 
 
 def _told_apart(

@@ -16,9 +16,11 @@ from jobs.lake import tables
 from jobs.lake.lake import Lake
 from jobs.train import personas as job
 from models import registry
+from models.params import PersonasParams
 from tests.other_lake import changed
 
 AS_OF = datetime(2026, 3, 2, tzinfo=UTC)
+PARAMS = PersonasParams(algorithms="kmeans", k_min=2, k_max=2)
 
 
 @pytest.fixture
@@ -27,8 +29,8 @@ def shop(lake: Lake, tmp_path: Path) -> Lake:
         lake,
         consent={"personalisation": True},
         mlflow={"tracking_uri": f"sqlite:///{tmp_path}/mlflow.db", "artifacts": f"{tmp_path}/artifacts"},
-        personas={"algorithms": "kmeans", "k_min": 2, "k_max": 2},
     )
+    own = Lake(own.spark, own.settings.model_copy(update={"personas": PARAMS}))
     schema = TABLES["silver.consents"]
     tables.overwrite(own, "silver.consents", own.spark.createDataFrame([], schema.ddl))
     return own
