@@ -77,7 +77,7 @@ TABLES: dict[str, Table] = {
         mended_by=RUN,
         columns={
             "person_id": "string",
-            "session": "bigint COMMENT 'the person's own, from 1'",
+            "session": "bigint COMMENT 'numbered by person, from 1'",
             "started_at": "timestamp",
             "ended_at": "timestamp COMMENT 'of the last step'",
             "steps": "array<string> COMMENT 'event types in order'",

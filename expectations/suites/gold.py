@@ -84,7 +84,7 @@ def gold_sessions() -> Expectations:
         row("size(steps) > 0 AND size(seconds) = size(steps)"),
         row("aggregate(map_values(events), 0L, (sum, n) -> sum + n) = size(steps)"),
         row("is_purchase = array_contains(steps, 'purchase')"),
-        row("seconds[0] = 0 AND seconds = array_sort(seconds)"),
+        row("coalesce(get(seconds, 0), 0D) = 0 AND seconds = array_sort(seconds)"),
     ]
 
 
