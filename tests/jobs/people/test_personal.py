@@ -48,7 +48,13 @@ REMADE = (
     "gold.recommendations",
     "gold.fallbacks",
 )
-OF_PERSONS = [name for name, table in TABLES.items() if name.startswith("gold.") and "person_id" in table.names]
+LOGS = {"gold.segment_changes"}
+"""Tables that say what was and when it ended: evidence that somebody left a segment, and why."""
+OF_PERSONS = [
+    name
+    for name, table in TABLES.items()
+    if name.startswith("gold.") and "person_id" in table.names and name not in LOGS
+]
 
 
 def around_consent(code: str, noted: str = "") -> list[str]:
