@@ -3,12 +3,13 @@
 A denial of personalisation puts the person into the set of the suppressed, which whoever reads or writes their list
 asks first, and deletes their lists of the current and the previous version. What was said under any identifier of a
 person counts for the person; to whom identifiers belong publish.identities says. Statements may come late, in any order
-and more than once. What breaks the contract is passed over: the lake quarantines it. Redis emptied: `lakehouse streams
-rebuild live.consents`; until it is done what is published from the lake holds nobody who refused.
+and more than once. What breaks the contract is passed over: the lake quarantines it. A Redis that was emptied is
+noticed with the next message: all is heard again, from silver.consents and from Kafka.
 """
 
 import logging
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from pyspark.sql import Column, DataFrame
@@ -21,9 +22,12 @@ from jobs.landing import kafka_stream, topic
 from jobs.landing.reading import Reader, held, reader_of
 from jobs.live.valid_events import Event, as_arrived, micros, valid_events
 from jobs.people.consent import IDS
+from jobs.people.consent_record import said_under_ids
 from jobs.people.identifier import Identifier
 from jobs.people.statements import statements_of
 from jobs.redis_store.client import connect, require_lasting
+from jobs.redis_store.faults import RedisFault, redis_faults
+from jobs.redis_store.keys import Keys
 from jobs.redis_store.writing import KINDS, Word, from_executors, update_consents
 from jobs.settings.loading import Settings
 from jobs.settings.redis_settings import RedisSettings
@@ -63,10 +67,38 @@ def land(messages: DataFrame, batch: int, reader: Reader, redis: RedisSettings) 
         update_consents(client, redis, words)
         return len(words)
 
+    if not _has_begun(redis):
+        raise RedisFault(f"{NAME}: Redis does not know any more what was said; it begins anew")
     with held(messages.where(may_speak()), reader) as spoken:
         _, heard = from_executors(as_arrived(spoken, reader), put, redis)
     if heard:
         log.info("%s: batch %d, %s statements were heard", NAME, batch, f"{heard:,}")
+
+
+def _has_begun(redis: RedisSettings) -> bool:
+    with redis_faults(redis):
+        return bool(connect(redis).exists(Keys(redis.prefix).heard))
+
+
+def begin_anew(lake: Lake) -> None:
+    """All that silver.consents has into Redis; the stream then hears again all that the topic has. Killed half-way, it
+    is done again."""
+    redis = lake.settings.redis
+
+    def put(client: Redis, rows: Any) -> int:
+        words = [
+            Word(id_, purpose, KINDS[said_by, is_granted], at, arrived)
+            for id_, purpose, is_granted, said_by, at, arrived in rows.itertuples(index=False, name=None)
+        ]
+        update_consents(client, redis, words)
+        return len(words)
+
+    record = said_under_ids(lake)
+    if record is not None:
+        from_executors(record, put, redis)
+    kafka_stream.restart(lake, NAME, None)
+    with redis_faults(redis):
+        connect(redis).set(Keys(redis.prefix).heard, datetime.now(UTC).isoformat())
 
 
 def require(settings: Settings) -> None:
@@ -79,6 +111,9 @@ def require(settings: Settings) -> None:
 def main(lake: Lake, options: Options) -> int:
     settings = lake.settings
     reader = reader_of(settings)
+    if not _has_begun(settings.redis):
+        log.info("%s: begins anew, from silver.consents and the start of the topic", NAME)
+        begin_anew(lake)
     return kafka_stream.run(
         lake,
         NAME,
@@ -89,14 +124,16 @@ def main(lake: Lake, options: Options) -> int:
 
 
 def rebuild(lake: Lake) -> None:
-    """Begins at the topic's start: what was heard before is heard again, and changes nothing."""
-    kafka_stream.restart(lake, NAME, None)
+    """The next run hears again all that is on record and in Kafka, which changes nothing that was heard before."""
+    with redis_faults(lake.settings.redis):
+        connect(lake.settings.redis).delete(Keys(lake.settings.redis.prefix).heard)
 
 
 JOB = Job(
     NAME,
     main,
     reads=("kafka",),
+    looks_back=("silver.consents",),
     also_writes=("redis",),
     stays=True,
     flags=("accept_loss",),

@@ -44,6 +44,11 @@ class Keys:
         return f"{self.tag}:decisions"
 
     @property
+    def heard(self) -> str:
+        """There as long as `statements` has all that was said: not in a Redis that was emptied."""
+        return f"{self.tag}:heard"
+
+    @property
     def alias(self) -> str:
         """A hash: identifier, as a person of its own -> the person to whom it belongs, where that is another."""
         return f"{self.tag}:alias"

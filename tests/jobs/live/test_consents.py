@@ -134,7 +134,12 @@ def test_started_again_it_carries_on(own: Lake) -> None:
     live.main(own, job.Options(AS_OF))
     send(own.settings, consent(2, personalisation=True), consent(1, user="8", personalisation=False))
     live.main(own, job.Options(AS_OF))
-    assert client.smembers(Keys(own.settings.redis.prefix).suppressed) == {"8"}
+    keys = Keys(own.settings.redis.prefix)
+    assert client.smembers(keys.suppressed) == {"8"}
+    for key in client.scan_iter(f"{keys.tag}:*"):
+        client.delete(key)
+    live.main(own, job.Options(AS_OF))
+    assert client.smembers(keys.suppressed) == {"8"}, "Redis was emptied: all is heard again"
 
 
 def drawn(rng: random.Random) -> list[Any]:
@@ -174,6 +179,7 @@ def test_live_and_lake_agree(own: Lake) -> None:
     wrong, right = (belonging(everybody, rng) for _ in range(2))
     reader, redis = reader_of(own.settings), own.settings.redis
     client, keys = connect(redis), Keys(redis.prefix)
+    client.set(keys.heard, "from the first message")
     parts = ("offset % 2 = 1", "offset % 3 <> 0", "offset % 2 = 0")
     for number, (part, known) in enumerate(zip(parts, (wrong, right, {}), strict=True)):
         live.land(everything.where(part).orderBy(F.desc("offset")), number, reader, redis)
@@ -188,6 +194,11 @@ def test_live_and_lake_agree(own: Lake) -> None:
     assert suppressed == {*right.values()} - allowed
     refused = [one for one, person in right.items() if person in suppressed]
     assert all(is_suppressed_in(client, keys, one.own_person_id) for one in refused)
+    client.delete(keys.statements, keys.decisions, keys.suppressed, keys.heard)
+    with pytest.raises(OperatorError, match="does not know any more what was said; it begins anew"):
+        live.land(everything, 3, reader, redis)
+    live.begin_anew(own)
+    assert client.smembers(keys.suppressed) == suppressed and client.exists(keys.heard), "of what is on record"
 
 
 def belonging(everybody: list[Identifier], rng: random.Random) -> dict[Identifier, str]:
@@ -227,6 +238,7 @@ def test_a_withdrawal_of_a_version_that_came_while_the_job_ran_is_heard(own: Lak
     reader = reader_of(theirs.settings)
     second = {**consent(1, personalisation=False), "schema_version": 2}
     suppressed = Keys(own.settings.redis.prefix).suppressed
+    live.begin_anew(own)
     live.land(arriving(own, [second], random.Random(1)), 0, reader, own.settings.redis)
     assert connect(own.settings.redis).smembers(suppressed) == set()
     schema = json.loads((resources.files("expectations") / "contracts" / "consent.v1.json").read_text())
