@@ -10,6 +10,7 @@ SILVER = (
     "silver.identities",
     "silver.identity_links",
     "silver.identity_changes",
+    "ops.identity_review",
     "silver.catalog",
     "silver.crm",
     "silver.items",

@@ -138,7 +138,7 @@ def test_one_run_at_a_time_none_made_up_for_and_failures_tried_again(dags: dict[
     # Without one, a first start waits for the night instead of making up for the last.
     assert {dag["start_date"] for dag in dags.values()} == {None}
     waits = [hours for dag in dags.values() for hours in dag["first_waits_hours"]]
-    assert len(waits) == 4 * 24 and min(waits) > 0
+    assert len(waits) == 5 * 24 and min(waits) > 0
 
 
 def test_the_driver_has_the_memory_of_the_settings_and_a_deep_stack(dags: dict[str, Any]) -> None:
