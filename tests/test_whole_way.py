@@ -22,6 +22,7 @@ from jobs.local.shop.contacts import contact
 from jobs.local.shop.message import planted
 from jobs.redis_store.client import connect
 from jobs.redis_store.keys import Keys
+from jobs.settings import toml_files
 from models import registry
 from tests.conftest import SmallLake
 from tests.jobs.local.shop import shop_oracle
@@ -79,9 +80,31 @@ def test_counts_by_table(small_lake: SmallLake, truth: shop_oracle.Expected, con
     assert tables.read(small_lake.lake, "gold.features").count() == len(consenting)
 
 
-@pytest.mark.parametrize(
-    "name", [name for name, table in TABLES.items() if name.startswith("gold.") and "person_id" in table.columns]
-)
+OF_ANY_PURPOSE = ("gold.segments", "gold.segment_changes", "gold.segment_checks")
+OF_PERSONALISATION = [
+    name
+    for name, table in TABLES.items()
+    if name.startswith("gold.") and "person_id" in table.columns and name not in OF_ANY_PURPOSE
+]
+
+
+def test_each_segment_has_those_alone_who_allow_its_purpose(small_lake: SmallLake) -> None:
+    sent = [message.value for message in journey.messages(HOUSEHOLDS, small_lake.settings.local.seed)]
+    real = shop_oracle.expected(HOUSEHOLDS).people
+    allowing = {purpose: shop_oracle.consenting(sent, purpose) for purpose in ("personalisation", "marketing")}
+    assert allowing["marketing"] & real - allowing["personalisation"], "who allows the one alone is told apart"
+    segments = toml_files.read_named("segments")
+    rows = tables.read(small_lake.lake, "gold.segments").select("person_id", "segment_id", "source").collect()
+    for row in rows:
+        purpose = segments[row["segment_id"]]["purpose"] if row["source"] == "rule" else "personalisation"
+        assert row["person_id"] not in real or row["person_id"] in allowing[purpose], row
+    assert {row["source"] for row in rows} == {"persona", "rule"}
+    for name in OF_ANY_PURPOSE[1:]:
+        people = {row["person_id"] for row in tables.read(small_lake.lake, name).select("person_id").collect()}
+        assert people and people & real <= set.union(*allowing.values()), name
+
+
+@pytest.mark.parametrize("name", OF_PERSONALISATION)
 def test_gold_knows_those_alone_who_allow_it(small_lake: SmallLake, consenting: set[str], name: str) -> None:
     people = {row["person_id"] for row in tables.read(small_lake.lake, name).select("person_id").distinct().collect()}
     bought = people & shop_oracle.expected(HOUSEHOLDS).people
