@@ -44,7 +44,7 @@ def main(lake: Lake, options: Options) -> None:
     log.info("%s: Redis knows to whom %s identifiers belong", NAME, f"{count:,}")
 
 
-JOB = Job(NAME, main, reads=("silver.identities",), also_writes=("redis",), before=require)
+JOB = Job(NAME, main, reads=("silver.identities", "silver.identity_links"), also_writes=("redis",), before=require)
 
 if __name__ == "__main__":
     submit(JOB)

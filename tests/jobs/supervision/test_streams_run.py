@@ -25,6 +25,8 @@ from tests.events import event
 
 pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(400)]
 COMMAND = [str(Path(sys.executable).with_name("lakehouse")), "streams", "run"]
+STREAMS = 7
+"""Four of the lake and three live ones."""
 
 
 @pytest.fixture
@@ -103,7 +105,7 @@ def test_all_run_carry_on_after_a_kill_and_end_behind_their_batch(
     with started(installation) as process:
         wait_until(lambda: bool(health(installation)["healthy"]), process)
         streams = health(installation)["streams"]
-        assert streams[0]["stream"] == "bronze.events" and len(streams) == 5
+        assert streams[0]["stream"] == "bronze.events" and len(streams) == STREAMS
         wait_until(lambda: DeltaTable.is_deltatable(lines) and DeltaTable(lines).count() == 40, process)
         landed = DeltaTable(bronze).count()
         send(installation, "k", 200)
@@ -111,7 +113,7 @@ def test_all_run_carry_on_after_a_kill_and_end_behind_their_batch(
         process.kill()
     with started(installation) as process:
         wait_until(lambda: DeltaTable(lines).count() >= 440, process)
-        wait_until(lambda: [one.get("messages") for one in health(installation)["streams"]] == [0] * 5, process)
+        wait_until(lambda: [one.get("messages") for one in health(installation)["streams"]] == [0] * STREAMS, process)
         said = ended(process, signal.SIGTERM)
     assert "silver.events: running, batch" in said.replace("\n", " ")
     assert DeltaTable(lines).count() == 440
