@@ -147,8 +147,8 @@ def links_in(event: Mapping[str, Any], rules: IdentitySettings) -> list[tuple[Id
     """Of one valid event, as `as_sightings` and `as_links` say of many: the strongest identifier with each other."""
     payload = event["payload"] if event["event_type"] == "identify" else {}
     values = [*((name, event.get(name)) for name in OF_EVENT), *((name, payload.get(name)) for name in IN_PAYLOAD)]
-    identifiers = {Identifier(name, one) for name, one in values if one is not None and names_somebody(one, rules)}
-    by_priority = sorted(identifiers, key=lambda one: (rules.priority.index(one.identifier_type), one.identifier))
+    named = [Identifier(name, one) for name, one in values if one is not None and names_somebody(one, rules)]
+    by_priority = sorted(dict.fromkeys(named), key=lambda one: rules.priority.index(one.identifier_type))
     return [(by_priority[0], other) for other in by_priority[1:]]
 
 

@@ -1,8 +1,10 @@
 """live.identities: who became one person, on a real Redis, beside silver.identities on the same events."""
 
+import json
 import random
 import uuid
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +15,9 @@ from jobs import job
 from jobs.lake import tables
 from jobs.lake.lake import Lake
 from jobs.landing.outcomes import as_events, as_judged
+from jobs.landing.reading import reader_of
 from jobs.live import identities as live
+from jobs.live.valid_events import micros, valid_events
 from jobs.local import services
 from jobs.people import operator_links
 from jobs.people.identifier import Identifier
@@ -136,13 +140,9 @@ def test_what_an_event_links_is_the_same_live_and_in_the_lake(own: Lake) -> None
     events = as_events(kept.withColumn("outcome", F.lit("kept")), late_hours=24)
     columns = ("left_type", "left_identifier", "right_type", "right_identifier")
     in_batch = {tuple(row) for row in as_links(as_sightings(events, rules)).select(*columns).collect()}
-    ids_kept = {row["event_id"] for row in events.select("event_id").collect()}
-    one_by_one = {
-        (*left, *right)
-        for message in messages
-        if message["event_id"] in ids_kept
-        for left, right in links_in(message, rules)
-    }
+    arrived = [(json.dumps(message).encode(), micros(AS_OF + timedelta(days=500))) for message in messages]
+    heard = valid_events(arrived, committed_contract(), reader_of(own.settings).protection)
+    one_by_one = {(*left, *right) for one in heard for left, right in links_in(one.fields, rules)}
     assert len(in_batch) > 20 and one_by_one == in_batch
     rows = own.spark.createDataFrame([(one,) for one in values if one is not None], "value string")
     told = rows.select("value", is_identifier(F.col("value"), rules)).collect()
