@@ -15,7 +15,7 @@ from jobs.job import Job, Options, submit
 from jobs.lake import checkpoints, derived, notes, tables
 from jobs.lake.lake import Lake
 from jobs.people import identity_review
-from jobs.people.identity_history import take_up, take_up_all
+from jobs.people.identity_history import CHANGES, LINKS, take_up, take_up_all
 from jobs.people.rules import identity_rules
 from jobs.people.sightings import as_crm_links, as_crm_sightings, as_identifiers, as_links, as_sightings
 from jobs.settings.identity_settings import IdentitySettings
@@ -36,7 +36,7 @@ def land(lake: Lake, events: DataFrame, rules: IdentitySettings) -> None:
 
 def main(lake: Lake, _: Options) -> int:
     rules = identity_rules(lake.settings)
-    tables.create(lake, TABLE, identity_review.TABLE)
+    tables.create(lake, TABLE, LINKS, CHANGES, identity_review.TABLE)
     former = notes.noted(lake, TABLE, RULES)
     has_other_junk = former is not None and IdentitySettings.model_validate_json(former).junk != rules.junk
     if has_other_junk or not checkpoints.all_of(lake, TABLE):  # what stood beside junk was not linked

@@ -53,6 +53,7 @@ def young(lake: Lake, local_services: Settings, tmp_path: Path) -> Iterator[Lake
         "silver.people": [],
         "silver.events": [],
         "silver.identities": [],
+        "silver.identity_links": [],
     }
     for name, of_table in rows.items():
         schema = TABLES[name]
