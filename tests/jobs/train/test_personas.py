@@ -31,8 +31,7 @@ def shop(lake: Lake, tmp_path: Path) -> Lake:
         mlflow={"tracking_uri": f"sqlite:///{tmp_path}/mlflow.db", "artifacts": f"{tmp_path}/artifacts"},
     )
     own = Lake(own.spark, own.settings.model_copy(update={"personas": PARAMS}))
-    schema = TABLES["silver.consents"]
-    tables.overwrite(own, "silver.consents", own.spark.createDataFrame([], schema.ddl))
+    tables.create(own, "silver.consents", "silver.identities")
     return own
 
 
