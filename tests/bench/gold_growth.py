@@ -71,6 +71,7 @@ def _measured(lakes: dict[int, Lake], what: str, job: Callable[[Lake, Options], 
 def _shop(lake: Lake, times: int) -> Lake:
     """A lake with interactions and consents of so many times the demo's people; made where it is not there yet."""
     own = rooted(lake, f"{lake.settings.home}/growth-{times}")
+    tables.create(own, "silver.identities")  # nobody is anybody else
     if tables.exists(own, "silver.consents"):
         return own
     if times == 1:

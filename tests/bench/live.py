@@ -27,6 +27,7 @@ def case(lake: Lake) -> dict[str, Any]:
         landed.append(seconds(lambda: consents.land(messages, batch, reader, own.settings.redis)))
         read.append(seconds(lambda: messages.select("value").collect()))
 
+    consents.begin_anew(own)
     for round_ in range(WARM + COUNTED):
         send(own, *[_message(round_, number) for number in range(MESSAGES)])
         kafka_stream.run(own, "live.bench", land, every_seconds=None, accept_loss=False)
