@@ -22,7 +22,7 @@ from airflow.timetables.base import TimeRestriction
 
 WEBHOOK = "AIRFLOW_VAR_LAKEHOUSE_FAILURE_WEBHOOK"
 DUE = datetime(2026, 1, 2, 3, tzinfo=UTC)
-NOWS = [DUE.replace(hour=hour, minute=30) for hour in range(24)]
+NOWS = [DUE.replace(hour=hour, minute=37) for hour in range(24)]
 
 
 def bag() -> BundleDagBag:

@@ -273,9 +273,10 @@ def test_a_redis_that_may_evict_is_refused(own: Lake, caplog: pytest.LogCaptureF
 
 
 def test_a_redis_that_takes_nothing_stops_it_with_one_line_and_loses_nothing(own: Lake) -> None:
-    send(own.settings, consent(1, personalisation=False))
     with redis_server() as server:
         theirs = changed(own, redis={"url": server.settings().url})
+        live.main(theirs, job.Options(AS_OF))
+        send(own.settings, consent(1, personalisation=False))
         server.admin.config_set("maxmemory", "1")
         with pytest.raises(OperatorError) as raised:
             live.main(theirs, job.Options(AS_OF))
