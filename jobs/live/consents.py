@@ -18,18 +18,18 @@ from redis import Redis
 
 from jobs.job import Job, Options, submit
 from jobs.lake.lake import Lake
-from jobs.landing import kafka_stream, topic
+from jobs.landing import kafka_stream
 from jobs.landing.reading import Reader, held, reader_of
+from jobs.live.requirements import require
 from jobs.live.valid_events import Event, as_arrived, micros, valid_events
 from jobs.people.consent import IDS
 from jobs.people.consent_record import said_under_ids
 from jobs.people.identifier import Identifier
 from jobs.people.statements import statements_of
-from jobs.redis_store.client import connect, require_lasting
+from jobs.redis_store.client import connect
 from jobs.redis_store.faults import RedisFault, redis_faults
 from jobs.redis_store.keys import Keys
 from jobs.redis_store.writing import KINDS, Word, from_executors, update_consents
-from jobs.settings.loading import Settings
 from jobs.settings.redis_settings import RedisSettings
 
 NAME = "live.consents"
@@ -99,13 +99,6 @@ def begin_anew(lake: Lake) -> None:
     kafka_stream.restart(lake, NAME, None)
     with redis_faults(redis):
         connect(redis).set(Keys(redis.prefix).heard, datetime.now(UTC).isoformat())
-
-
-def require(settings: Settings) -> None:
-    """Raises OperatorError where a secret, the broker, the topic or a Redis that keeps its keys is missing."""
-    reader_of(settings)
-    topic.require(settings)
-    require_lasting(connect(settings.redis), settings.redis)
 
 
 def main(lake: Lake, options: Options) -> int:

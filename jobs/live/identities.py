@@ -14,16 +14,15 @@ from redis import Redis
 
 from jobs.job import Job, Options, submit
 from jobs.lake.lake import Lake
-from jobs.landing import kafka_stream, topic
+from jobs.landing import kafka_stream
 from jobs.landing.reading import Reader, held, reader_of
+from jobs.live.requirements import require
 from jobs.live.valid_events import as_arrived, valid_events
 from jobs.people.rules import identity_rules
 from jobs.people.sightings import links_in
-from jobs.redis_store.client import connect, require_lasting
 from jobs.redis_store.identities import link_identities
 from jobs.redis_store.writing import from_executors
 from jobs.settings.identity_settings import IdentitySettings
-from jobs.settings.loading import Settings
 from jobs.settings.redis_settings import RedisSettings
 
 NAME = "live.identities"
@@ -48,13 +47,6 @@ def land(messages: DataFrame, batch: int, reader: Reader, redis: RedisSettings, 
         _, merged = from_executors(as_arrived(arrived, reader), put, redis)
     if merged:
         log.info("%s: batch %d, %s people became part of another", NAME, batch, f"{merged:,}")
-
-
-def require(settings: Settings) -> None:
-    """Raises OperatorError where a secret, the broker, the topic or a Redis that keeps its keys is missing."""
-    reader_of(settings)
-    topic.require(settings)
-    require_lasting(connect(settings.redis), settings.redis)
 
 
 def main(lake: Lake, options: Options) -> int:

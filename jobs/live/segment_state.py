@@ -99,7 +99,7 @@ def _update(known: Known, membership: Membership, causes: Mapping[str, str], new
         if own != former:
             changed[id_] = memory.as_text(own)
         events += own
-    person = memory.remembered({one.key: one for one in events}.values(), rules, known.attributes)
+    person = memory.remembered({one.key: one for one in events}.values(), rules)
     segments, until = memory.standing(person, membership.segments, allowed, now)
     since = {name: known.segments.get(name, now) for name in segments}
     cause = next(causes[id_] for id_ in known.events if id_ in causes)

@@ -1,10 +1,10 @@
-"""live.segments: who is in which segment now, in Redis about a second behind Kafka, also when a window ends and nothing
-happens.
+"""live.segments: who is in which segment now, in Redis seconds behind Kafka, exits included when a window just ends.
 
 The rules are those of gold.segments (conf/segments.toml), evaluated by the same function. What they may look at of each
 person lies in Redis; what breaks the contract is passed over, and messages may come late, in any order and more than
 once. A Redis that was emptied, and other rules, are noticed: the state is begun anew from silver.events, and Kafka is
-read from where that ends. Scores of models are not known here.
+read from where that ends. What a rule asks of a person's attributes is not known here: such a segment is left out, and
+named when the job begins.
 """
 
 import logging
@@ -21,20 +21,20 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from redis import Redis
 
-from jobs.errors import OperatorError
 from jobs.job import Job, Options, submit
 from jobs.lake import tables
 from jobs.lake.lake import Lake
-from jobs.landing import kafka_stream, topic
+from jobs.landing import kafka_stream
 from jobs.landing.contracts import in_force
 from jobs.landing.reading import Reader, held, reader_of
+from jobs.live import requirements
 from jobs.live.segment_state import RULES, Membership, News, NoState, look_at_due, take_up
 from jobs.live.valid_events import Event, as_arrived, micros, valid_events
 from jobs.people.aliases import aliases
 from jobs.people.consent import IDS
 from jobs.people.identifier import Identifier
 from jobs.people.personal import personal
-from jobs.redis_store.client import connect, require_lasting
+from jobs.redis_store.client import connect
 from jobs.redis_store.faults import RedisFault, redis_faults
 from jobs.redis_store.keys import Keys
 from jobs.redis_store.live_segments import begin, begun_by, end_begin
@@ -57,10 +57,11 @@ log = logging.getLogger(__name__)
 
 
 def membership_of(settings: Settings) -> Membership:
-    """By the rules in force. Raises OperatorError for one that cannot be read."""
+    """By the rules in force but those that ask for an attribute. Raises OperatorError for one that cannot be read."""
     contract = in_force(settings.contracts)()
-    segments, fields = segments_in_force(settings, contract), event_fields(contract)
-    rules = rules_of(segments.values(), segments, fields)
+    known, fields = segments_in_force(settings, contract), event_fields(contract)
+    segments = {name: one for name, one in known.items() if not rules_of([one], known, fields).of_attributes}
+    rules = rules_of(segments.values(), known, fields)
     versions = ",".join(sorted(one.version for one in segments.values()))
     return Membership(segments, rules, settings.consent, f"{memory.signature(rules)} {versions}")
 
@@ -125,7 +126,7 @@ def clock(lake: Lake, membership: Membership) -> Iterator[list[Exception]]:
                 with redis_faults(redis):
                     require_state(client, keys, membership)
                     looked_at = look_at_due(client, keys, membership)
-            except OperatorError as error:
+            except Exception as error:  # whatever it is: without a clock nobody would leave a segment any more
                 faults.append(error)
                 for query in lake.spark.streams.active:
                     if query.name == NAME:
@@ -188,17 +189,16 @@ def _news_of_rows(rows: Any, membership: Membership, items: Items) -> News:
 
 
 def require(settings: Settings) -> None:
-    """Raises OperatorError where a rule cannot be read, or a secret, the broker, the topic or a Redis that keeps its
-    keys is missing."""
+    """Raises OperatorError where a rule cannot be read, and as that of all live jobs."""
     membership_of(settings)
-    reader_of(settings)
-    topic.require(settings)
-    require_lasting(connect(settings.redis), settings.redis)
+    requirements.require(settings)
 
 
 def main(lake: Lake, options: Options) -> int:
     settings, membership, reader = lake.settings, membership_of(lake.settings), reader_of(lake.settings)
     redis, items = settings.redis, _catalogue(lake)
+    if left_out := sorted(membership.rules.known.keys() - membership.segments.keys()):
+        log.warning("%s: left out, because they ask for attributes: %s", NAME, ", ".join(left_out))
     with redis_faults(redis):
         is_begun = begun_by(connect(redis), Keys(redis.prefix)) == membership.begun_by
     if not is_begun:

@@ -1,6 +1,5 @@
 """What is kept of people for live segments, and the segments they are in."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -15,20 +14,19 @@ RULES_DUE = 2
 WHY_DUE = {0: "consent", 1: "identity", RULES_DUE: "rules"}
 """By the instant for which a person is noted who is to be looked at at once."""
 AT_ONCE = 200
-"""So many people in one call of a script, which keeps Redis from all else as long as it runs: some 10 ms."""
+"""So many people in one call of a script, which keeps Redis from all else as long as it runs."""
 
 
 class Known(NamedTuple):
     """A person. `version`: by which a change since is told. `said`: of each purpose whether they allow it; what they
     said nothing of is missing. `segments`: since when they are in each, in microseconds. `events`: of each of their
-    identifiers what is kept of it; None: nothing. `attributes`: what the shop knows of them."""
+    identifiers what is kept of it; None: nothing."""
 
     person: str
     version: str
     said: Mapping[str, bool]
     segments: Mapping[str, int]
     events: Mapping[str, str | None]
-    attributes: Mapping[str, str]
 
 
 class Change(NamedTuple):
@@ -61,11 +59,7 @@ def known_people(client: Redis, keys: Keys, ids: Iterable[str]) -> tuple[int, st
 def _known(person: str, version: str, said: str, segments: list[str], kept: list[list[str | None]]) -> Known:
     allowed = {purpose: word == "1" for purpose, word in zip(PURPOSES, said, strict=True) if word != "-"}
     since = {name: int(at) for name, at in zip(segments[::2], segments[1::2], strict=True)}
-    events = {str(id_): text for id_, text, _ in kept}
-    attributes: dict[str, str] = {}
-    for _, _, text in kept:
-        attributes |= json.loads(text) if text else {}
-    return Known(person, version, allowed, since, events, attributes)
+    return Known(person, version, allowed, since, {str(id_): text for id_, text in kept})
 
 
 def update_segments(client: Redis, keys: Keys, updates: Iterable[Update]) -> set[str]:

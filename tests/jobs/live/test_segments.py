@@ -21,6 +21,7 @@ from jobs.live.segment_state import NoState
 from jobs.local import services
 from jobs.redis_store.client import connect
 from jobs.redis_store.keys import Keys
+from jobs.settings.loading import load
 from jobs.silver import consents
 from tests.events import event, received
 from tests.jobs.live.test_consents import send, until
@@ -137,6 +138,17 @@ def test_begun_anew_it_knows_what_the_lake_knows_and_reads_on_behind_it(own: Lak
         client.delete(name)
     live.main(own, options())
     assert {name: client.hkeys(name) for name in client.scan_iter(keys.segments("*"))} == before
+
+
+def test_a_segment_that_asks_for_an_attribute_is_left_out_and_who_asks_for_it_too(tmp_path: Path) -> None:
+    lines = {"gold": 'attribute("loyalty") == "gold"', "not_gold": 'not member("gold")', "buyers": 'any("purchase")'}
+    common = 'title = "-"\npurpose = "analytics"\nowner = "-"'
+    tables_of = [f"[{name}]\n{common}\nrule = '{rule}'\n" for name, rule in lines.items()]
+    (tmp_path / "rules.toml").write_text("\n".join(tables_of))
+    settings = load("local")
+    segments = settings.segments.model_copy(update={"file": str(tmp_path / "rules.toml")})
+    membership = live.membership_of(settings.model_copy(update={"segments": segments}))
+    assert {*membership.segments} == {"buyers"} and {*membership.rules.known} == {*lines}
 
 
 def test_a_rule_that_cannot_be_read_stops_it_before_it_begins(own: Lake, tmp_path: Path) -> None:
