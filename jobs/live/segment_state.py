@@ -24,8 +24,8 @@ from jobs.redis_store.live_segments import (
 )
 from jobs.segments import memory
 from jobs.segments.definitions import Segment
-from jobs.segments.evaluation import NEVER
 from jobs.segments.memory import Kept
+from jobs.segments.person import NEVER
 from jobs.segments.tracks import Rules
 from jobs.settings.consent_settings import ConsentSettings
 
@@ -100,7 +100,7 @@ def _update(known: Known, membership: Membership, causes: Mapping[str, str], new
             changed[id_] = memory.as_text(own)
         events += own
     person = memory.remembered({one.key: one for one in events}.values(), rules)
-    segments, until = memory.standing(person, membership.segments, allowed, now)
+    segments, until = memory.standing(person, membership.segments, membership.rules, allowed, now)
     since = {name: known.segments.get(name, now) for name in segments}
     cause = next(causes[id_] for id_ in known.events if id_ in causes)
     entered = [Change(name, ENTER, cause) for name in sorted(segments - known.segments.keys())]

@@ -42,8 +42,8 @@ from jobs.redis_store.writing import from_executors, write_aliases
 from jobs.segments import memory
 from jobs.segments.definitions import segments_in_force
 from jobs.segments.entries import Items
-from jobs.segments.evaluation import SESSION_AT_MOST
 from jobs.segments.memory import Kept
+from jobs.segments.person import SESSION_AT_MOST
 from jobs.segments.tracks import Rules, rules_of
 from jobs.segments.vocabulary import event_fields
 from jobs.settings.loading import Settings

@@ -17,7 +17,7 @@ from pyspark.sql import types as T
 
 from jobs.segments.columns import evaluated
 from jobs.segments.entries import Items
-from jobs.segments.evaluation import SESSION_AT_MOST, Person, evaluate
+from jobs.segments.person import SESSION_AT_MOST, Person
 from jobs.segments.streams import ATTRIBUTES, OTHER, columns_read, furthest_of
 from jobs.segments.tracks import Rules
 from jobs.segments.vocabulary import LINE, PAYLOAD
@@ -50,8 +50,7 @@ def microseconds(moment: datetime) -> int:
 
 def _may_hold_of_anybody(rules: Rules, as_of: datetime) -> bool:
     """Whether one is true of a person of whom nothing is known: of such no event need be read."""
-    nobody = Person({}, segments=rules.known)
-    return any(bool(evaluate(rule, nobody, microseconds(as_of)).value) for rule in rules.asked.values())
+    return any(bool(evaluator(Person({}), microseconds(as_of))[0]) for evaluator in rules.evaluators.values())
 
 
 def _as_rows(people: DataFrame) -> DataFrame:

@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from jobs.segments.entries import Items
-from jobs.segments.evaluation import NEVER, Outcome, Person, Seen, evaluate
-from jobs.segments.rule import Expression, Track
+from jobs.segments.evaluation import Evaluator
+from jobs.segments.person import NEVER, Outcome, Person, Seen
+from jobs.segments.rule import Track
 from jobs.segments.streams import Rows, Stream, activity_of, attributes_of, streams_of
 from jobs.segments.tracks import Rules
 
@@ -27,7 +28,7 @@ class Judged(NamedTuple):
     has an event within, None where that depends on what is known of the person."""
 
     segment: str
-    rule: Expression
+    evaluate: Evaluator
     reach: Mapping[Track, int | None]
     of_nobody: Outcome | None
 
@@ -57,11 +58,9 @@ def whole_people(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
 
 
 def _judged(rules: Rules, now: int) -> Iterator[Judged]:
-    nobody = Person({}, segments=rules.known)
-    for segment, expression in rules.asked.items():
-        its = Rules({segment: expression}, rules.known, rules.fields)
-        outcome = None if its.of_attributes else evaluate(expression, nobody, now)
-        yield Judged(segment, expression, its.reach, outcome)
+    for segment, evaluate in rules.evaluators.items():
+        its = Rules({segment: rules.asked[segment]}, rules.known, rules.fields)
+        yield Judged(segment, evaluate, its.reach, None if its.of_attributes else evaluate(Person({}), now))
 
 
 def _evaluated(table: pa.Table, rules: Rules, judged: Sequence[Judged], items: Items, now: int) -> pa.RecordBatch:
@@ -69,23 +68,20 @@ def _evaluated(table: pa.Table, rules: Rules, judged: Sequence[Judged], items: I
     edges = _edges(ids)
     streams = streams_of(table, rules, items, now)
     cuts = {track: np.searchsorted(one.rows, edges) for track, one in streams.items()}
-    people = _People(table, rules, edges, streams, cuts, now)
     count = len(edges) - 1
+    concerned = [_concerned(one, streams, cuts, count, now) for one in judged]
+    people = _people(table, rules, edges, streams, cuts, np.logical_or.reduce(concerned), now)
     names: list[list[str]] = [[] for _ in range(count)]
     untils = [NEVER] * count
-    for one in judged:
-        if one.of_nobody is None:
-            places: Iterable[int] = range(count)
-        else:
-            concerned = _concerned(one, streams, cuts, count, now)
-            places = np.flatnonzero(concerned).tolist()
-            if one.of_nobody.value:
-                for place in np.flatnonzero(~concerned).tolist():
-                    names[place].append(one.segment)
-        for place in places:
-            value, until = evaluate(one.rule, people[place], now)
-            if value:
+    for one, is_concerned in zip(judged, concerned, strict=True):
+        if one.of_nobody is not None and one.of_nobody[0]:
+            for place in np.flatnonzero(~is_concerned).tolist():
                 names[place].append(one.segment)
+        evaluate, segment = one.evaluate, one.segment
+        for place in np.flatnonzero(is_concerned).tolist():
+            value, until = evaluate(people[place], now)
+            if value:
+                names[place].append(segment)
             if until < untils[place]:
                 untils[place] = until
     told = [place for place in range(count) if names[place] or untils[place] != NEVER]
@@ -102,8 +98,8 @@ def _evaluated(table: pa.Table, rules: Rules, judged: Sequence[Judged], items: I
 def _concerned(
     one: Judged, streams: Mapping[Track, Stream], cuts: Mapping[Track, Rows], count: int, now: int
 ) -> npt.NDArray[np.bool_]:
-    """Of which people the rule sees an event: to the others it says what it says of nobody."""
-    concerned = np.zeros(count, bool)
+    """Of which people the rule sees an event, or asks what is known: to the others it says what it says of nobody."""
+    concerned = np.full(count, one.of_nobody is None)
     for track in one.reach.keys() & streams.keys():
         starts, ends, reach = cuts[track][:-1], cuts[track][1:], one.reach[track]
         is_seen = starts < ends
@@ -113,37 +109,30 @@ def _concerned(
     return concerned
 
 
-class _People:
-    """The people of a table, by place, each made of the columns when a rule first asks for them."""
-
-    def __init__(
-        self,
-        table: pa.Table,
-        rules: Rules,
-        edges: Rows,
-        streams: Mapping[Track, Stream],
-        cuts: Mapping[Track, Rows],
-        now: int,
-    ) -> None:
-        self._known: dict[int, Person] = {}
-        self._rules = rules
-        self._cuts = [(track, streams[track], cut.tolist()) for track, cut in cuts.items()]
-        self._activity = activity_of(table, rules, now)
-        self._around = np.searchsorted(self._activity.rows, edges).tolist()
-        self._attributes = attributes_of(table, edges) if rules.of_attributes else {}
-
-    def __getitem__(self, place: int) -> Person:
-        if place not in self._known:
-            tracks = {}
-            for track, stream, cut in self._cuts:
-                start, end = cut[place], cut[place + 1]
-                if start < end:
-                    values = {name: of_all[start:end] for name, of_all in stream.values.items()}
-                    tracks[track] = Seen(stream.at[start:end].tolist(), values)
-            lately = self._activity.at[self._around[place] : self._around[place + 1]].tolist()
-            attributes = self._attributes.get(place, {})
-            self._known[place] = Person(tracks, lately, attributes, segments=self._rules.known)
-        return self._known[place]
+def _people(
+    table: pa.Table,
+    rules: Rules,
+    edges: Rows,
+    streams: Mapping[Track, Stream],
+    cuts: Mapping[Track, Rows],
+    needed: npt.NDArray[np.bool_],
+    now: int,
+) -> list[Person]:
+    """By place, those who are needed made of the columns; the others are nobody."""
+    tracks: list[dict[Track, Seen]] = [{} for _ in needed]
+    for track, stream in streams.items():
+        starts, ends, instants = cuts[track][:-1].tolist(), cuts[track][1:].tolist(), stream.at.tolist()
+        for place in np.flatnonzero(needed & (cuts[track][:-1] < cuts[track][1:])).tolist():
+            start, end = starts[place], ends[place]
+            values = {name: of_all[start:end] for name, of_all in stream.values.items()} if stream.values else {}
+            tracks[place][track] = Seen(instants[start:end], values)
+    activity = activity_of(table, rules, now)
+    around, lately = np.searchsorted(activity.rows, edges).tolist(), activity.at.tolist()
+    attributes = attributes_of(table, edges) if rules.of_attributes else {}
+    return [
+        Person(of_person, lately[around[place] : around[place + 1]], attributes.get(place, {}))
+        for place, of_person in enumerate(tracks)
+    ]
 
 
 def _edges(ids: pa.Array) -> Rows:

@@ -8,7 +8,7 @@ silver.events has them (fields by their columns, `lines` of the payload), each o
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from jobs.segments.evaluation import Person, Seen
+from jobs.segments.person import Person, Seen
 from jobs.segments.rule import Track
 from jobs.segments.tracks import Rules, Selection, comparable
 from jobs.segments.vocabulary import CONTEXT, ITEM, LINE, PAYLOAD, EventField
@@ -61,7 +61,7 @@ def person_of(
         columns = zip(*(entry.values for entry in ordered), strict=True)
         values = dict(zip(rules.tracks[track], map(list, columns), strict=False))
         tracks[track] = Seen([entry.at for entry in ordered], values)
-    return Person(tracks, sorted(activity), attributes or {}, segments=rules.known)
+    return Person(tracks, sorted(activity), attributes or {})
 
 
 def _values(

@@ -17,8 +17,9 @@ from jobs.segments import membership, rule
 from jobs.segments.batch import microseconds
 from jobs.segments.definitions import Segment
 from jobs.segments.entries import Entry, Items, entries_of, person_of
-from jobs.segments.evaluation import NEVER, Outcome, Person, evaluate, events_within
+from jobs.segments.evaluation import Known, compiled, events_within
 from jobs.segments.parsing import parse
+from jobs.segments.person import NEVER, NOTHING, Person
 from jobs.segments.rule import Track, nodes
 from jobs.segments.tracks import OVER_EVENTS, Rules
 from jobs.segments.vocabulary import Vocabulary, event_fields
@@ -31,7 +32,7 @@ OWN = "preview"
 @dataclass(frozen=True)
 class Clause:
     """A part of a rule that is true or false by itself. `depth`: 1 and more in the rule of another segment. `until`: as
-    of evaluation.Outcome; None: for ever. `events`: the last that it sees, as (event_id, event_type, instant)."""
+    of an Outcome; None: for ever. `events`: the last that it sees, as (event_id, event_type, instant)."""
 
     text: str
     depth: int
@@ -87,7 +88,7 @@ def explanation(lake: Lake, person_id: str, segment: str, as_of: datetime) -> Ex
     entries = {track: [entry for entry, _ in of_track] for track, of_track in seen.items()}
     person = person_of(entries, rules, [event["occurred_at"] for event in rows], attributes)
     now = microseconds(as_of)
-    value, until = evaluate(told.expression, person, now)
+    value, until = rules.evaluators[segment](person, now)
     return Explanation(bool(value), _moment(until), [*_clauses(lake, told, known, person, seen, now)])
 
 
@@ -118,15 +119,16 @@ def _clauses(
     depth: int = 0,
 ) -> Iterator[Clause]:
     fields = event_fields(contract_in_force(lake.settings.contracts)())
+    rules = {name: one.expression for name, one in known.items()}
     for text in _parts(ast.parse(f"(\n{segment.text}\n)", mode="eval").body):
         expression = parse(text, segment.name, Vocabulary(fields, tuple(known)))
-        outcome: Outcome = evaluate(expression, person, now)
+        value, until = compiled(expression, rules)(person, now)
         events: dict[str, tuple[str, str, datetime]] = {}
         for node in nodes(expression):
             if isinstance(node, OVER_EVENTS):
-                events |= _within(node, person, seen, now)
+                events |= _within(node, rules, person, seen, now)
         last = sorted(events.values(), key=lambda event: event[2])[-EVENTS_SHOWN:]
-        yield Clause(text, depth, bool(outcome.value), _moment(outcome.until), len(events), last)
+        yield Clause(text, depth, bool(value), _moment(until), len(events), last)
         if isinstance(expression, rule.Member):
             yield from _clauses(lake, known[expression.segment], known, person, seen, now, depth + 1)
 
@@ -143,13 +145,18 @@ def _parts(node: ast.expr) -> Iterator[str]:
 
 
 def _within(
-    node: Any, person: Person, seen: Mapping[Track, Sequence[tuple[Entry, dict[str, Any]]]], now: int
+    node: Any,
+    rules: Known,
+    person: Person,
+    seen: Mapping[Track, Sequence[tuple[Entry, dict[str, Any]]]],
+    now: int,
 ) -> dict[str, tuple[str, str, datetime]]:
     """The events that a function looks at, by id."""
     tracks = (node.track, node.then) if isinstance(node, rule.Sequence) else (node.track,)
     inside = {}
     for track in tracks:
-        start, end, _ = events_within(node.window, person.seen(track).instants, person, now)
+        instants = person.tracks.get(track, NOTHING).instants
+        start, end, _ = events_within(node.window, rules)(instants, person, now)
         ordered = sorted(seen.get(track, ()), key=lambda one: one[0].at)
         for entry, event in ordered[start:end]:
             inside[event["event_id"]] = (event["event_id"], event["event_type"], _instant(entry.at))

@@ -19,7 +19,6 @@ from jobs.segments.definitions import Segment, segments_in_force
 from jobs.segments.tracks import Rules, rules_of
 from jobs.segments.vocabulary import event_fields
 
-PEOPLE = "person_id string, causes array<string>"
 PEOPLE_AT_MOST = 100_000
 """Of more than so many, everybody is looked at: the driver holds their ids."""
 
@@ -53,11 +52,9 @@ def people_to_look_at(lake: Lake, last: Basis | None, now: Basis, as_of: datetim
     all, or it cannot be told, or they are too many."""
     if last is None or last.is_for_everybody(now) or (people := affected(lake, last, as_of)) is None:
         return None
-    few = people.limit(PEOPLE_AT_MOST + 1).collect()
+    few = people.limit(PEOPLE_AT_MOST + 1).toArrow()
     log.info("gold.segments: %s people to look at", f"{len(few):,}" if len(few) <= PEOPLE_AT_MOST else "all")
-    if len(few) > PEOPLE_AT_MOST:
-        return None
-    return lake.spark.createDataFrame(few, PEOPLE)
+    return None if len(few) > PEOPLE_AT_MOST else lake.spark.createDataFrame(few)  # of Arrow: no job reads it
 
 
 def evaluated(lake: Lake, known: dict[str, Segment], people: DataFrame | None, as_of: datetime) -> DataFrame:

@@ -11,7 +11,7 @@ import msgspec
 
 from jobs.segments.definitions import Segment
 from jobs.segments.entries import Entry, Items, entries_of, person_of
-from jobs.segments.evaluation import NEVER, SECOND, SESSION_AT_MOST, Person, evaluate
+from jobs.segments.person import NEVER, SECOND, SESSION_AT_MOST, Person
 from jobs.segments.rule import Track
 from jobs.segments.tracks import Rules
 
@@ -77,14 +77,16 @@ def remembered(events: Iterable[Kept], rules: Rules) -> Person:
     return person_of(entries, rules, activity if rules.of_sessions else ())
 
 
-def standing(person: Person, segments: Mapping[str, Segment], allowed: Collection[str], now: int) -> Standing:
+def standing(
+    person: Person, segments: Mapping[str, Segment], rules: Rules, allowed: Collection[str], now: int
+) -> Standing:
     """`allowed`: the purposes that the person allows; they are in no segment of another."""
     within, until = set(), NEVER
     for name, segment in segments.items():
         if segment.purpose in allowed:
-            outcome = evaluate(segment.expression, person, now)
-            until = min(until, outcome.until)
-            if outcome.value:
+            value, changes = rules.evaluators[name](person, now)
+            until = min(until, changes)
+            if value:
                 within.add(name)
     return Standing(frozenset(within), until)
 

@@ -15,8 +15,7 @@ NUMBER, TEXT, MOMENT, BOOLEAN = "a number", "a text", "a moment", "true or false
 Value = float | str | bool
 
 
-@dataclass(frozen=True)
-class Track:
+class Track(typing.NamedTuple):
     """The events that a function looks at: of one type, whose fields have one of some values each."""
 
     event_type: str
@@ -163,7 +162,7 @@ Expression = OverEvents | Ago | Attribute | Score | Member | Literal | Arithmeti
 
 
 def nodes(expression: typing.Any) -> Iterator[typing.Any]:
-    """An expression and all that it is made of, tracks and windows included."""
+    """An expression and all that it is made of, windows included."""
     yield expression
     for one in fields(expression):
         value = getattr(expression, one.name)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from jobs.segments.entries import Entry, Items, Values, entries_of
-from jobs.segments.evaluation import SESSION_AT_MOST
+from jobs.segments.person import SESSION_AT_MOST
 from jobs.segments.rule import Track
 from jobs.segments.tracks import Rules, Selection
 from jobs.segments.vocabulary import ITEM, LINE

@@ -6,7 +6,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, get_args
 
 from jobs.segments import rule
-from jobs.segments.evaluation import SECOND, SESSION_AT_MOST, UNIT
+from jobs.segments.evaluation import Evaluator, compiled
+from jobs.segments.person import SECOND, SESSION_AT_MOST, UNIT
 from jobs.segments.rule import NUMBER, Expression, Track, Value, Window, nodes
 from jobs.segments.vocabulary import ITEM, LINE, EventField
 
@@ -48,6 +49,11 @@ class Rules:
     asked: Mapping[str, Expression]
     known: Mapping[str, Expression]
     fields: Fields
+
+    @cached_property
+    def evaluators(self) -> dict[str, Evaluator]:
+        """Of each segment asked, what it comes to."""
+        return {segment: compiled(expression, self.known) for segment, expression in self.asked.items()}
 
     @cached_property
     def tracks(self) -> dict[Track, tuple[str, ...]]:

@@ -37,7 +37,7 @@ def case(lake: Lake) -> dict[str, Any]:
     events = spark.read.parquet(folder)
     events.createOrReplaceTempView("events")
     one_in_a_hundred = events.where("pmod(hash(person_id), 100) = 0").select("person_id").distinct()
-    few = spark.createDataFrame(one_in_a_hundred.collect(), "person_id string")
+    few = spark.createDataFrame(one_in_a_hundred.toArrow())
     of_few = events.join(F.broadcast(few), on="person_id", how="left_semi")
     rules = _rules()
     sizes = {name: spark.sql(statement).count() for name, statement in STATEMENTS.items()}

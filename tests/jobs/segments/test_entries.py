@@ -9,8 +9,8 @@ import pytest
 from expectations.contract import committed_contract
 from jobs.segments.columns import whole_people
 from jobs.segments.entries import Items, entries_of, person_of
-from jobs.segments.evaluation import NEVER, SECOND, Person, evaluate
 from jobs.segments.parsing import parse
+from jobs.segments.person import NEVER, SECOND, Person
 from jobs.segments.tracks import Rules
 from jobs.segments.vocabulary import Vocabulary, event_fields
 from tests.jobs.segments.histories import DAY, ITEMS, NOW, Event, drawn_history, drawn_rule
@@ -107,11 +107,11 @@ def test_without_what_is_too_long_ago_a_rule_says_the_same_now_and_later() -> No
         whole, pruned = of(history, asked, {}, ITEMS), of(history, asked, asked.reach, ITEMS)
         now = NOW
         for _ in range(4):
-            outcome = evaluate(asked.asked["s"], whole, now)
-            assert evaluate(asked.asked["s"], pruned, now) == outcome
-            if outcome.until == NEVER:
+            outcome = asked.evaluators["s"](whole, now)
+            assert asked.evaluators["s"](pruned, now) == outcome
+            if outcome[1] == NEVER:
                 break
-            now = int(outcome.until)
+            now = int(outcome[1])
 
 
 def test_who_straddles_batches_is_one_table() -> None:

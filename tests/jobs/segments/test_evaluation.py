@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from expectations.contract import committed_contract
-from jobs.segments.evaluation import NEVER, SECOND, SESSION_GAP, Person, Seen, evaluate
+from jobs.segments.evaluation import compiled
 from jobs.segments.parsing import parse
-from jobs.segments.rule import Expression, Track
+from jobs.segments.person import NEVER, SECOND, SESSION_GAP, Person, Seen
+from jobs.segments.rule import Track
 from jobs.segments.vocabulary import Vocabulary, event_fields
 
 HOUR = 3600 * SECOND
@@ -20,7 +21,7 @@ LETTERS = {"p": "purchase", "c": "add_to_cart", "v": "product_view"}
 SUMMED = {"purchase": "amount", "add_to_cart": "quantity", "product_view": "price"}
 
 
-def person(history: str, segments: Mapping[str, Expression] | None = None) -> Person:
+def person(history: str) -> Person:
     """`v0 c1 p2.5`: a view at hour 0, a cart at 1, a purchase at half past 2, each of amount 10 and category A."""
     events = sorted((round(float(one[1:]) * HOUR), LETTERS[one[0]]) for one in history.split())
     tracks = {}
@@ -32,7 +33,7 @@ def person(history: str, segments: Mapping[str, Expression] | None = None) -> Pe
         }
         for where in ((), (("category", ("A",)),)):
             tracks[Track(event_type, where)] = Seen(instants, values)
-    return Person(tracks, [at for at, _ in events], segments=segments or {})
+    return Person(tracks, [at for at, _ in events])
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,7 @@ def test_a_rule_at_an_instant(
     rule: str, history: str, hour: float, value: bool, until: float | None, reason: str
 ) -> None:
     segments = {"buyers": parse('any("purchase")', "buyers", VOCABULARY)}
-    outcome = evaluate(parse(rule, "s", VOCABULARY), person(history, segments=segments), round(hour * HOUR))
+    outcome = compiled(parse(rule, "s", VOCABULARY), segments)(person(history), round(hour * HOUR))
     assert outcome == (value, NEVER if until is None else round(until * HOUR)), reason
 
 
@@ -127,15 +128,15 @@ def drawn_history(draw: random.Random) -> str:
 @given(st.randoms(use_true_random=False))
 def test_nothing_changes_before_it_says_so(draw: random.Random) -> None:
     text, history = drawn_rule(draw), drawn_history(draw)
-    expression, known = parse(text, "s", VOCABULARY), person(history)
+    evaluate, known = compiled(parse(text, "s", VOCABULARY), {}), person(history)
     now, end = draw.randint(0, 12) * HOUR // 2, 20 * HOUR
     instants = sorted({*range(now, end, HOUR // 4), *[at + one for at in range(0, end, HOUR // 4) for one in (-1, 1)]})
-    value, until = evaluate(expression, known, now)
+    value, until = evaluate(known, now)
     assert until > now
     for at in (one for one in instants if one > now):
-        later = evaluate(expression, known, at)
+        later = evaluate(known, at)
         if at < until:
-            assert later.value == value, (text, history, now / HOUR, at / HOUR)
+            assert later[0] == value, (text, history, now / HOUR, at / HOUR)
         else:
             value, until = later
             assert until > at
