@@ -92,10 +92,10 @@ def _update(known: Known, membership: Membership, causes: Mapping[str, str], new
     rules, allowed = membership.rules, _allowed(known, membership.consent)
     events, changed = [], {}
     for id_, text in known.events.items():
-        former = memory.from_text(text)
-        own = memory.of_use([*former, *news.get(id_, ())], rules, now)
-        if "analytics" not in allowed:
-            own = memory.without(own, rules, membership.consent.behaviour)
+        former, new = memory.from_text(text), news.get(id_, ())
+        if "analytics" not in allowed and causes.get(id_) == EVENT:
+            new = memory.without(new, rules, membership.consent.behaviour)  # the lake lets none of it in either
+        own = memory.of_use([*former, *new], rules, now)
         if own != former:
             changed[id_] = memory.as_text(own)
         events += own

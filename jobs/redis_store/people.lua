@@ -134,7 +134,8 @@ local function move(id, person)
   touched[former], touched[person] = true, true
 end
 
--- Who was suppressed as one of two persons is so as the one that they are now.
+-- Who was suppressed as one of two persons is so as the one that they are now; the other name leaves its segments (the
+-- stream is cut as segments.lua does it).
 local function settle()
   for person in pairs(touched) do
     look_at(person, 1)
@@ -143,6 +144,10 @@ local function settle()
     else
       redis.call('SREM', suppressed, person)
       redis.call('HDEL', decisions, person)
+      for _, segment in ipairs(redis.call('HKEYS', tag .. ':segments:' .. person)) do
+        redis.call('XADD', tag .. ':segment_changes', 'MAXLEN', '~', 100000, '*',
+          'person', person, 'segment', segment, 'kind', 'leave', 'cause', 'identity')
+      end
       redis.call('DEL', tag .. ':segments:' .. person)
       redis.call('ZREM', tag .. ':due', person)
     end

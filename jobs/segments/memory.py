@@ -4,7 +4,7 @@ It is a set: each event once, by its id. To take one up late, or twice, changes 
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -59,7 +59,7 @@ def of_use(events: Iterable[Kept], rules: Rules, now: int) -> list[Kept]:
     return sorted(filter(is_of_use, {one.key: one for one in events}.values()), key=lambda one: (one.at, one.key))
 
 
-def without(events: Iterable[Kept], rules: Rules, event_types: Collection[str]) -> list[Kept]:
+def without(events: Iterable[Kept], rules: Rules, event_types: Collection[str]) -> Sequence[Kept]:
     """Those of which a rule looks at more than the instant, and that are of none of the types."""
     is_other = [track.event_type not in event_types for track in rules.tracks]
     return [one for one in events if any(is_other[place] for place, _ in one.tracks)]

@@ -1,7 +1,7 @@
-"""`python -m tests.chaos [KILLS]`: kills and hinders the landing in every way named here.
+"""`python -m tests.chaos [KILLS]`: kills and hinders the landing in every way named here, and kills the live jobs.
 
-What is left is compared with a lake that nothing happened to. Writes build/chaos.json; exits 1 unless all three of
-lost, doubled and differences are 0.
+What is left is compared with a lake that nothing happened to, and Redis with the lake. Writes build/chaos.json; exits 1
+unless all three of lost, doubled and differences are 0.
 """
 
 import json
@@ -29,6 +29,7 @@ from jobs.landing import topic
 from jobs.local import services
 from jobs.silver import events as silver_events
 from tests import cluster, topics
+from tests.chaos import live
 from tests.chaos.installation import ANSWER_SECONDS, Installation, kill, report
 from tests.chaos.killed_process import EXECUTORS_LOST, OPTIONS, POINTS, maintain
 from tests.conftest import SHORT_LIVED_JVM, free_port, settings_under
@@ -56,6 +57,11 @@ def main(words: list[str]) -> None:
                 installation.recover()
                 installation.check()
                 _tell(installation, fault.__name__)
+            lake, environment, tally = installation.lake, installation.environment, installation.tally
+            shop = live.shop_beside(lake, environment, Path(folder), Random(SEED), tally)
+            live.killed(shop, live.KILLS if random_kills == RANDOM_KILLS else random_kills)
+            shop.compare()
+            _tell(installation, "live jobs")
         finally:
             installation.end()
             services.down(installation.settings)

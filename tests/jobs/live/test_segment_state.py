@@ -185,6 +185,7 @@ def test_a_merge_brings_together_what_was_done_under_each_name_and_a_split_takes
     update_identities(client, settings, [("anonymous_id:a", "9")])
     look(client, membership)
     assert segments(client, "9") == {"twice"} and segments(client, "anonymous_id:a") == set()
+    assert ("anonymous_id:a", "once", "leave", "identity") in changes(client), "the name is left, and it is told"
     take_up(client, KEYS, membership, {"anonymous_id:a": kept([("3", event("purchase", NOW))], membership)})
     assert segments(client, "9") == set(), "a third, under the visitor's name"
     update_identities(client, settings, [("anonymous_id:a", "anonymous_id:a")])
@@ -193,7 +194,7 @@ def test_a_merge_brings_together_what_was_done_under_each_name_and_a_split_takes
     assert {cause for *_, cause in changes(client)} == {"event", "identity"}
 
 
-def test_who_refuses_a_purpose_leaves_its_segments_and_who_refuses_to_be_counted_is_forgotten(client: Redis) -> None:
+def test_who_refuses_a_purpose_leaves_its_segments_and_who_refuses_to_be_counted_is_not_from_then_on(client: Redis) -> None:
     told = {name: {"title": "-", "owner": "-", "purpose": name, "rule": 'any("product_view")'} for name in PURPOSES}
     membership = begun(client, membership_of(told))
     settings = load("local").redis
@@ -209,10 +210,13 @@ def test_who_refuses_a_purpose_leaves_its_segments_and_who_refuses_to_be_counted
         ("marketing", "consent"),
         ("personalisation", "consent"),
     }
-    update_consents(client, settings, [Word("p", "marketing", "pg", 9, 9), Word("p", "analytics", "pd", 9, 9)])
+    word = 2 * DAY
+    update_consents(client, settings, [Word("p", "marketing", "pg", word, word), Word("p", "analytics", "pd", 9, 9)])
     look(client, membership)
     take_up(client, KEYS, membership, {"p": kept([("2", event("product_view", NOW))], membership)})
-    assert segments(client, "p") == set() and client.get(KEYS.events("p")) == "[]"
+    take_up(client, KEYS, membership, {"p": kept([("3", event("purchase", NOW - 1))], membership)})
+    assert segments(client, "p") == {"marketing"}
+    assert [one.at for one in memory.from_text(client.get(KEYS.events("p")))] == [NOW], "what the lake has, and no more"
 
 
 def test_many_at_once_lose_nothing_of_each_other(server: RedisServer, client: Redis) -> None:
