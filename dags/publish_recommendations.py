@@ -9,6 +9,7 @@ PUBLISHED_FROM = (
     "gold.segments",
     "gold.segment_changes",
     "gold.segment_checks",
+    "ops.segment_rule_sets",
     "gold.profiles",
     "gold.recommendations",
     "gold.fallbacks",

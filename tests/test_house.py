@@ -41,6 +41,7 @@ WRITTEN_BESIDE = {
     "ops.quality",
     "ops.landings",
     "ops.identity_review",
+    "ops.segment_rule_sets",
     "silver.identity_links",
     "silver.identity_changes",
     "gold.segment_changes",

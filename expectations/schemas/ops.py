@@ -82,6 +82,19 @@ TABLES: dict[str, Table] = {
         },
         properties=stats_on("state", "found_at"),
     ),
+    "ops.segment_rule_sets": Table(
+        grain="one row per decision on a set of rules of segments",
+        job="gold.segments",
+        columns={
+            "decided_at": "timestamp",
+            "rule_set": "string COMMENT 'the same for files that say the same'",
+            "state": "string COMMENT 'in_force, canary, stopped, or rolled_back'",
+            "reason": "string COMMENT 'first, within the limit, too much movement, or operator'",
+            "movement": "map<string, double> COMMENT 'by segment that changed, the share of its people who moved'",
+            "share": "double COMMENT 'of a canary: of the people; null: of all'",
+            "rules": "string COMMENT 'title, purpose, owner and rule by segment, as JSON'",
+        },
+    ),
     "ops.landings": Table(
         grain="one row per bronze table and landing: what was read; and per silver table and landing: what it changed",
         job="bronze.catalog",

@@ -31,6 +31,17 @@ def ops_identity_review() -> Expectations:
     ]
 
 
+def ops_segment_rule_sets() -> Expectations:
+    return [
+        *grain("decided_at"),
+        *required("rule_set", "state", "reason", "movement", "rules"),
+        one_of("state", ("in_force", "canary", "stopped", "rolled_back")),
+        row("forall(map_values(movement), share -> share BETWEEN 0 AND 1)"),
+        row("(state = 'canary') <= (share IS NOT NULL)"),
+        row("share IS NULL OR share BETWEEN 0 AND 1"),
+    ]
+
+
 def ops_landings() -> Expectations:
     return [
         *grain("table_name", "landing"),

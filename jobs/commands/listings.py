@@ -1,6 +1,6 @@
 """What the commands print as tables: of values, the headers and the rows."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from jobs.redis_store.reading import Page
     from jobs.segments.definitions import Segment
     from jobs.segments.explain import Explanation, Preview
+    from jobs.segments.rule_sets import Decision, Movement
     from jobs.supervision.lag import StreamStatus
 
 Rows = Sequence[Mapping[str, Any]]
@@ -62,6 +63,32 @@ def segments(known: "Iterable[Segment]") -> Table:
 def overlaps(preview: "Preview") -> Table:
     rows = [(name, f"{count:,}", f"{count / preview.size:.0%}") for name, count in preview.overlaps.items()]
     return table(("also in", "people", "share"), rows)
+
+
+def movements(moved: "Sequence[Movement]", too_much: "Collection[str]") -> Table:
+    rows = [
+        (
+            one.segment,
+            *(f"{number:,}" for number in (one.before, one.after, one.entering, one.leaving)),
+            f"{one.share:.0%}{', more than may be unasked' if one.segment in too_much else ''}",
+        )
+        for one in moved
+    ]
+    return table(("segment", "people", "then", "enter", "leave", "moved"), rows)
+
+
+def decisions(told: "Sequence[Decision]") -> Table:
+    rows = [
+        (
+            _time(one.decided_at),
+            one.rule_set,
+            one.state.replace("_", " ") + (f", {one.share:.0%} of the people" if one.state == "canary" else ""),
+            one.reason,
+            ", ".join(f"{name} {share:.0%}" for name, share in one.movement.items()),
+        )
+        for one in told
+    ]
+    return table(("decided (UTC)", "rules", "state", "why", "moved"), rows)
 
 
 def clauses(explanation: "Explanation") -> Table:

@@ -93,6 +93,90 @@ def explain_(
     output.show(listings.clauses(seen))
 
 
+@app.command()
+def diff(as_of: AsOf = "", env: Env = "local", as_json: Json = False) -> None:
+    """Say whom the rules of the file would move, against those in force, and whether that is more than may be unasked.
+
+    Nothing is changed: the next run of gold.segments lets the file through, or stops it, by the same figures.
+    """
+    from jobs.segments import rule_sets
+
+    with _open(env, "evaluating both sets of rules") as lake:
+        seen = rule_sets.difference(lake, _moment(as_of))
+    if as_json:
+        moved = [{**one._asdict(), "share": one.share} for one in seen.moved]
+        typer.echo(json.dumps({**asdict(seen), "moved": moved}))
+        return
+    output.show(f"the rules of the file are {seen.says}")
+    if seen.added:
+        output.show(f"new: {', '.join(seen.added)}")
+    if seen.moved:
+        output.show(listings.movements(seen.moved, seen.too_much))
+
+
+@app.command()
+def promote(
+    canary: Annotated[
+        float | None, typer.Option(min=0.0001, max=1.0, help="try it on that share of the people; default: on all")
+    ] = None,
+    as_of: AsOf = "",
+    env: Env = "local",
+) -> None:
+    """Put the rules of the file in force, however many people they move, and bring gold.segments up to date.
+
+    live.segments follows within half a minute. With --canary they are tried on some people first, always the same ones;
+    after segments.canary_hours the next run of gold.segments puts them in force, unless they move too many. Take it
+    back with `lakehouse segments rollback`.
+    """
+    from jobs.segments import rule_sets
+
+    with _writing(env) as lake:
+        rule_sets.promote(lake, _moment(as_of), canary)
+    _bring_up_to_date(env, as_of)
+
+
+@app.command()
+def rollback(as_of: AsOf = "", env: Env = "local") -> None:
+    """Take back the rules that were put in force last, or the canary, and bring gold.segments up to date.
+
+    live.segments follows within half a minute. What was taken back stays out until it is promoted, whatever the file
+    says.
+    """
+    from jobs.segments import rule_sets
+
+    with _writing(env) as lake:
+        output.show(f"in force now: rules {rule_sets.roll_back(lake, _moment(as_of))}")
+    _bring_up_to_date(env, as_of)
+
+
+@app.command()
+def history(env: Env = "local", as_json: Json = False) -> None:
+    """List which rules were in force, tried, stopped and taken back, and when; the last comes last."""
+    from jobs.segments import rule_sets
+
+    with _open(env, "reading the decisions") as lake:
+        told = rule_sets.decisions(lake)
+    if as_json:
+        typer.echo(json.dumps([one._asdict() for one in told], default=str))
+        return
+    output.show(listings.decisions(told) if told else "nothing was decided yet; run: lakehouse run gold.segments")
+
+
+def _bring_up_to_date(env: str, as_of: str) -> None:
+    from jobs.job import Options, run_shown
+    from jobs.job_list import job_named
+
+    run_shown(job_named("gold.segments"), settings.load(env), Options(_moment(as_of)))
+
+
+@contextmanager
+def _writing(env: str) -> "Iterator[Lake]":
+    from jobs.lake.writer_lock import writer_lock
+
+    with writer_lock(settings.load(env).lake.root, "gold.segments"), _open(env, "deciding") as lake:
+        yield lake
+
+
 @contextmanager
 def _open(env: str, what: str) -> "Iterator[Lake]":
     from jobs.lake.session import open_lake

@@ -2,7 +2,8 @@
 personas.
 
 Each segment asks for consent to its own purpose. A run looks only at people of whom something new is known, or whose
-time has come by gold.segment_checks, and comes to what looking at everybody would. It also fills gold.segment_changes.
+time has come by gold.segment_checks, and comes to what looking at everybody would. It also fills gold.segment_changes,
+and decides whether a changed file of rules is let through (jobs/segments/rule_sets.py).
 """
 
 import logging
@@ -19,8 +20,9 @@ from jobs.lake import tables
 from jobs.lake.lake import Lake
 from jobs.lake.materialized import materialized
 from jobs.people.personal import personal
-from jobs.segments import membership
+from jobs.segments import membership, rule_sets
 from jobs.segments.affected import Basis
+from jobs.segments.canary import SUFFIX
 from jobs.segments.history import keep, keep_checks, last_basis, next_moment, note
 from models import personas, registry
 from models.personas import PersonasModel
@@ -42,18 +44,18 @@ def as_segments(numbers: DataFrame, model: PersonasModel, version: str) -> DataF
 
 
 def main(lake: Lake, options: Options) -> None:
-    known = membership.in_force(lake)
     last = last_basis(lake)
+    sets = rule_sets.settle(lake, options.as_of)
     champion = tracking.champion_if_any(lake.settings, "personas")
     now = membership.basis(
-        lake, known, next_moment(lake, options.as_of), options.as_of, _seen_of_personas(lake, champion)
+        lake, sets, next_moment(lake, options.as_of), options.as_of, _seen_of_personas(lake, champion)
     )
     people = membership.people_to_look_at(lake, last, now, options.as_of)
     with_personas = last is None or people is None or last.is_other_for_personas(now)
     if people is not None and people.isEmpty() and not with_personas:
         return note(lake, now)
-    with materialized(membership.evaluated(lake, known, people, options.as_of)) as rows:
-        wanted = membership.as_rows(rows, known)
+    with materialized(membership.evaluated(lake, sets.all, people, options.as_of)) as rows:
+        wanted = membership.as_rows(rows, sets)
         if with_personas:
             wanted = wanted.unionByName(_of_personas(lake, champion, options))
         scope = F.lit(True) if with_personas else F.col("source") == "rule"
@@ -65,7 +67,8 @@ def main(lake: Lake, options: Options) -> None:
 def _cause(last: Basis | None, now: Basis) -> Column:
     """Of a change, as far as it can be told."""
     before = {} if last is None else last.rules
-    other_rules = [name for name in {*before, *now.rules} if before.get(name) != now.rules.get(name)]
+    changed = {name for name in {*before, *now.rules} if before.get(name) != now.rules.get(name)}
+    other_rules = sorted({name.removesuffix(SUFFIX) for name in changed})
     is_other_model = last is None or last.personas.get("model") != now.personas.get("model")
     unexplained = (
         "catalogue" if last and last.versions.get("silver.items") != now.versions.get("silver.items") else "event"

@@ -23,6 +23,7 @@ from jobs.redis_store.live_segments import (
     update_segments,
 )
 from jobs.segments import memory
+from jobs.segments.canary import RuleSets
 from jobs.segments.definitions import Segment
 from jobs.segments.memory import Kept
 from jobs.segments.person import NEVER
@@ -44,14 +45,19 @@ class NoState(RedisFault):
 
 @dataclass(frozen=True)
 class Membership:
-    """Who is in which segment, by which rules. `begun_by`: what the state in Redis must have been begun by. `clock`:
-    what time it is in the shop by Redis's time, both in microseconds: the same, but in a simulation."""
+    """Who is in which segment, by which rules. `rules`: of those that can be known live. `begun_by`: what the state in
+    Redis must have been begun by. `clock`: what time it is in the shop by Redis's time, both in microseconds: the same,
+    but in a simulation."""
 
-    segments: Mapping[str, Segment]
+    sets: RuleSets
     rules: Rules
     consent: ConsentSettings
     begun_by: str
     clock: Callable[[int], int] = int
+
+    def segments_of(self, person_id: str) -> dict[str, Segment]:
+        """By the name of each segment, the one that the person is judged by."""
+        return {name: one for name, one in self.sets.of_person(person_id).items() if one.name in self.rules.asked}
 
 
 def take_up(client: Redis, keys: Keys, membership: Membership, news: News, cause: str = EVENT) -> int:
@@ -100,21 +106,21 @@ def _update(known: Known, membership: Membership, causes: Mapping[str, str], new
             changed[id_] = memory.as_text(own)
         events += own
     person = memory.remembered({one.key: one for one in events}.values(), rules)
-    segments, until = memory.standing(person, membership.segments, membership.rules, allowed, now)
+    judged_by = membership.segments_of(known.person)
+    segments, until = memory.standing(person, judged_by, rules, allowed, now)
     since = {name: known.segments.get(name, now) for name in segments}
     cause = next(causes[id_] for id_ in known.events if id_ in causes)
     entered = [Change(name, ENTER, cause) for name in sorted(segments - known.segments.keys())]
     left = [
-        Change(name, LEAVE, _why_left(name, membership, allowed, cause)) for name in known.segments.keys() - segments
+        Change(name, LEAVE, _why_left(judged_by.get(name), allowed, cause)) for name in known.segments.keys() - segments
     ]
     return Update(known, None if until == NEVER else int(until), changed, since, [*entered, *sorted(left)])
 
 
-def _why_left(segment: str, membership: Membership, allowed: Collection[str], cause: str) -> str:
-    known = membership.segments.get(segment)
-    if known is None:
+def _why_left(segment: Segment | None, allowed: Collection[str], cause: str) -> str:
+    if segment is None:
         return RULES
-    return cause if known.purpose in allowed else CONSENT
+    return cause if segment.purpose in allowed else CONSENT
 
 
 def _allowed(known: Known, consent: ConsentSettings) -> frozenset[str]:

@@ -7,8 +7,10 @@ read from where that ends. What a rule asks of a person's attributes is not know
 named when the job begins.
 """
 
+import hashlib
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -39,7 +41,8 @@ from jobs.redis_store.faults import RedisFault, redis_faults
 from jobs.redis_store.keys import Keys
 from jobs.redis_store.live_segments import begin, begun_by, end_begin
 from jobs.redis_store.writing import from_executors, write_aliases
-from jobs.segments import memory
+from jobs.segments import memory, rule_sets
+from jobs.segments.canary import RuleSets
 from jobs.segments.definitions import segments_in_force
 from jobs.segments.entries import Items
 from jobs.segments.memory import Kept
@@ -53,17 +56,20 @@ NAME = "live.segments"
 IDLE_SECONDS = 0.2
 """How long the clock rests when nobody's time has come."""
 
+RULES_SECONDS = 20.0
+"""How often it is asked whether other rules are in force."""
+
 log = logging.getLogger(__name__)
 
 
-def membership_of(settings: Settings) -> Membership:
-    """By the rules in force but those that ask for an attribute. Raises OperatorError for one that cannot be read."""
-    contract = in_force(settings.contracts)()
-    known, fields = segments_in_force(settings, contract), event_fields(contract)
-    segments = {name: one for name, one in known.items() if not rules_of([one], known, fields).of_attributes}
-    rules = rules_of(segments.values(), known, fields)
-    versions = ",".join(sorted(one.version for one in segments.values()))
-    return Membership(segments, rules, settings.consent, f"{memory.signature(rules)} {versions}")
+def membership_of(settings: Settings, sets: RuleSets) -> Membership:
+    """By those rules but the ones that ask for an attribute."""
+    known, fields = sets.all, event_fields(in_force(settings.contracts)())
+    asked = [one for one in known.values() if not rules_of([one], known, fields).of_attributes]
+    rules = rules_of(asked, known, fields)
+    told = [*sorted((one.name, one.purpose, one.version) for one in asked), (sets.draw, sets.share)]
+    digest = hashlib.sha256(repr(told).encode()).hexdigest()[:12]
+    return Membership(sets, rules, settings.consent, f"{memory.signature(rules)} {digest}")
 
 
 def news_of(events: Iterator[Event], membership: Membership, items: Items) -> News:
@@ -113,6 +119,12 @@ def require_state(client: Redis, keys: Keys, membership: Membership) -> None:
         raise NoState(f"{NAME}: Redis holds no state by these rules any more; it is begun anew")
 
 
+def require_rules(lake: Lake, membership: Membership) -> None:
+    """Raises NoState where other rules are in force now."""
+    if membership_of(lake.settings, rule_sets.current(lake)).begun_by != membership.begun_by:
+        raise NoState(f"{NAME}: other rules are in force now; the state is begun anew")
+
+
 @contextmanager
 def clock(lake: Lake, membership: Membership) -> Iterator[list[Exception]]:
     """While the block lasts, a thread looks at the people whose time has come. Ends the stream where it cannot; what
@@ -121,8 +133,13 @@ def clock(lake: Lake, membership: Membership) -> Iterator[list[Exception]]:
     client, keys = connect(redis), Keys(redis.prefix)
 
     def tick() -> None:
+        asked, version = time.monotonic(), rule_sets.version(lake)
         while not stop.is_set():
             try:
+                if time.monotonic() - asked > RULES_SECONDS:
+                    asked = time.monotonic()
+                    if rule_sets.version(lake) != version:
+                        require_rules(lake, membership)
                 with redis_faults(redis):
                     require_state(client, keys, membership)
                     looked_at = look_at_due(client, keys, membership)
@@ -190,14 +207,15 @@ def _news_of_rows(rows: Any, membership: Membership, items: Items) -> News:
 
 def require(settings: Settings) -> None:
     """Raises OperatorError where a rule cannot be read, and as that of all live jobs."""
-    membership_of(settings)
+    segments_in_force(settings, in_force(settings.contracts)())
     requirements.require(settings)
 
 
 def main(lake: Lake, options: Options) -> int:
-    settings, membership, reader = lake.settings, membership_of(lake.settings), reader_of(lake.settings)
+    settings, reader, sets = lake.settings, reader_of(lake.settings), rule_sets.current(lake)
+    membership = membership_of(settings, sets)
     redis, items = settings.redis, _catalogue(lake)
-    if left_out := sorted(membership.rules.known.keys() - membership.segments.keys()):
+    if left_out := sorted(sets.in_force.keys() - membership.rules.asked.keys()):
         log.warning("%s: left out, because they ask for attributes: %s", NAME, ", ".join(left_out))
     with redis_faults(redis):
         is_begun = begun_by(connect(redis), Keys(redis.prefix)) == membership.begun_by

@@ -13,7 +13,7 @@ from jobs.lake import tables
 from jobs.lake.lake import Lake
 from jobs.landing.contracts import in_force as contract_in_force
 from jobs.people.personal import personal
-from jobs.segments import membership, rule
+from jobs.segments import membership, rule, rule_sets
 from jobs.segments.batch import microseconds
 from jobs.segments.definitions import Segment
 from jobs.segments.entries import Entry, Items, entries_of, person_of
@@ -60,9 +60,10 @@ class Preview:
 
 def explanation(lake: Lake, person_id: str, segment: str, as_of: datetime) -> Explanation:
     """Raises OperatorError for a segment that is none, and for somebody of whom nothing may be used for its purpose."""
-    known = membership.in_force(lake)
-    if segment not in known:
+    sets = rule_sets.current(lake)
+    if segment not in sets.of_person(person_id):
         raise OperatorError(f"no segment {segment}; see: lakehouse segments list")
+    known = {**sets.all, **sets.of_person(person_id)}
     told = known[segment]
     rules = membership.rules(lake, [told], known)
     events = personal(lake, "silver.events", told.purpose, as_of).where(F.col("person_id") == person_id)
@@ -88,13 +89,13 @@ def explanation(lake: Lake, person_id: str, segment: str, as_of: datetime) -> Ex
     entries = {track: [entry for entry, _ in of_track] for track, of_track in seen.items()}
     person = person_of(entries, rules, [event["occurred_at"] for event in rows], attributes)
     now = microseconds(as_of)
-    value, until = rules.evaluators[segment](person, now)
+    value, until = rules.evaluators[told.name](person, now)
     return Explanation(bool(value), _moment(until), [*_clauses(lake, told, known, person, seen, now)])
 
 
 def preview(lake: Lake, text: str, purpose: str, as_of: datetime) -> Preview:
     """What the rule comes to for those who allow the purpose. Nothing is saved. Raises RuleError."""
-    known = membership.in_force(lake)
+    known = rule_sets.current(lake).in_force
     fields = event_fields(contract_in_force(lake.settings.contracts)())
     expression = parse(text, OWN, Vocabulary(fields, tuple(known)))
     rules = Rules({OWN: expression}, {name: one.expression for name, one in known.items()}, fields)

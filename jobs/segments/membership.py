@@ -1,6 +1,7 @@
 """From the lake to who is in which segment: the rules in force, who is looked at, and what they come to."""
 
 import logging
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from functools import reduce
 from typing import Any
@@ -15,7 +16,8 @@ from jobs.landing.contracts import in_force as contract_in_force
 from jobs.people.personal import personal
 from jobs.segments.affected import APPENDED, Basis, affected, last_change
 from jobs.segments.batch import EVALUATED, memberships
-from jobs.segments.definitions import Segment, segments_in_force
+from jobs.segments.canary import RuleSets, segment_name
+from jobs.segments.definitions import Segment
 from jobs.segments.tracks import Rules, rules_of
 from jobs.segments.vocabulary import event_fields
 
@@ -25,14 +27,10 @@ PEOPLE_AT_MOST = 100_000
 log = logging.getLogger(__name__)
 
 
-def in_force(lake: Lake) -> dict[str, Segment]:
-    """The segments by name; those first that others ask for."""
-    return segments_in_force(lake.settings, contract_in_force(lake.settings.contracts)())
-
-
-def basis(lake: Lake, known: dict[str, Segment], moment: datetime, as_of: datetime, personas: dict[str, Any]) -> Basis:
+def basis(lake: Lake, sets: RuleSets, moment: datetime, as_of: datetime, personas: dict[str, Any]) -> Basis:
     """What a run sees that begins now."""
-    of_all = rules(lake, [*known.values()], known)
+    known = sets.all
+    of_all = rules(lake, known.values(), known)
     names = [
         *APPENDED,
         *(["silver.items"] if of_all.of_items else []),
@@ -42,6 +40,7 @@ def basis(lake: Lake, known: dict[str, Segment], moment: datetime, as_of: dateti
     settings = {
         "consent": lake.settings.consent.model_dump(mode="json"),
         "segments": {segment.name: [segment.purpose, segment.title] for segment in known.values()},
+        "canary": [sets.draw, sets.share],
     }
     seen = tables.versions(lake, names)
     return Basis(moment.isoformat(), as_of.isoformat(), versions, seen, last_change(lake), settings, personas)
@@ -57,11 +56,19 @@ def people_to_look_at(lake: Lake, last: Basis | None, now: Basis, as_of: datetim
     return None if len(few) > PEOPLE_AT_MOST else lake.spark.createDataFrame(few)  # of Arrow: no job reads it
 
 
-def evaluated(lake: Lake, known: dict[str, Segment], people: DataFrame | None, as_of: datetime) -> DataFrame:
-    """One row per person and purpose, as `batch.memberships` gives them: of everybody, or of those people."""
+def evaluated(
+    lake: Lake,
+    known: Mapping[str, Segment],
+    people: DataFrame | None,
+    as_of: datetime,
+    asked: Collection[str] | None = None,
+) -> DataFrame:
+    """One row per person and purpose, as `batch.memberships` gives them: of everybody, or of those people. `asked`: of
+    these segments alone."""
     parts = [lake.spark.createDataFrame([], EVALUATED)]
     for purpose in PURPOSES:
-        segments = [segment for segment in known.values() if segment.purpose == purpose]
+        of_purpose = [segment for segment in known.values() if segment.purpose == purpose]
+        segments = [segment for segment in of_purpose if asked is None or segment.name in asked]
         if segments:
             parts.append(evaluated_of(lake, rules(lake, segments, known), purpose, people, as_of))
     return reduce(DataFrame.unionByName, parts)
@@ -83,16 +90,17 @@ def evaluated_of(lake: Lake, asked: Rules, purpose: str, people: DataFrame | Non
 ITEMS = "item_id string, categories array<string>, brand string"
 
 
-def as_rows(evaluated: DataFrame, known: dict[str, Segment]) -> DataFrame:
-    """Memberships by rules, in the columns of gold.segments without `since`."""
-    told = [(segment.name, segment.title, segment.version) for segment in known.values()]
+def as_rows(evaluated: DataFrame, sets: RuleSets) -> DataFrame:
+    """Memberships by rules, in the columns of gold.segments without `since`; each person by those that judge them."""
+    told = [(segment.name, segment.title, segment.version) for segment in sets.all.values()]
     of_segments = evaluated.sparkSession.createDataFrame(told, "segment_id string, name string, version string")
     return (
         evaluated.select("person_id", F.explode("segment_ids").alias("segment_id"))
         .join(F.broadcast(of_segments), on="segment_id", how="inner")
+        .where(sets.judges(F.col("person_id"), F.col("segment_id")))
         .select(
             "person_id",
-            "segment_id",
+            segment_name(F.col("segment_id")).alias("segment_id"),
             "name",
             F.lit("rule").alias("source"),
             "version",
@@ -101,6 +109,6 @@ def as_rows(evaluated: DataFrame, known: dict[str, Segment]) -> DataFrame:
     )
 
 
-def rules(lake: Lake, segments: list[Segment], known: dict[str, Segment]) -> Rules:
+def rules(lake: Lake, segments: Iterable[Segment], known: Mapping[str, Segment]) -> Rules:
     """Of some segments, with the fields of the contract in force."""
     return rules_of(segments, known, event_fields(contract_in_force(lake.settings.contracts)()))

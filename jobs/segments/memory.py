@@ -80,11 +80,12 @@ def remembered(events: Iterable[Kept], rules: Rules) -> Person:
 def standing(
     person: Person, segments: Mapping[str, Segment], rules: Rules, allowed: Collection[str], now: int
 ) -> Standing:
-    """`allowed`: the purposes that the person allows; they are in no segment of another."""
+    """`segments`: by the name of each, the one that judges the person. `allowed`: the purposes that they allow; of
+    others they are in no segment."""
     within, until = set(), NEVER
     for name, segment in segments.items():
         if segment.purpose in allowed:
-            value, changes = rules.evaluators[name](person, now)
+            value, changes = rules.evaluators[segment.name](person, now)
             until = min(until, changes)
             if value:
                 within.add(name)

@@ -34,6 +34,7 @@ from jobs.local import services
 from jobs.publish import identities as publish_identities
 from jobs.redis_store.client import connect
 from jobs.redis_store.keys import Keys
+from jobs.segments import rule_sets
 from jobs.silver import consents as silver_consents
 from jobs.silver import events as silver_events
 from jobs.silver import identities as silver_identities
@@ -177,7 +178,7 @@ class LiveShop:
 def settle(lake: Lake) -> None:
     """The clock's work, until nobody is due: the windows of seconds are over then."""
     client, keys = connect(lake.settings.redis), Keys(lake.settings.redis.prefix)
-    membership = live_segments.membership_of(lake.settings)
+    membership = live_segments.membership_of(lake.settings, rule_sets.current(lake))
     until = time.monotonic() + ANSWER_SECONDS
     while look_at_due(client, keys, membership) or client.zcount(keys.due, "-inf", (time.time() + 60) * 1_000_000):
         if time.monotonic() > until:

@@ -70,6 +70,25 @@ CASES: dict[str, Case] = {
             rule("decided, and open", "decided_by", decided_by="jo", decided_at=AT),
         ),
     ),
+    "ops.segment_rule_sets": Case(
+        {
+            "decided_at": AT,
+            "rule_set": "a1",
+            "state": "canary",
+            "reason": "operator",
+            "movement": {"buyers": 0.5},
+            "share": 0.1,
+            "rules": "{}",
+        },
+        ("decided_at",),
+        ("rule_set", "state", "reason", "movement", "rules"),
+        (
+            Broken("unknown state", {"state": "luck"}, ((IN_SET, "state"),)),
+            rule("more than all", "movement", movement={"buyers": 1.5}),
+            rule("tried on nobody knows whom", "canary", share=None),
+            rule("of more than all", "share", share=1.5),
+        ),
+    ),
     "ops.landings": Case(
         {"table_name": "bronze.crm", "landing": 1, "landed_at": AT, "rows": 3, "mode": "full"},
         ("table_name",),

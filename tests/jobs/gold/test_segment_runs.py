@@ -10,7 +10,7 @@ import pytest
 from jobs.gold import segments as job_segments
 from jobs.lake import tables
 from jobs.lake.lake import Lake
-from jobs.segments import history, membership
+from jobs.segments import history, membership, rule_sets
 from tests.jobs.segments.histories import DAY, HOUR, NOW, drawn_history
 from tests.jobs.segments.shop import Shop, bought
 from tests.other_lake import changed
@@ -60,7 +60,7 @@ def test_runs_that_look_at_few_come_to_what_looking_at_all_does(
     assert shop.causes(later) == {"event", "consent", "expiry"}
     assert 3 <= looked_at[-1] < 50, "those of whom there is news, or whose time has come"
     names = tables.read(shop.lake, "gold.segments").select("name", "segment_id").distinct().collect()
-    titles = {name: segment.title for name, segment in membership.in_force(shop.lake).items()}
+    titles = {name: segment.title for name, segment in rule_sets.current(shop.lake).in_force.items()}
     assert {row["segment_id"]: row["name"] for row in names}.items() <= titles.items()
 
 

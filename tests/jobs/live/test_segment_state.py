@@ -18,6 +18,7 @@ from jobs.redis_store.keys import Keys
 from jobs.redis_store.live_segments import begin, end_begin
 from jobs.redis_store.writing import Word, update_consents
 from jobs.segments import memory
+from jobs.segments.canary import RuleSets
 from jobs.segments.definitions import segments_of
 from jobs.segments.memory import Kept
 from jobs.segments.tracks import rules_of
@@ -62,7 +63,7 @@ def membership_of(told: dict[str, dict[str, str]]) -> Membership:
     """In a shop where it is always NOW, and everybody allows everything unasked."""
     segments = segments_of(told, Vocabulary(FIELDS))
     consent = load("local").consent.model_copy(update={"personalisation": True, "marketing": True})
-    return Membership(segments, rules_of(segments.values(), segments, FIELDS), consent, "test", lambda _: NOW)
+    return Membership(RuleSets(segments), rules_of(segments.values(), segments, FIELDS), consent, "test", lambda _: NOW)
 
 
 def begun(client: Redis, membership: Membership) -> Membership:
@@ -194,7 +195,9 @@ def test_a_merge_brings_together_what_was_done_under_each_name_and_a_split_takes
     assert {cause for *_, cause in changes(client)} == {"event", "identity"}
 
 
-def test_who_refuses_a_purpose_leaves_its_segments_and_who_refuses_to_be_counted_is_not_from_then_on(client: Redis) -> None:
+def test_who_refuses_a_purpose_leaves_its_segments_and_who_is_not_to_be_counted_is_not(
+    client: Redis,
+) -> None:
     told = {name: {"title": "-", "owner": "-", "purpose": name, "rule": 'any("product_view")'} for name in PURPOSES}
     membership = begun(client, membership_of(told))
     settings = load("local").redis

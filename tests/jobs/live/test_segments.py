@@ -21,6 +21,8 @@ from jobs.live.segment_state import NoState
 from jobs.local import services
 from jobs.redis_store.client import connect
 from jobs.redis_store.keys import Keys
+from jobs.segments.canary import RuleSets
+from jobs.segments.definitions import segments_in_force
 from jobs.settings.loading import load
 from jobs.silver import consents
 from tests.events import event, received
@@ -147,8 +149,9 @@ def test_a_segment_that_asks_for_an_attribute_is_left_out_and_who_asks_for_it_to
     (tmp_path / "rules.toml").write_text("\n".join(tables_of))
     settings = load("local")
     segments = settings.segments.model_copy(update={"file": str(tmp_path / "rules.toml")})
-    membership = live.membership_of(settings.model_copy(update={"segments": segments}))
-    assert {*membership.segments} == {"buyers"} and {*membership.rules.known} == {*lines}
+    sets = RuleSets(segments_in_force(settings.model_copy(update={"segments": segments}), committed_contract()))
+    membership = live.membership_of(settings, sets)
+    assert {*membership.segments_of("p")} == {"buyers"} and {*membership.rules.known} == {*lines}
 
 
 def test_a_rule_that_cannot_be_read_stops_it_before_it_begins(own: Lake, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from jobs.gold import segments as job_segments
 from jobs.job import Options
 from jobs.lake import tables
 from jobs.lake.lake import Lake
-from jobs.segments import membership
+from jobs.segments import rule_sets
 from tests.jobs.segments.histories import DAY, Event, holds
 
 PURPOSES = ("personalisation", "marketing")
@@ -87,7 +87,7 @@ class Shop:
         job_segments.main(self.lake, Options(moment(at)))
 
     def expected(self, at: int) -> Memberships:
-        known = membership.in_force(self.lake)
+        known = rule_sets.current(self.lake).in_force
         of_all = {name: segment.expression for name, segment in known.items()}
         return {
             (person, name)

@@ -1,0 +1,274 @@
+"""Which rules are in force: those of conf/segments.toml, once they have been let through.
+
+A file that says something else is another set of rules. A run of gold.segments that meets one works out how many people
+would enter and leave each segment. Where that is more than the settings allow, it goes on by the rules in force, until
+an operator says otherwise; else the new ones are tried on a share of the people for a while, where the settings say so,
+and then in force. ops.segment_rule_sets has each decision; nothing there is changed.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from pyspark.sql import functions as F
+
+from expectations.schemas import TABLES
+from jobs.errors import OperatorError
+from jobs.lake import tables
+from jobs.lake.lake import Lake
+from jobs.landing.contracts import in_force as contract_in_force
+from jobs.segments import membership
+from jobs.segments.canary import SUFFIX, RuleSets, renamed
+from jobs.segments.definitions import Segment, segments_in_force, segments_of
+from jobs.segments.vocabulary import Vocabulary, event_fields
+
+TABLE = "ops.segment_rule_sets"
+IN_FORCE, CANARY, STOPPED, ROLLED_BACK = "in_force", "canary", "stopped", "rolled_back"
+FIRST, WITHIN_LIMIT, TOO_MUCH, OPERATOR = "first", "within the limit", "too much movement", "operator"
+
+log = logging.getLogger(__name__)
+
+
+class Decision(NamedTuple):
+    """One row of ops.segment_rule_sets. `rules`: the segments' tables as JSON."""
+
+    decided_at: datetime
+    rule_set: str
+    state: str
+    reason: str
+    movement: Mapping[str, float]
+    share: float | None
+    rules: str
+
+
+class Movement(NamedTuple):
+    """What other rules make of one segment. `share`: of all who are in it by either, those who enter or leave; 0 to
+    1."""
+
+    segment: str
+    before: int
+    after: int
+    entering: int
+    leaving: int
+
+    @property
+    def share(self) -> float:
+        everybody = self.before + self.entering
+        return (self.entering + self.leaving) / everybody if everybody else 0.0
+
+
+SAID = {
+    CANARY: "tried on a share of the people",
+    STOPPED: "stopped, because they move too many; to let them through: lakehouse segments promote",
+    ROLLED_BACK: "taken back; to let them through: lakehouse segments promote",
+    IN_FORCE: "not in force any more; the next run of gold.segments decides on them",
+}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """`says`: what was decided on the rules of the file. `added`: segments that are new; `moved`: those that would be
+    others; `too_much`: of those, the ones that move more people than may be moved unasked."""
+
+    says: str
+    added: Sequence[str]
+    moved: Sequence[Movement]
+    too_much: Sequence[str]
+
+
+def in_the_file(lake: Lake) -> dict[str, Segment]:
+    """Raises OperatorError as segments_in_force does."""
+    return segments_in_force(lake.settings, contract_in_force(lake.settings.contracts)())
+
+
+def decisions(lake: Lake) -> list[Decision]:
+    """The oldest first."""
+    if not tables.exists(lake, TABLE):
+        return []
+    rows = tables.read(lake, TABLE).orderBy("decided_at").collect()
+    told = [Decision(*(row[name] for name in Decision._fields)) for row in rows]
+    return [one._replace(decided_at=one.decided_at.replace(tzinfo=UTC)) for one in told]
+
+
+def version(lake: Lake) -> int | None:
+    """Of ops.segment_rule_sets: another one, where something was decided since. Costs no Spark job."""
+    return tables.version(lake, TABLE) if tables.exists(lake, TABLE) else None
+
+
+def current(lake: Lake) -> RuleSets:
+    """The rules that memberships are worked out by; those of the file where none was ever in force."""
+    told = decisions(lake)
+    in_force = _last_in_force(told)
+    if in_force is None:
+        return RuleSets(in_the_file(lake))
+    canary = told[-1] if told[-1].state == CANARY else None
+    return _sets(lake, in_force, canary)
+
+
+def settle(lake: Lake, as_of: datetime) -> RuleSets:
+    """The same, after a decision on what the file says where that is neither in force nor decided on."""
+    told, file, limits = decisions(lake), in_the_file(lake), lake.settings.segments
+    in_force, rule_set = _last_in_force(told), rule_set_of(file)
+    if in_force is None:
+        return _decided(lake, as_of, file, IN_FORCE, FIRST)
+    if rule_set == in_force.rule_set:
+        return current(lake)
+    last = next((one for one in reversed(told) if one.rule_set == rule_set), in_force)
+    if last.state in (STOPPED, ROLLED_BACK):
+        log.warning("gold.segments: the rules of the file are not in force; see: lakehouse segments diff")
+        return current(lake)
+    is_tried = last == told[-1] and last.state == CANARY
+    if is_tried and as_of < last.decided_at + timedelta(hours=limits.canary_hours):
+        return current(lake)
+    moved = movement(lake, _segments(lake, in_force), file, as_of)
+    shares = {one.segment: round(one.share, 4) for one in moved}
+    if too_much := [one for one in moved if is_too_much(lake, one)]:
+        said = "; ".join(f"{one.segment}: {one.entering:,} enter, {one.leaving:,} leave" for one in too_much)
+        log.warning("gold.segments: the rules of the file move too many people and wait (%s)", said)
+        return _decided(lake, as_of, file, STOPPED, TOO_MUCH, shares)
+    if limits.canary_share and not is_tried:
+        return _decided(lake, as_of, file, CANARY, WITHIN_LIMIT, shares, limits.canary_share)
+    return _decided(lake, as_of, file, IN_FORCE, WITHIN_LIMIT, shares)
+
+
+def promote(lake: Lake, as_of: datetime, share: float | None = None) -> None:
+    """An operator's word for the rules of the file: in force, or tried on a share of the people. Raises OperatorError
+    where they are in force."""
+    told, file = decisions(lake), in_the_file(lake)
+    in_force = _last_in_force(told)
+    if in_force is not None and in_force.rule_set == rule_set_of(file):
+        raise OperatorError("the rules of the file are in force already")
+    if share is not None and in_force is None:
+        raise OperatorError("no rules are in force yet to try others beside; run: lakehouse run gold.segments")
+    _decided(lake, as_of, file, IN_FORCE if share is None else CANARY, OPERATOR, share=share)
+
+
+def roll_back(lake: Lake, as_of: datetime) -> str:
+    """Takes back the newest: a canary, or else the rules in force, in whose place come those before. Returns what is in
+    force now. What is taken back stays so until it is promoted, though the file says it. Raises OperatorError where
+    there is nothing before."""
+    told = decisions(lake)
+    in_force = _last_in_force(told)
+    if told and in_force is not None and told[-1].state == CANARY:
+        _append(lake, told[-1]._replace(decided_at=as_of, state=ROLLED_BACK, reason=OPERATOR))
+        return in_force.rule_set
+    out = {one.rule_set for one in {one.rule_set: one for one in told}.values() if one.state == ROLLED_BACK}
+    out |= {in_force.rule_set} if in_force else set()
+    former = [one for one in told if one.state == IN_FORCE and one.rule_set not in out]
+    if in_force is None or not former:
+        raise OperatorError("no rules were in force before; see: lakehouse segments history")
+    _append(
+        lake,
+        in_force._replace(decided_at=as_of, state=ROLLED_BACK, reason=OPERATOR),
+        former[-1]._replace(decided_at=as_of, reason=OPERATOR),
+    )
+    return former[-1].rule_set
+
+
+def difference(lake: Lake, as_of: datetime) -> Difference:
+    """What the rules of the file would change."""
+    told, file = decisions(lake), in_the_file(lake)
+    in_force = _last_in_force(told)
+    before = file if in_force is None else _segments(lake, in_force)
+    moved = movement(lake, before, file, as_of)
+    last = next((one for one in reversed(told) if one.rule_set == rule_set_of(file)), None)
+    is_current = in_force is not None and in_force.rule_set == rule_set_of(file)
+    return Difference(
+        "in force" if is_current else "not decided on yet" if last is None else SAID[last.state],
+        sorted(file.keys() - before.keys()),
+        moved,
+        [one.segment for one in moved if is_too_much(lake, one)],
+    )
+
+
+def movement(
+    lake: Lake, before: Mapping[str, Segment], after: Mapping[str, Segment], as_of: datetime
+) -> list[Movement]:
+    """Of the segments that would be others, each; of one that is new there is none to be moved from."""
+    names = [name for name in before if name not in after or _is_other(before[name], after[name])]
+    both = {**before, **renamed(after)}
+    asked = {name for name in (*names, *(one + SUFFIX for one in names)) if name in both}
+    rows = membership.evaluated(lake, both, None, as_of, asked)
+    people = rows.select("person_id", F.explode("segment_ids").alias("id"))
+    of_each = people.select(
+        "person_id",
+        F.regexp_replace("id", f"{SUFFIX}$", "").alias("segment"),
+        F.col("id").endswith(SUFFIX).alias("is_after"),
+    )
+    sides = of_each.groupBy("segment", "person_id").agg(
+        F.bool_or(~F.col("is_after")).alias("was"), F.bool_or("is_after").alias("is_now")
+    )
+    counts = sides.groupBy("segment").agg(
+        F.count_if("was").alias("before"),
+        F.count_if("is_now").alias("after"),
+        F.count_if(~F.col("was")).alias("entering"),
+        F.count_if(~F.col("is_now")).alias("leaving"),
+    )
+    told = {row["segment"]: Movement(*(row[name] for name in Movement._fields)) for row in counts.collect()}
+    return [told.get(name, Movement(name, 0, 0, 0, 0)) for name in names]
+
+
+def is_too_much(lake: Lake, moved: Movement) -> bool:
+    limits = lake.settings.segments
+    return moved.entering + moved.leaving > limits.free_moves and moved.share > limits.max_movement
+
+
+def rule_set_of(segments: Mapping[str, Segment]) -> str:
+    """The same for files that say the same."""
+    return hashlib.sha256(_as_json(segments).encode()).hexdigest()[:12]
+
+
+def _is_other(before: Segment, after: Segment) -> bool:
+    return (before.version, before.purpose) != (after.version, after.purpose)
+
+
+def _last_in_force(told: Sequence[Decision]) -> Decision | None:
+    return next((one for one in reversed(told) if one.state == IN_FORCE), None)
+
+
+def _sets(lake: Lake, in_force: Decision, canary: Decision | None) -> RuleSets:
+    if canary is None:
+        return RuleSets(_segments(lake, in_force))
+    return RuleSets(_segments(lake, in_force), _segments(lake, canary), canary.share or 0.0, canary.rule_set)
+
+
+def _segments(lake: Lake, decision: Decision) -> dict[str, Segment]:
+    fields = event_fields(contract_in_force(lake.settings.contracts)())
+    return segments_of(json.loads(decision.rules), Vocabulary(fields))
+
+
+def _as_json(segments: Mapping[str, Segment]) -> str:
+    tables_of = {
+        name: {"title": one.title, "purpose": one.purpose, "owner": one.owner, "rule": one.text}
+        for name, one in segments.items()
+    }
+    return json.dumps(tables_of, sort_keys=True)
+
+
+def _decided(
+    lake: Lake,
+    at: datetime,
+    segments: Mapping[str, Segment],
+    state: str,
+    reason: str,
+    movement: Mapping[str, float] | None = None,
+    share: float | None = None,
+) -> RuleSets:
+    rule_set = rule_set_of(segments)
+    _append(lake, Decision(at, rule_set, state, reason, movement or {}, share, _as_json(segments)))
+    log.info("gold.segments: rules %s: %s (%s)", rule_set, state, reason)
+    return current(lake)
+
+
+def _append(lake: Lake, *decided: Decision) -> None:
+    """Later than all that is there, whatever the moment it is looked from."""
+    tables.create(lake, TABLE)
+    told = decisions(lake)
+    earliest = told[-1].decided_at + timedelta(microseconds=1) if told else decided[0].decided_at
+    first = max(decided[0].decided_at, earliest)
+    rows = [one._replace(decided_at=first + timedelta(microseconds=place)) for place, one in enumerate(decided)]
+    tables.append(lake, TABLE, lake.spark.createDataFrame(rows, TABLES[TABLE].ddl))

@@ -1,0 +1,163 @@
+"""A changed file of rules: let through, stopped where it moves too many, tried on some people first, taken back."""
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import functions as F
+from typer.testing import CliRunner
+
+from expectations.contract import committed_contract
+from jobs.commands.app import app
+from jobs.errors import OperatorError
+from jobs.lake.lake import Lake
+from jobs.segments import rule_sets
+from jobs.segments.canary import RuleSets
+from jobs.segments.definitions import segments_of
+from jobs.segments.vocabulary import Vocabulary, event_fields
+from tests.jobs.segments.histories import DAY, HOUR, NOW
+from tests.jobs.segments.shop import Memberships, Shop, bought, moment
+from tests.other_lake import changed
+
+PEOPLE = [f"p{number}" for number in range(40)]
+
+
+def rules(lately: int = 3, least: int = 0) -> dict[str, dict[str, str]]:
+    """Who bought in the last so many days; and who did so and bought more than so often."""
+    of_each = {
+        "lately": f'any("purchase", within="{lately}d")',
+        "keen": f'member("lately") and count("purchase") > {least}',
+    }
+    return {
+        name: {"title": name, "purpose": "marketing", "owner": "crm", "rule": rule} for name, rule in of_each.items()
+    }
+
+
+class ChangingShop(Shop):
+    """A shop whose file of rules is written anew. p0 bought today, p1 yesterday, and so on."""
+
+    def __init__(self, lake: Lake, folder: Path, **limits: float) -> None:
+        self.file = folder / "rules.toml"
+        own = {"file": str(self.file), "free_moves": 3, "max_movement": 0.5, **limits}
+        super().__init__(changed(lake, mlflow={"prefix": "none."}, segments=own))
+        self.says(rules())
+        self.arrive({person: [bought(NOW - HOUR - number * DAY)] for number, person in enumerate(PEOPLE)}, NOW)
+
+    def says(self, told: dict[str, dict[str, str]]) -> None:
+        parts = [
+            f"[{name}]\n" + "\n".join(f"{key} = '{value}'" for key, value in one.items()) for name, one in told.items()
+        ]
+        self.file.write_text("\n".join(parts))
+
+    def states(self) -> list[tuple[str, str]]:
+        return [(one.state, one.reason) for one in rule_sets.decisions(self.lake)]
+
+
+def within(days: int) -> Memberships:
+    """Whoever bought in the last days is lately, and keen, having bought more than 0 times."""
+    return {(person, name) for person in PEOPLE[:days] for name in ("lately", "keen")}
+
+
+def test_other_rules_are_let_through_stopped_promoted_and_taken_back(lake: Lake, tmp_path: Path) -> None:
+    shop = ChangingShop(lake, tmp_path)
+    shop.run(NOW)
+    assert shop.memberships() == within(3) and shop.states() == [("in_force", "first")]
+
+    shop.says(rules(lately=5))
+    shop.run(NOW + 1)
+    assert shop.memberships() == within(5), "2 of 5 enter: let through"
+    shop.says(rules(lately=30))
+    shop.run(NOW + 2)
+    assert rule_sets.settle(shop.lake, moment(NOW + 2)) == rule_sets.current(shop.lake)
+    assert shop.memberships() == within(5), "25 of 30 enter: stopped, once"
+    assert shop.states()[1:] == [("in_force", "within the limit"), ("stopped", "too much movement")]
+    seen = rule_sets.difference(shop.lake, moment(NOW + 2))
+    assert "lakehouse segments promote" in seen.says
+    assert [tuple(one) for one in seen.moved] == [("lately", 5, 30, 25, 0), ("keen", 5, 30, 25, 0)]
+    assert seen.too_much == ["lately", "keen"]
+
+    rule_sets.promote(shop.lake, moment(NOW + 3))
+    shop.run(NOW + 3)
+    assert shop.memberships() == within(30)
+    assert {row["cause"] for row in shop.changes()} == {"rule"}
+    with pytest.raises(OperatorError, match="in force already"):
+        rule_sets.promote(shop.lake, moment(NOW + 3))
+
+    rule_sets.roll_back(shop.lake, moment(NOW + 4))
+    shop.run(NOW + 4)
+    assert rule_sets.settle(shop.lake, moment(NOW + 5)) == rule_sets.current(shop.lake)
+    assert shop.memberships() == within(5) == shop.by_changes(), "and the file does not bring it back"
+    rule_sets.roll_back(shop.lake, moment(NOW + 6))
+    shop.run(NOW + 6)
+    assert shop.memberships() == within(3) == shop.by_changes(), "the first again"
+
+
+def test_a_segment_that_is_taken_out_moves_all_its_people_and_a_new_one_nobody(lake: Lake, tmp_path: Path) -> None:
+    shop = ChangingShop(lake, tmp_path)
+    told = rules(lately=10)
+    shop.says(told)
+    shop.run(NOW)
+    shop.says({**told, "fresh": {**told["lately"], "rule": 'any("purchase")'}})
+    shop.run(NOW + 1)
+    assert ("p39", "fresh") in shop.memberships()
+    shop.says({"lately": told["lately"]})
+    shop.run(NOW + 2)
+    assert shop.states()[-1] == ("stopped", "too much movement"), "10 leave keen, 40 leave fresh"
+
+
+def test_other_rules_are_tried_on_a_share_of_the_people_and_then_in_force(lake: Lake, tmp_path: Path) -> None:
+    shop = ChangingShop(lake, tmp_path, canary_share=0.5, canary_hours=2.0, max_movement=1.0)
+    shop.run(NOW)
+    shop.says(rules(lately=30))
+    shop.run(NOW + 1)
+    sets = rule_sets.current(shop.lake)
+    drawn = {person for person in PEOPLE if sets.of_person(person) is not sets.in_force}
+    assert 8 < len(drawn) < 32
+    for later in (1, HOUR):
+        shop.run(NOW + later)
+        assert shop.memberships() == within(3) | {one for one in within(30) if one[0] in drawn}
+    assert shop.memberships() == shop.by_changes() and {row["cause"] for row in shop.changes()} == {"rule"}
+    shop.run(NOW + 2 * HOUR + 1)
+    assert shop.memberships() == within(30) == shop.by_changes()
+    assert [state for state, _ in shop.states()] == ["in_force", "canary", "in_force"]
+    shop.says(rules(lately=4))
+    shop.run(NOW + 3 * HOUR)
+    rule_sets.roll_back(shop.lake, moment(NOW + 4 * HOUR))
+    shop.run(NOW + 4 * HOUR)
+    assert shop.memberships() == within(30), "the canary alone was taken back"
+
+
+def test_spark_and_python_draw_the_same_people(lake: Lake) -> None:
+    vocabulary = Vocabulary(event_fields(committed_contract()))
+    sets = RuleSets(segments_of(rules(), vocabulary), segments_of(rules(5), vocabulary), 0.2, "draw")
+    draw = random.Random(1)
+    people = ["".join(draw.choices("abc:äß漢-01", k=draw.randint(1, 12))) for _ in range(1_000)]
+    frame = lake.spark.createDataFrame([(one,) for one in people], "person_id string")
+    rows = frame.where(sets.judges(F.col("person_id"), F.lit("lately@canary"))).collect()
+    drawn = [one for one in people if sets.of_person(one)["lately"].name == "lately@canary"]
+    assert sorted(row["person_id"] for row in rows) == sorted(drawn) and 120 < len(drawn) < 280
+
+
+def test_as_it_is_typed(lake: Lake, tmp_path: Path, lake_in_session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = ChangingShop(lake, tmp_path)
+    for name, value in {"FILE": str(shop.file), "FREE_MOVES": "3"}.items():
+        monkeypatch.setenv(f"LAKEHOUSE_SEGMENTS__{name}", value)
+    monkeypatch.setenv("LAKEHOUSE_MLFLOW__PREFIX", "none.")
+    shop.run(NOW)
+    shop.says(rules(lately=30))
+    at = ["--as-of", moment(NOW + 1).isoformat()]
+
+    def typed(*words: str) -> str:
+        answer = CliRunner().invoke(app, ["segments", *words])
+        assert answer.exit_code == 0, answer.output
+        return answer.stdout
+
+    assert "27" in typed("diff", *at) and json.loads(typed("diff", "--json", *at))["too_much"] == ["lately", "keen"]
+    typed("promote", *at)
+    assert shop.memberships() == within(30)
+    typed("rollback", *at)
+    assert shop.memberships() == within(3)
+    assert [one["state"] for one in json.loads(typed("history", "--json"))][-2:] == ["rolled_back", "in_force"]
+    assert "rolled back" in typed("history")
