@@ -38,7 +38,8 @@ while i <= #ARGV do
     end
     for _, one in ipairs(changes) do
       redis.call('XADD', tag .. ':segment_changes', 'MAXLEN', '~', ARGV[2], '*',
-        'person', person, 'segment', one[1], 'kind', one[2], 'cause', one[3])
+        'person', person, 'segment', one[1], 'kind', one[2], 'cause', one[3],
+        'number', redis.call('INCR', tag .. ':segment_changes:count'))
     end
     if due == '' then redis.call('ZREM', tag .. ':due', person) else redis.call('ZADD', tag .. ':due', due, person) end
   end
