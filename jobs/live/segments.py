@@ -21,6 +21,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from redis import Redis
 
+from jobs.hooks import targets as hooks
+from jobs.hooks.telling import telling
 from jobs.job import Job, Options, submit
 from jobs.lake import tables
 from jobs.lake.lake import Lake
@@ -189,9 +191,10 @@ def _news_of_rows(rows: Any, membership: Membership, items: Items) -> News:
 
 
 def require(settings: Settings) -> None:
-    """Raises OperatorError where a rule cannot be read, and as that of all live jobs."""
-    membership_of(settings)
+    """Raises OperatorError where a rule cannot be read, hooks cannot be told, and as that of all live jobs."""
+    membership = membership_of(settings)
     requirements.require(settings)
+    hooks.require(settings, membership.segments, membership.rules.known)
 
 
 def main(lake: Lake, options: Options) -> int:
@@ -204,7 +207,11 @@ def main(lake: Lake, options: Options) -> int:
     if not is_begun:
         log.info("%s: the state is begun anew, from silver.events", NAME)
         begin_anew(lake, membership, items, options)
-    with clock(lake, membership) as faults:
+
+    def has_state() -> bool:
+        return begun_by(connect(redis), Keys(redis.prefix)) == membership.begun_by
+
+    with clock(lake, membership) as faults, telling(settings, has_state):
         read = kafka_stream.run(
             lake,
             NAME,
