@@ -10,12 +10,14 @@ from rich.table import Table
 from jobs.output import table
 
 if TYPE_CHECKING:
+    from jobs.hooks.status import HookStatus
     from jobs.job import Job
     from jobs.ledger.accounts import Account
     from jobs.ledger.message_counts import MessageCounts
     from jobs.local.services import ServiceStatus
     from jobs.people.identity_review import Waiting
     from jobs.people.identity_view import Move, Person
+    from jobs.redis_store.hooks import DeadLetter
     from jobs.redis_store.reading import Page
     from jobs.segments.definitions import Segment
     from jobs.segments.explain import Explanation, Preview
@@ -62,6 +64,25 @@ def segments(known: "Iterable[Segment]") -> Table:
 def overlaps(preview: "Preview") -> Table:
     rows = [(name, f"{count:,}", f"{count / preview.size:.0%}") for name, count in preview.overlaps.items()]
     return table(("also in", "people", "share"), rows)
+
+
+def hooks(statuses: "Iterable[HookStatus]") -> Table:
+    rows = []
+    for one in statuses:
+        failing = "" if one.failing_since is None else f"since {_time(one.failing_since)} UTC: {one.reason}"
+        counts = (one.told, one.waiting, one.dead_letters, one.overtaken, one.lost)
+        rows.append((one.target, ", ".join(one.segments) or "all", *[f"{count:,}" for count in counts], failing))
+    headers = ("hook", "segments", "told", "waiting", "dead letters", "overtaken", "lost", "takes nothing")
+    return table(headers, rows)
+
+
+def dead_letters(letters: "Iterable[tuple[str, DeadLetter]]") -> Table:
+    """Each with the target that was not told."""
+    rows = [
+        (target, _time(one.change.at), one.change.person, one.change.segment, one.change.kind, one.reason)
+        for target, one in letters
+    ]
+    return table(("hook", "changed at (UTC)", "person", "segment", "kind", "why it was not told"), rows)
 
 
 def clauses(explanation: "Explanation") -> Table:

@@ -22,7 +22,7 @@ def message_of(change: Change) -> Message:
     return Message(change.id, change.person, _body(f"segment.{change.kind}", change.at, data))
 
 
-def test_message(segment: str) -> Message:
+def message_of_test(segment: str) -> Message:
     """One about nobody, by a type of its own."""
     data = {"person": "nobody", "segment": segment, "cause": "test"}
     return Message(f"test-{uuid.uuid4().hex}", "nobody", _body("segment.test", datetime.now(UTC), data))

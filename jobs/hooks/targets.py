@@ -48,14 +48,21 @@ def targets_of(settings: Settings) -> dict[str, Target]:
     return targets
 
 
-def target_named(settings: Settings, name: str) -> Target:
-    """Raises OperatorError, which names the nearest, where there is no such target."""
+def target_names(settings: Settings, asked: str = "") -> list[str]:
+    """All of them, or the one that is asked for. Raises OperatorError where there is none, and where there is no such
+    one, which names the nearest."""
     known = [*settings.hooks.webhooks, *([TOPIC] if settings.hooks.kafka_topic else [])]
     if not known:
         raise OperatorError("nobody is told of segments: fill [hooks] of the settings, as jobs/hooks/README.md shows")
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
-        raise OperatorError(f"no hook {name}; did you mean {near}? There are: {', '.join(known)}")
+    if asked and asked not in known:
+        near = difflib.get_close_matches(asked, known, n=1, cutoff=0.0)[0]
+        raise OperatorError(f"no hook {asked}; did you mean {near}? There are: {', '.join(known)}")
+    return [asked] if asked else known
+
+
+def target_named(settings: Settings, name: str) -> Target:
+    """Raises OperatorError as `target_names` and `targets_of` do."""
+    target_names(settings, name)
     return targets_of(settings)[name]
 
 

@@ -178,8 +178,15 @@ def dead_count(client: Redis, keys: Keys, target: str) -> int:
     return int(count)
 
 
-def remove_letter(client: Redis, keys: Keys, target: str, letter: str) -> None:
-    client.xdel(keys.dead_letters(target), letter)
+def settle_letter(client: Redis, keys: Keys, target: str, letter: str, fate: Fate) -> None:
+    """It is no dead letter any more."""
+    if client.xdel(keys.dead_letters(target), letter):
+        client.hincrby(keys.hook(target), fate, 1)
+
+
+def is_in(client: Redis, keys: Keys, change: Change) -> bool:
+    """Whether the change's person is in its segment now."""
+    return bool(client.hexists(keys.segments(change.person), change.segment))
 
 
 def _settle(client: Redis, keys: Keys, target: str, id_: str, fate: Fate, letter: Sequence[str]) -> None:
