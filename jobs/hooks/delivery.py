@@ -28,6 +28,8 @@ IN_HAND = 256
 """Changes that are read before those before them are settled."""
 AT_A_TIME = 32
 """And that are tried in one round, each of another person."""
+LEASE_SECONDS = 2.0
+"""Added to twice the time that a try may take: so long after its last one a process that was killed is replaced."""
 HOURS = 3600.0
 
 log = logging.getLogger(__name__)
@@ -91,7 +93,7 @@ class Delivery:
 
     def _holds(self, change: Change | None) -> str:
         """Empty where another process tells the target; else whether the change's person is `in` its segment."""
-        seconds = 2 * self.hooks.timeout_seconds + 5
+        seconds = 2 * self.hooks.timeout_seconds + LEASE_SECONDS
         answer = store.hold(self.client, self.keys, self.target.name, self.process, seconds, change)
         return "" if answer == "lost" else answer
 

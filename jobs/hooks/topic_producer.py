@@ -65,7 +65,7 @@ def send_to(kafka: KafkaSettings, topic: str, timeout_seconds: float) -> Callabl
                 producer.poll(POLL_SECONDS)
         except (BufferError, KafkaException) as error:
             return Answer("failed", type(error).__name__)
-        if not errors:
+        if not errors or (errors[0] is not None and errors[0].code() == KafkaError._MSG_TIMED_OUT):
             return Answer("failed", "the brokers do not answer")
         if errors[0] is None:
             return Answer("taken", "acknowledged")
