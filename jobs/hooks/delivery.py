@@ -101,14 +101,14 @@ class Delivery:
         most, name = IN_HAND - len(self.in_hand), self.target.name
         if most <= 0:
             return False
-        changes = list[Change]()
+        changes, lost = list[Change](), 0
         if self.handed_after is not None:
-            changes, last = store.handed_changes(self.client, self.keys, name, self.handed_after, most)
+            changes, lost, last = store.handed_changes(self.client, self.keys, name, self.handed_after, most)
             self.handed_after = last or None
         if self.handed_after is None:
             changes, lost = store.new_changes(self.client, self.keys, name, most)
-            if lost:
-                log.warning("hook %s: %s changes were cut off before they could be told", name, f"{lost:,}")
+        if lost:
+            log.warning("hook %s: %s changes were cut off before they could be told", name, f"{lost:,}")
         theirs = [one for one in changes if not self.target.segments or one.segment in self.target.segments]
         self.in_hand |= {one.id: InHand(one) for one in theirs}
         store.pass_over(self.client, self.keys, name, [one for one in changes if one not in theirs])
@@ -120,9 +120,8 @@ class Delivery:
         for one in self.in_hand.values():
             heads.setdefault(one.change.person, one)
         ready = [one for one in heads.values() if one.tries.not_before <= now]
-        return sorted(ready, key=lambda one: one.tries.failures)[
-            : self.hooks.connections if self.pace.is_down else AT_A_TIME
-        ]
+        most = self.hooks.connections if self.pace.is_down else AT_A_TIME
+        return sorted(ready, key=lambda one: one.tries.failures)[:most]
 
     def _try(self, one: InHand) -> Answer | None:
         """None where it was not tried, or there was nothing to tell any more."""
@@ -153,11 +152,9 @@ class Delivery:
             pace.note_taken(now)
         for one, answer in tried:
             if answer.kind not in ("failed", "throttled"):
-                self._let_go(one)
+                del self.in_hand[one.change.id]
                 continue
-            pace.note_failure(one.tries, answer.kind == "failed", now)
-            if not took:
-                pace.failing.add(one.change.id)
+            pace.note_failure(one.change.id, one.tries, answer.kind == "failed", took, now)
             if one.tries.counted >= self.hooks.tries:
                 self._give_up(one, f"{answer.reason}; {one.tries.counted} tries, while others were taken")
             elif self._is_old(one):
@@ -170,13 +167,9 @@ class Delivery:
         pace.end_round(took, max(answer.wait_seconds for _, answer in tried), now)
         self._tell_of_failing(took)
 
-    def _let_go(self, one: InHand) -> None:
-        self.pace.failing.discard(one.change.id)
-        del self.in_hand[one.change.id]
-
     def _give_up(self, one: InHand, reason: str) -> None:
         store.bury(self.client, self.keys, self.target.name, one.change, reason)
-        self._let_go(one)
+        del self.in_hand[one.change.id]
 
     def _give_up_old(self) -> None:
         """The stream would lose them; dead letters can be replayed."""
@@ -194,7 +187,7 @@ class Delivery:
             if self.noted_failing:
                 log.info("hook %s: %s takes what it is told again", name, where)
             self.noted_failing = False
-        elif not took and self.pace.is_down and not self.noted_failing:
+        elif not took and not self.noted_failing and (self.pace.is_down or self.pace.rounds >= self.hooks.tries):
             store.note_failing(self.client, self.keys, name, time.time(), self.reason)
             log.warning("hook %s: %s takes nothing (%s); what is to be told waits", name, where, self.reason)
             self.noted_failing = True

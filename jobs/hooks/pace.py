@@ -21,8 +21,8 @@ def pause_seconds(times: int, hooks: HooksSettings) -> float:
 
 @dataclass
 class Tries:
-    """Of one change. `failures`: all of them; `counted`: those before which another change was taken since the one
-    before. `not_before`: when it may be tried again. Instants are of the monotonic clock."""
+    """Of one change. `failures`: all of them; `counted`: those that say that the change is at fault. `not_before`: when
+    it may be tried again. Instants are of the monotonic clock."""
 
     failures: int = 0
     counted: int = 0
@@ -32,8 +32,8 @@ class Tries:
 
 @dataclass
 class Pace:
-    """Of one target. `failing`: the changes that failed since one was taken. `refused`: how many were refused in a row.
-    `rounds`: how many rounds in a row took nothing."""
+    """Of one target. `failing`: changes that failed since one was taken, two of them at most. `refused`: how many were
+    refused in a row. `rounds`: how many rounds in a row took nothing."""
 
     hooks: HooksSettings
     taken_at: float = 0.0
@@ -45,15 +45,18 @@ class Pace:
     @property
     def is_down(self) -> bool:
         """Whether it is the target that takes nothing, and not one change that it does not take."""
-        return len(self.failing) > 1 or self.rounds >= self.hooks.tries or self.refused > REFUSED_IN_A_ROW
+        return len(self.failing) > 1 or self.refused > REFUSED_IN_A_ROW
 
-    def note_failure(self, tries: Tries, counts: bool, now: float) -> None:
-        """A try failed; it does not count where the receiver had too much to do at once."""
-        tries.failures += 1
-        if counts and (not tries.counted or self.taken_at > tries.failed_at):
+    def note_failure(self, id_: str, tries: Tries, may_count: bool, took: bool, now: float) -> None:
+        """A try failed in a round that `took` another change, or nothing. It counts where another was taken since the
+        try before it, and `may_count`: not where the receiver had too much to do at once."""
+        if may_count and (took or (tries.failures and self.taken_at > tries.failed_at)):
             tries.counted += 1
+        tries.failures += 1
         tries.failed_at = now
         tries.not_before = now + pause_seconds(tries.failures, self.hooks)
+        if not took and len(self.failing) < 2:
+            self.failing.add(id_)
 
     def note_taken(self, now: float) -> None:
         self.taken_at, self.refused, self.rounds = now, 0, 0

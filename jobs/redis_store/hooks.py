@@ -83,9 +83,9 @@ def new_changes(client: Redis, keys: Keys, target: str, most: int) -> tuple[list
     return [_change(id_, dict(zip(fields[::2], fields[1::2], strict=True))) for id_, fields in rows], int(lost)
 
 
-def handed_changes(client: Redis, keys: Keys, target: str, after: str, most: int) -> tuple[list[Change], str]:
-    """Those that a process before this one was handed and did not settle, from behind the id `after` on, and the last
-    id; empty where there are none. What the stream has lost of them is settled as lost. Raises NoGroup."""
+def handed_changes(client: Redis, keys: Keys, target: str, after: str, most: int) -> tuple[list[Change], int, str]:
+    """Those that a process before this one was handed and did not settle, from behind the id `after` on; how many of
+    them the stream has lost, which are settled as lost; and the last id, empty where there are none. Raises NoGroup."""
     try:
         answer: Any = client.xreadgroup(_group(target), CONSUMER, {keys.segment_changes: after}, count=most)
     except ResponseError as error:
@@ -94,7 +94,8 @@ def handed_changes(client: Redis, keys: Keys, target: str, after: str, most: int
     gone = [id_ for id_, fields in rows if not fields]
     for id_ in gone:
         settle(client, keys, target, id_, "lost")
-    return [_change(id_, fields) for id_, fields in rows if fields], rows[-1][0] if rows else ""
+    changes = [_change(id_, fields) for id_, fields in rows if fields]
+    return changes, len(gone), rows[-1][0] if rows else ""
 
 
 def pass_over(client: Redis, keys: Keys, target: str, changes: Sequence[Change]) -> None:

@@ -53,6 +53,10 @@ def letters(client: Redis, target: str = "mailer") -> dict[str, str]:
     return {one.change.id: one.reason for one in store.dead_letters(client, KEYS, target)}
 
 
+LONG = {"first_pause_seconds": 600.0, "longest_pause_seconds": 600.0}
+"""No test waits for the second try."""
+
+
 def pending(client: Redis) -> Any:
     return client.xpending_range(KEYS.segment_changes, "hooks:mailer", "-", "+", 10_000)
 
@@ -145,7 +149,7 @@ def test_who_is_away_is_waited_for_and_nothing_of_it_is_a_dead_letter(
 
 def test_who_is_away_for_too_long_leaves_dead_letters(server: RedisServer, client: Redis) -> None:
     url = f"http://127.0.0.1:{free_port()}{PATH}"
-    settings = settings_with(server.settings(), {"mailer": webhook(url)}, give_up_hours=0.5 / 3600)
+    settings = settings_with(server.settings(), {"mailer": webhook(url)}, give_up_hours=0.5 / 3600, **LONG)
     with telling(settings, has_state):
         for number in range(600):
             write(client, f"p{number}", enter=["s"])
@@ -170,10 +174,32 @@ def test_one_that_is_never_taken_does_not_keep_others_waiting(server: RedisServe
     assert standing(client).told == 20 and standing(client).waiting == 0
 
 
+def test_one_that_is_to_wait_long_keeps_nobody_else_waiting(server: RedisServer, client: Redis) -> None:
+    with (
+        receiving(lambda data, times: 500 if data["person"] == "poison" else 200) as receiver,
+        telling(told_to(server, receiver, **LONG), has_state),
+    ):
+        write(client, "poison", enter=["s"])
+        until(lambda: receiver.seen, "not tried")
+        write(client, "p", enter=["s"])
+        until(lambda: receiver.ids, "kept waiting")
+    assert [data["person"] for _, data in receiver.taken] == ["p"]
+
+
+def test_where_nothing_is_taken_no_try_counts(server: RedisServer, client: Redis) -> None:
+    with (
+        receiving(lambda data, times: 500 if times < 6 else 200) as receiver,
+        telling(told_to(server, receiver, tries=1), has_state),
+    ):
+        write(client, "p", enter=["s"])
+        until(lambda: standing(client).waiting == 0, "not told")
+    assert standing(client).told == 1 and not letters(client)
+
+
 def test_a_receiver_that_refuses_everything_is_asked_less_and_less(server: RedisServer, client: Redis) -> None:
     """A wrong secret, say: all of it could be replayed, but it need not be sent at full speed."""
     with receiving(always(401)) as receiver:
-        settings = told_to(server, receiver, first_pause_seconds=30.0, longest_pause_seconds=30.0)
+        settings = told_to(server, receiver, **LONG)
         with telling(settings, has_state):
             for number in range(300):
                 write(client, f"p{number}", enter=["s"])
@@ -253,14 +279,17 @@ def test_what_the_stream_lost_is_counted(
 
 
 def test_one_process_at_a_time_tells_a_target(server: RedisServer, client: Redis) -> None:
-    with receiving(always(200)) as receiver:
+    """More changes than one of them takes in hand."""
+    with receiving(lambda data, times: time.sleep(0.002) or 200) as receiver:  # type: ignore[func-returns-value]
         settings = told_to(server, receiver)
+        with telling(settings, has_state):
+            pass  # from now on it is told
+        for step in range(120):
+            for person in range(5):
+                write(client, f"p{person}", enter=[f"s{step}"])
         with telling(settings, has_state), telling(settings, has_state):
-            for step in range(40):
-                for person in range(5):
-                    write(client, f"p{person}", enter=[f"s{step}"])
             until(lambda: standing(client).waiting == 0, "not told")
-    assert [id_ for id_, _ in receiver.taken] == receiver.ids and len(receiver.ids) == 200
+    assert [id_ for id_, _ in receiver.taken] == receiver.ids and len(receiver.ids) == 600
     order = [*written(client)]
     for person in range(5):
         ids = [id_ for id_, data in receiver.taken if data["person"] == f"p{person}"]
