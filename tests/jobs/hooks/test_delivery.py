@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from jobs.hooks.replay import replay
 from jobs.hooks.telling import telling
 from jobs.redis_store import hooks as store
 from jobs.redis_store import live_segments
+from jobs.redis_store.faults import RIGHTS
 from jobs.settings.loading import Settings
 from tests.conftest import free_port
 from tests.jobs.hooks.changes import KEYS, VARIABLE, secret_text, settings_with, until, webhook, write, written
@@ -314,6 +316,21 @@ def test_a_redis_that_was_emptied_is_joined_again_when_its_state_is_there(
         write(client, "p", enter=["t"])
         until(lambda: len(receiver.ids) == 2, "not told")
     assert [data["segment"] for _, data in receiver.taken] == ["s", "t"]
+
+
+def test_the_rights_that_the_jobs_ask_for_suffice(server: RedisServer, client: Redis) -> None:
+    client.execute_command("ACL", "SETUSER", "job", "on", ">geheim", "~{rec}:*", *RIGHTS.split())
+    url = server.settings("job:geheim@").url
+    with receiving(lambda data, times: 422 if data["person"] == "q" else 200) as receiver:
+        settings = settings_with(server.settings("job:geheim@"), {"mailer": webhook(receiver.url)})
+        with telling(settings, has_state):
+            for person in ("p", "q"):
+                write(client, person, enter=["s"])
+            until(lambda: standing(client).waiting == 0, "not told")
+        as_job = Redis.from_url(url, decode_responses=True)
+        assert standing(as_job).told == 1 and len(letters(as_job)) == 1
+        receiver.plan = always(200)
+        assert [*replay(settings, "mailer")] == ["told"]
 
 
 def test_a_redis_that_is_away_for_a_moment_loses_nothing(

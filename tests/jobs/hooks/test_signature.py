@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,12 @@ import pytest
 
 from jobs.errors import OperatorError
 from jobs.hooks.answer import answer_of
+from jobs.hooks.message import message_of
 from jobs.hooks.signature import secrets_of, signed_headers
+from jobs.hooks.targets import targets_of
+from jobs.redis_store.hooks import Change
+from jobs.settings import toml_files
+from jobs.settings.loading import load
 from tests.jobs.hooks.changes import secret_text
 from tests.jobs.hooks.receiver import SECRET
 
@@ -50,6 +56,24 @@ def test_what_the_readme_tells_receivers_takes_ours_and_nothing_else(verify: Any
     assert not verify({**headers, "webhook-id": "1700000000000-1"}, BODY, secret_text())
     assert not verify({**headers, "webhook-timestamp": str(now + 1)}, BODY, secret_text())
     assert not verify(signed_headers("1700000000000-0", now - 600, BODY, (OLD,)), BODY, secret_text()), "long ago"
+
+
+def test_the_message_that_the_readme_shows_is_what_is_sent() -> None:
+    at = datetime(2026, 11, 27, 10, 15, 2, 120_000, UTC)
+    change = Change(f"{round(at.timestamp() * 1000)}-7", "900", "cart_abandoners", "enter", "event")
+    assert message_of(change) == (change.id, "900", snippet("json").strip().encode())
+
+
+def test_the_settings_that_the_readme_shows_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "shop.toml").write_text(snippet("toml"))
+    for name in ("MAILER", "CMS"):
+        monkeypatch.setenv(f"LAKEHOUSE_HOOKS__WEBHOOKS__{name}__URL", f"https://{name}/hook")
+    for name in ("MAILER_SECRET", "CMS_SECRET_V1", "CMS_SECRET_V2"):
+        monkeypatch.setenv(name, secret_text())
+    settings = load(str(tmp_path / "shop.toml"))
+    assert {*targets_of(settings)} == {"mailer", "cms", "kafka"}
+    shipped = toml_files.read_named("segments")
+    assert {*settings.hooks.webhooks["mailer"].segments} <= {*shipped}
 
 
 def test_it_is_what_the_specification_has_as_an_example() -> None:
