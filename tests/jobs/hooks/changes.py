@@ -8,12 +8,14 @@ from typing import Any
 from pydantic import SecretStr
 from redis import Redis
 
+from jobs.redis_store import hooks as store
 from jobs.redis_store.keys import Keys
 from jobs.redis_store.live_segments import Change, Known, Update, update_segments
 from jobs.settings.hooks_settings import WebhookSettings
 from jobs.settings.loading import Settings, load
 from jobs.settings.redis_settings import RedisSettings
-from tests.jobs.hooks.receiver import SECRET
+from tests.jobs.hooks.receiver import SECRET, Receiver
+from tests.redis_server import RedisServer
 
 KEYS = Keys("rec")
 VARIABLE = "TEST_HOOK_SECRET"
@@ -66,3 +68,22 @@ def until(holds: Callable[[], object], what: str) -> None:
     while not holds():
         assert time.monotonic() < ends, what
         time.sleep(0.02)
+
+
+def told_to(server: RedisServer, receiver: Receiver, *segments: str, **hooks: Any) -> Settings:
+    return settings_with(server.settings(), {"mailer": webhook(receiver.url, *segments)}, **hooks)
+
+
+def standing(client: Redis, target: str = "mailer") -> store.Standing:
+    at = store.standing(client, KEYS, target)
+    assert at is not None
+    return at
+
+
+def letters(client: Redis, target: str = "mailer") -> dict[str, str]:
+    """The reason by the change's id."""
+    return {one.change.id: one.reason for one in store.dead_letters(client, KEYS, target)}
+
+
+def has_state() -> bool:
+    return True
