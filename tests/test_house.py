@@ -26,7 +26,7 @@ STOREYS = (
     {"people", "privacy", "schema_registry", "redis_store", "watch", "maintenance"},
     {"job", "job_list", "job_progress", "job_report"},
     {"landing"},
-    {"champions", "ledger", "quarantine", "segments", "sources", "supervision"},
+    {"champions", "hooks", "ledger", "quarantine", "segments", "sources", "supervision"},
     {"bronze", "silver", "gold", "quality", "ops", "publish", "live", "serve"},
     {"train"},
     {"local"},

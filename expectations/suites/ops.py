@@ -1,5 +1,7 @@
 """Suites of the accounts."""
 
+import great_expectations.expectations as gxe
+
 from expectations.suites.parts import Expectations, finite, grain, least, one_of, required, row
 
 COUNTS = ("received", "kept", "quarantined", "duplicate", "refused")
@@ -33,12 +35,12 @@ def ops_identity_review() -> Expectations:
 
 def ops_segment_rule_sets() -> Expectations:
     return [
-        *grain("decided_at"),
-        *required("rule_set", "state", "reason", "movement", "rules"),
+        *grain("rule_set", "decided_at"),
+        *required("state", "reason", "movement", "rules"),
         one_of("state", ("in_force", "canary", "stopped", "rolled_back")),
-        row("forall(map_values(movement), share -> share BETWEEN 0 AND 1)"),
-        row("(state = 'canary') <= (share IS NOT NULL)"),
-        row("share IS NULL OR share BETWEEN 0 AND 1"),
+        row("forall(map_values(movement), moved -> moved BETWEEN 0 AND 1)"),
+        row("state <> 'canary' OR share IS NOT NULL"),
+        gxe.ExpectColumnValuesToBeBetween(column="share", min_value=0, max_value=1),
     ]
 
 

@@ -13,6 +13,7 @@ from jobs.commands import listings
 from jobs.commands.contract import app as contract
 from jobs.commands.flags import HELP, Env, Json
 from jobs.commands.group import OneLineErrors
+from jobs.commands.hooks import app as hooks
 from jobs.commands.identity import app as identity
 from jobs.commands.init import init
 from jobs.commands.jobs import list_jobs, run
@@ -190,6 +191,7 @@ app.add_typer(quality, name="quality")
 app.add_typer(streams, name="streams")
 app.add_typer(identity, name="identity")
 app.add_typer(segments, name="segments")
+app.add_typer(hooks, name="hooks")
 app.command()(init)
 app.command()(run)
 app.command(name="jobs")(list_jobs)

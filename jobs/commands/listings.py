@@ -10,12 +10,14 @@ from rich.table import Table
 from jobs.output import table
 
 if TYPE_CHECKING:
+    from jobs.hooks.status import HookStatus
     from jobs.job import Job
     from jobs.ledger.accounts import Account
     from jobs.ledger.message_counts import MessageCounts
     from jobs.local.services import ServiceStatus
     from jobs.people.identity_review import Waiting
     from jobs.people.identity_view import Move, Person
+    from jobs.redis_store.hooks import DeadLetter
     from jobs.redis_store.reading import Page
     from jobs.segments.definitions import Segment
     from jobs.segments.explain import Explanation, Preview
@@ -89,6 +91,25 @@ def decisions(told: "Sequence[Decision]") -> Table:
         for one in told
     ]
     return table(("decided (UTC)", "rules", "state", "why", "moved"), rows)
+
+
+def hooks(statuses: "Iterable[HookStatus]") -> Table:
+    rows = []
+    for one in statuses:
+        failing = "" if one.failing_since is None else f"since {_time(one.failing_since)} UTC: {one.reason}"
+        counts = (one.told, one.waiting, one.dead_letters, one.overtaken, one.lost)
+        rows.append((one.target, ", ".join(one.segments) or "all", *[f"{count:,}" for count in counts], failing))
+    headers = ("hook", "segments", "told", "waiting", "dead letters", "overtaken", "lost", "takes nothing")
+    return table(headers, rows)
+
+
+def dead_letters(letters: "Iterable[tuple[str, DeadLetter]]") -> Table:
+    """Each with the target that was not told."""
+    rows = [
+        (target, _time(one.change.at), one.change.person, one.change.segment, one.change.kind, one.reason)
+        for target, one in letters
+    ]
+    return table(("hook", "changed at (UTC)", "person", "segment", "kind", "why it was not told"), rows)
 
 
 def clauses(explanation: "Explanation") -> Table:

@@ -23,6 +23,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from redis import Redis
 
+from jobs.hooks import targets as hooks
+from jobs.hooks.telling import telling
 from jobs.job import Job, Options, submit
 from jobs.lake import tables
 from jobs.lake.lake import Lake
@@ -206,9 +208,10 @@ def _news_of_rows(rows: Any, membership: Membership, items: Items) -> News:
 
 
 def require(settings: Settings) -> None:
-    """Raises OperatorError where a rule cannot be read, and as that of all live jobs."""
-    segments_in_force(settings, in_force(settings.contracts)())
+    """Raises OperatorError where a rule cannot be read, hooks cannot be told, and as that of all live jobs."""
+    told = membership_of(settings, RuleSets(segments_in_force(settings, in_force(settings.contracts)())))
     requirements.require(settings)
+    hooks.require(settings, told.rules.asked, told.rules.known)
 
 
 def main(lake: Lake, options: Options) -> int:
@@ -222,7 +225,11 @@ def main(lake: Lake, options: Options) -> int:
     if not is_begun:
         log.info("%s: the state is begun anew, from silver.events", NAME)
         begin_anew(lake, membership, items, options)
-    with clock(lake, membership) as faults:
+
+    def has_state() -> bool:
+        return begun_by(connect(redis), Keys(redis.prefix)) == membership.begun_by
+
+    with clock(lake, membership) as faults, telling(settings, has_state):
         read = kafka_stream.run(
             lake,
             NAME,

@@ -13,11 +13,11 @@ from pyspark.sql import Column, Row
 from pyspark.sql import functions as F
 
 from jobs.errors import OperatorError
+from jobs.hooks import webhook
 from jobs.job import Job, Options, submit
 from jobs.lake import tables
 from jobs.lake.lake import Lake
 from jobs.settings.loading import Settings
-from jobs.watch import webhook
 from jobs.watch.judgement import KEY, as_findings
 
 TABLE = "ops.alerts"

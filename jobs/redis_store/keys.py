@@ -82,6 +82,23 @@ class Keys:
         """A stream: who entered or left which segment, and why."""
         return f"{self.tag}:segment_changes"
 
+    @property
+    def change_count(self) -> str:
+        """How many changes there were: the number of the last one in `segment_changes`."""
+        return f"{self.tag}:segment_changes:count"
+
+    def hook(self, target: str) -> str:
+        """A hash: how far a target of hooks has been told, and what became of it (see jobs/redis_store/hooks.py)."""
+        return f"{self.tag}:hooks:{target}"
+
+    def dead_letters(self, target: str) -> str:
+        """A stream: the changes that a target was not told, and why."""
+        return f"{self.tag}:hooks:{target}:dead"
+
+    def hook_lease(self, target: str) -> str:
+        """Who tells the target now: one process at a time, for the order's sake."""
+        return f"{self.tag}:hooks:{target}:lease"
+
     def events(self, person_id: str) -> str:
         """What rules may look at of the events under one identifier, as JSON (jobs/segments/memory.py)."""
         return f"{self.tag}:events:{person_id}"

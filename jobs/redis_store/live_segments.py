@@ -9,7 +9,6 @@ from expectations.contract import PURPOSES
 from jobs.redis_store.keys import Keys
 from jobs.redis_store.reading import script
 
-CHANGES_KEPT = 100_000
 RULES_DUE = 2
 WHY_DUE = {0: "consent", 1: "identity", RULES_DUE: "rules"}
 """By the instant for which a person is noted who is to be looked at at once."""
@@ -64,7 +63,7 @@ def _known(person: str, version: str, said: str, segments: list[str], kept: list
 
 def update_segments(client: Redis, keys: Keys, updates: Iterable[Update]) -> set[str]:
     """Takes them up; returns the people who have changed since they were known, of whom nothing was taken up."""
-    parts: list[str | int] = [CHANGES_KEPT]
+    parts: list[str | int] = []
     for known, due, events, segments, changes in updates:
         parts += [known.person, known.version, "" if due is None else due]
         for rows in (events.items(), segments.items(), changes):

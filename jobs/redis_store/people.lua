@@ -118,6 +118,13 @@ local function decide(person)
   end
 end
 
+-- Into the stream of changes, numbered; the last 100,000 are kept.
+local function tell(person, segment, kind, cause)
+  redis.call('XADD', tag .. ':segment_changes', 'MAXLEN', '~', 100000, '*',
+    'person', person, 'segment', segment, 'kind', kind, 'cause', cause,
+    'number', redis.call('INCR', tag .. ':segment_changes:count'))
+end
+
 local touched = {}
 
 -- The identifier is the person's from now on; `settle` then looks at both.
@@ -134,8 +141,7 @@ local function move(id, person)
   touched[former], touched[person] = true, true
 end
 
--- Who was suppressed as one of two persons is so as the one that they are now; the other name leaves its segments (the
--- stream is cut as segments.lua does it).
+-- Who was suppressed as one of two persons is so as the one that they are now; the other name leaves its segments.
 local function settle()
   for person in pairs(touched) do
     look_at(person, 1)
@@ -145,8 +151,7 @@ local function settle()
       redis.call('SREM', suppressed, person)
       redis.call('HDEL', decisions, person)
       for _, segment in ipairs(redis.call('HKEYS', tag .. ':segments:' .. person)) do
-        redis.call('XADD', tag .. ':segment_changes', 'MAXLEN', '~', 100000, '*',
-          'person', person, 'segment', segment, 'kind', 'leave', 'cause', 'identity')
+        tell(person, segment, 'leave', 'identity')
       end
       redis.call('DEL', tag .. ':segments:' .. person)
       redis.call('ZREM', tag .. ':due', person)

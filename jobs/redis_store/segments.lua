@@ -1,10 +1,10 @@
 -- After people.lua. Takes up who is in which segments. KEYS: one of the keys, so that a cluster knows where they lie. ARGV:
--- what all keys begin with, how many changes are kept, then for each person seven: the person; the number that memory.lua
--- answered; when they are due to be looked at without an event, in microseconds ("" never); how many identifiers have
+-- what all keys begin with, then for each person seven: the person; the number that memory.lua answered;
+-- when they are due to be looked at without an event, in microseconds ("" never); how many identifiers have
 -- other events now, with 2 for each: it and its events ("" none); how many segments, with 2 for each: it and since when;
 -- and how many changes, with 3 for each: the segment, enter or leave, and the cause. Who has changed since, or is somebody
 -- else now, is left as they are, and answered: read them again.
-local refused, i = {}, 3
+local refused, i = {}, 2
 
 local function next_one()
   i = i + 1
@@ -36,10 +36,7 @@ while i <= #ARGV do
       redis.call('DEL', tag .. ':segments:' .. person)
       for _, one in ipairs(segments) do redis.call('HSET', tag .. ':segments:' .. person, one[1], one[2]) end
     end
-    for _, one in ipairs(changes) do
-      redis.call('XADD', tag .. ':segment_changes', 'MAXLEN', '~', ARGV[2], '*',
-        'person', person, 'segment', one[1], 'kind', one[2], 'cause', one[3])
-    end
+    for _, one in ipairs(changes) do tell(person, one[1], one[2], one[3]) end
     if due == '' then redis.call('ZREM', tag .. ':due', person) else redis.call('ZADD', tag .. ':due', due, person) end
   end
 end

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
@@ -19,6 +19,7 @@ from jobs.settings.consent_settings import ConsentSettings
 from jobs.settings.contracts_settings import ContractsSettings
 from jobs.settings.currency_settings import CurrencySettings
 from jobs.settings.evaluation_settings import EvaluationSettings
+from jobs.settings.hooks_settings import HooksSettings
 from jobs.settings.identity_settings import IdentitySettings
 from jobs.settings.kafka_settings import KafkaSettings
 from jobs.settings.lake_settings import LakeSettings
@@ -43,6 +44,8 @@ from jobs.settings.watch_settings import WatchSettings
 from models.params import AlsParams, IntentParams, PersonasParams
 
 PREFIX = "LAKEHOUSE_"
+ANY = "*"
+"""In a key: the name of a table, which is the user's own."""
 
 
 class Settings(BaseSettings):
@@ -64,6 +67,7 @@ class Settings(BaseSettings):
     identity: IdentitySettings
     linkage: LinkageSettings
     live: LiveSettings
+    hooks: HooksSettings
     currency: CurrencySettings
     ratings: RatingsSettings
     als: AlsParams
@@ -214,8 +218,16 @@ def _keys_of(section: type[BaseModel], path: str = "") -> Iterator[str]:
             yield from _keys_of(inner, f"{path}{name}.")
         elif isinstance(inner, type) and is_dataclass(inner):
             yield from (f"{path}{name}.{key.name}" for key in fields(inner))
+        elif (table := _named_table(inner)) is not None:
+            yield from _keys_of(table, f"{path}{name}.{ANY}.")
         else:
             yield f"{path}{name}"
+
+
+def _named_table(annotation: Any) -> type[Section] | None:
+    """What each table is of a setting that holds tables by names of a type of their own, in which there is no dot."""
+    names, inner = get_args(annotation) if get_origin(annotation) is dict else (str, None)
+    return inner if names is not str and isinstance(inner, type) and issubclass(inner, Section) else None
 
 
 def _environment_keys() -> list[str]:
@@ -229,8 +241,16 @@ def _variable(key: str) -> str:
 
 def _refuse_unknown(place: str, keys: Iterable[str], display: Any = str) -> None:
     for key in keys:
-        if inner := [one.rpartition(".")[2] for one in _known_keys() if one.startswith(f"{key}.")]:
+        known = [_named(one, key) for one in _known_keys()]
+        if inner := [one.rpartition(".")[2] for one in known if one.startswith(f"{key}.")]:
             raise OperatorError(f"setting {display(key)} in {place} is a section, with the settings {', '.join(inner)}")
-        if key not in _known_keys():
-            near = difflib.get_close_matches(key, _known_keys(), n=1, cutoff=0.0)[0]
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)[0]
             raise OperatorError(f"unknown setting {display(key)} in {place}; the nearest known one is {display(near)}")
+
+
+def _named(known: str, key: str) -> str:
+    """A known key, with the table's name as `key` has it."""
+    before, _, after = known.partition(f".{ANY}.")
+    name = key.removeprefix(f"{before}.").partition(".")[0]
+    return f"{before}.{name}.{after}" if after and key.startswith(f"{before}.") else known

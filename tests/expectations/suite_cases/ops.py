@@ -80,13 +80,13 @@ CASES: dict[str, Case] = {
             "share": 0.1,
             "rules": "{}",
         },
-        ("decided_at",),
-        ("rule_set", "state", "reason", "movement", "rules"),
+        ("rule_set",),
+        ("decided_at", "state", "reason", "movement", "rules"),
         (
             Broken("unknown state", {"state": "luck"}, ((IN_SET, "state"),)),
-            rule("more than all", "movement", movement={"buyers": 1.5}),
+            rule("more than all", "forall", movement={"buyers": 1.5}),
             rule("tried on nobody knows whom", "canary", share=None),
-            rule("of more than all", "share", share=1.5),
+            Broken("of more than all", {"share": 1.5}, ((BETWEEN, "share"),)),
         ),
     ),
     "ops.landings": Case(

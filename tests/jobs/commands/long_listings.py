@@ -6,12 +6,14 @@ from pathlib import Path
 
 from jobs import output
 from jobs.commands import listings
+from jobs.hooks.status import HookStatus
 from jobs.job_list import all_jobs
 from jobs.ledger.accounts import Account
 from jobs.ledger.message_counts import MessageCounts
 from jobs.local.report import FIGURES, show_report
 from jobs.local.services import ServiceStatus
 from jobs.maintenance.upkeep import Kept
+from jobs.redis_store.hooks import Change, DeadLetter
 from jobs.redis_store.reading import Item, Page
 from jobs.supervision.lag import StreamStatus
 
@@ -43,6 +45,8 @@ def rows_of_every_listing() -> dict[str, object]:
         "rewritten": listings.rewritten({LONG: COUNT}, dry_run=True),
         "upkeep": listings.upkeep([vars(kept)]),
         "alerts": listings.alerts([{**alert, "value": 1.25e-30, "expected": 1e30}]),
+        "hooks": listings.hooks([HookStatus(LONG, (LONG,), True, *[COUNT] * 5, AT, WORDS)]),
+        "dead letters": listings.dead_letters([(LONG, DeadLetter("1-0", Change("1-0", *[LONG] * 4), WORDS))]),
         "reasons": listings.reasons([reason, {**reason, "event_type": None, "reason": "with\nbreak\x1b[2J"}]),
     }
 

@@ -37,7 +37,7 @@ def test_in_a_pipe_a_row_is_a_line_without_padding(piped: tuple[str, str]) -> No
     for name in rows_of_every_listing():
         assert [line for line in blocks[name] if LONG in line] or name in ("messages", "jobs"), name
     words = [line for line in stdout.splitlines() if WORDS in line]
-    assert len(words) == 3, "the page, the reasons and the report, whole"
+    assert len(words) == 5, "the page, the reasons, the hooks, the dead letters and the report, whole"
     # Each job is a line: its name stands first.
     assert [line for line in blocks["jobs"] if "live.consents" in line and "kafka" in line and "redis" in line]
     [logged] = [line for line in stderr.splitlines() if "logged: " in line]

@@ -15,8 +15,8 @@ from jobs.errors import OperatorError
 from jobs.lake import tables
 from jobs.lake.lake import Lake
 from jobs.ops import alerts
+from tests.jobs.hooks.test_webhook import SECRET, Receiver, receiver, short_pauses  # noqa: F401
 from tests.jobs.watch.days import DAY
-from tests.jobs.watch.test_webhook import SECRET, Receiver, receiver, short_pauses  # noqa: F401
 from tests.other_lake import changed
 
 NEXT_MORNING = datetime(2026, 3, 3, 4, tzinfo=UTC)

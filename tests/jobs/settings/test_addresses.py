@@ -13,12 +13,12 @@ from typer.testing import CliRunner
 
 from jobs.commands.app import app
 from jobs.errors import OperatorError
+from jobs.hooks import webhook
 from jobs.redis_store.client import connect
 from jobs.schema_registry.lookup import lookup
 from jobs.settings.addresses import address_of
 from jobs.settings.loading import Settings, load
 from jobs.sources.source import source_of
-from jobs.watch import webhook
 from models import registry
 from models.registry_errors import RegistryError
 from tests.redis_server import RedisServer, redis_server
