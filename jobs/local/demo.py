@@ -15,6 +15,9 @@ from datetime import UTC, datetime
 from multiprocessing import get_context
 from typing import Any
 
+from pyspark.sql import Row
+from pyspark.sql import functions as F
+
 from expectations import gate as suites
 from expectations.schemas import TABLES
 from jobs import job, output
@@ -22,10 +25,13 @@ from jobs.champions import tracking
 from jobs.errors import OperatorError
 from jobs.job_list import building, job_named, waits_for
 from jobs.lake import tables
+from jobs.lake.lake import Lake
 from jobs.lake.session import open_lake
 from jobs.local import report, services, stages
 from jobs.local.shop import year
 from jobs.local.stages import Stage
+from jobs.local.visit import visit
+from jobs.people.identity import current_identities
 from jobs.redis_store import reading
 from jobs.redis_store.client import connect
 from jobs.redis_store.faults import redis_faults
@@ -37,7 +43,8 @@ from models.errors import ModelError
 AS_OF = datetime(2018, 1, 1, 4, 2, tzinfo=UTC)
 MARKER = "demo.json"
 PUBLISH = "publish.recommendations"
-WRITE, START, SERVICES, SEND, COUNT = "write the sources", "start Spark", "services", "send to Kafka", "count"
+WRITE, START, SERVICES = "write the sources", "start Spark", "services"
+SEND, VISIT, COUNT = "send to Kafka", "one visit, live", "count"
 GATE_SILVER, GATE_GOLD = "gate silver", "gate gold"
 NEEDED = {
     "sources.catalog": WRITE,
@@ -49,7 +56,7 @@ NEEDED = {
     "publish": GATE_GOLD,
 }
 """The stage that must have ended before a job of that room, or one that reads that, starts."""
-LOCAL_STATE = ("lake", "kafka", "redis", "sources", "mlflow.db", "mlartifacts")
+LOCAL_STATE = ("lake", "lake-visit", "kafka", "redis", "sources", "mlflow.db", "mlartifacts")
 
 
 def run(settings: Settings, households: int | None) -> dict[str, Any]:
@@ -70,7 +77,7 @@ def run(settings: Settings, households: int | None) -> dict[str, Any]:
     quietly = (signal.SIGINT, signal.SIG_DFL)
     with ProcessPoolExecutor(1, get_context("spawn"), initializer=signal.signal, initargs=quietly) as aside:
         ended = stages.run(settings, _stages(settings, households, aside))
-    figures: dict[str, Any] = ended[COUNT].result
+    figures: dict[str, Any] = {**ended[COUNT].result, "visit": ended[VISIT].result}
     figures["stages"] = [
         {"name": name, "seconds": one.seconds, "peak_mib": one.peak_mib} for name, one in ended.items()
     ]
@@ -105,7 +112,8 @@ def _stages(settings: Settings, households: int | None, aside: Executor) -> list
         *map(of_job, gold),
         Stage(GATE_GOLD, lambda: _gate(settings, of_rooms("gold")), gold),
         *map(of_job, publish),
-        Stage(COUNT, lambda: counted(settings), publish),
+        Stage(VISIT, lambda: visit(settings), publish),
+        Stage(COUNT, lambda: counted(settings), (VISIT,)),
     ]
 
 
@@ -153,8 +161,28 @@ def counted(settings: Settings) -> dict[str, Any]:
         "quarantined": {row["reason"]: row["count"] for row in reasons.groupBy("reason").count().collect()},
         "duplicates": ledger["duplicate"] or 0,
         "metrics": {name: one.metrics for name, one in versions.items() if one},
+        **people(lake),
         "redis": {"version": version, "people": manifest["people"], "bytes": manifest["bytes"]},
     }
+
+
+def people(lake: Lake) -> dict[str, Any]:
+    """How many identifiers of each type belong to how many people; who is in which persona, and in which segment by a
+    rule, the largest first."""
+    identities = current_identities(lake)
+    types = identities.groupBy("identifier_type").count().orderBy("identifier_type").collect()
+    members = tables.read(lake, "gold.segments").groupBy("source", "segment_id", "name").count()
+    rows = members.orderBy(F.desc("count"), "segment_id").collect()
+    return {
+        "identifiers": {row["identifier_type"]: row["count"] for row in types},
+        "people": identities.select("person_id").distinct().count(),
+        "personas": [_member_count(row) for row in rows if row["source"] == "persona"],
+        "rules": [_member_count(row) for row in rows if row["source"] == "rule"],
+    }
+
+
+def _member_count(row: Row) -> dict[str, Any]:
+    return {"id": row["segment_id"], "name": row["name"], "people": row["count"]}
 
 
 def is_demo(settings: Settings) -> bool:
@@ -176,6 +204,8 @@ def check(figures: dict[str, Any], sent: year.Sent) -> None:
         for name, rows in expected.items()
         if figures["tables"][name] != rows
     ]
+    if [one["kind"] for one in figures["visit"]] != ["enter", "leave"]:
+        wrong.append(f"of the visit Redis told {figures['visit']}, expected an enter and a leave")
     if figures["duplicates"] != duplicates:
         wrong.append(f"{figures['duplicates']} duplicates counted, {duplicates} were sent")
     if wrong:

@@ -6,6 +6,9 @@ from typing import Any
 from jobs.errors import with_env
 from jobs.output import show, table
 
+SHOWN = 5
+"""So many segments by rules, the largest."""
+
 FIGURES = ("recall@10", "ndcg@10", "map@10", "hit@10", "coverage")
 
 
@@ -22,8 +25,20 @@ def show_report(figures: dict[str, Any], target: Path, env: str) -> None:
         for part in ("all", "new")
     ]
     show(table(("model", "items", *FIGURES), judged))
+    _show_people(figures)
     redis = figures["redis"]
     show(f"Redis: version {redis['version']}, {redis['people']:,} people, visitors included, {redis['bytes']:,} bytes")
     file = f"{target.parent.name}/{target.name}"
     show(f"{figures['seconds']:.0f} s, at most {figures['peak_mib']:,} MiB; the same figures: {file}")
     show(with_env("Next: .venv/bin/lakehouse recommend 900", env))
+
+
+def _show_people(figures: dict[str, Any]) -> None:
+    known = ", ".join(f"{count:,} {name}" for name, count in figures["identifiers"].items())
+    show(f"People: {figures['people']:,}, known by {known}")
+    for title, source in (("persona", "personas"), ("segment by a rule", "rules")):
+        rows = [(one["id"], one["name"], f"{one['people']:,}") for one in figures[source][:SHOWN]]
+        show(table((title, "", "people"), rows))
+    for one in figures["visit"]:
+        verb = "enters" if one["kind"] == "enter" else "leaves"
+        show(f"Live: {one['event']}, and {one['seconds']:.1f} s later a visitor {verb} {one['segment']} in Redis")
