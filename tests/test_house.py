@@ -26,7 +26,7 @@ STOREYS = (
     {"people", "privacy", "schema_registry", "redis_store", "watch", "maintenance"},
     {"job", "job_list", "job_progress", "job_report"},
     {"landing"},
-    {"champions", "hooks", "ledger", "quarantine", "segments", "sources", "supervision"},
+    {"champions", "hooks", "ledger", "profiles", "quarantine", "segments", "sources", "supervision"},
     {"bronze", "silver", "gold", "quality", "ops", "publish", "live", "serve"},
     {"train"},
     {"local"},
@@ -46,6 +46,7 @@ WRITTEN_BESIDE = {
     "silver.identity_changes",
     "gold.segment_changes",
     "gold.segment_checks",
+    "gold.profile_history",
     "gold.person_factors",
     "gold.item_factors",
 }

@@ -19,7 +19,7 @@ from expectations.suites.parts import Expectations
 # nobody logs in nothing is linked.
 OF_SOURCES = ("bronze.catalog", "bronze.crm", "silver.catalog", "silver.crm", "ops.landings")
 OF_LINKS = ("silver.identity_links", "silver.identity_changes", "ops.identity_review")
-OF_SEGMENTS = ("gold.segments", "gold.segment_changes", "gold.segment_checks")
+OF_SEGMENTS = ("gold.segments", "gold.segment_changes", "gold.segment_checks", "gold.profile_history")
 MAY_BE_EMPTY = ("quarantine.events", "quarantine.sources", "ops.alerts", *OF_SEGMENTS, *OF_LINKS, *OF_SOURCES)
 
 

@@ -19,6 +19,7 @@ from expectations.suites.parts import (
 SLOTS = ("again", "discover")
 SOURCES = ("rule", "persona")
 CAUSES = ("merge", "consent", "event", "expiry", "rule", "catalogue", "model")
+SHARES_OF_A_PROFILE = ("categories", "brands", "hours", "weekdays", "devices", "countries")
 ROUNDING = "1e-6"  # sums of doubles added in another order differ in the last digits
 
 
@@ -89,13 +90,35 @@ def gold_sessions() -> Expectations:
 
 
 def gold_profiles() -> Expectations:
+    return [*grain("person_id"), *required("valid_from"), *_of_a_profile()]
+
+
+def gold_profile_history() -> Expectations:
+    return [*grain("person_id", "valid_from"), *required("valid_to"), *_of_a_profile(), row("valid_from < valid_to")]
+
+
+def _of_a_profile() -> Expectations:
+    counts = ("events", "sessions", "steps", "recent_sessions", "recent_steps", "recent_actions", "baskets", "lines")
+    always = (*counts, "items", "spend", "attributes", "imputed", "engagement", *SHARES_OF_A_PROFILE, "behaviour")
+    quintiles = [f"{measure}_quintile" for measure in ("recency", "frequency", "monetary")]
     return [
-        *grain("person_id"),
-        *required("events"),
-        *[least(column, 0) for column in ("events", "baskets", "spend", "recency_days")],
-        *since_2000("first_seen", "last_seen"),
+        *required(*always),
+        *[least(column, 0) for column in (*counts, "items", "spend", "mean_basket", "mean_price")],
+        gxe.ExpectColumnValuesToBeBetween(column="discount_share", min_value=0, max_value=1),
+        *[gxe.ExpectColumnValuesToBeBetween(column=column, min_value=1, max_value=5) for column in quintiles],
+        one_of("engagement", ("high", "medium", "low")),
+        *since_2000("first_seen", "last_seen", "last_purchase_at"),
         row("first_seen <= last_seen"),
-        row("baskets <= events"),
+        row("baskets <= events AND steps <= events AND sessions <= steps AND items <= lines"),
+        row("recent_sessions <= sessions AND recent_steps <= steps AND recent_actions <= recent_steps"),
+        row("(baskets > 0) = (last_purchase_at IS NOT NULL)"),
+        *[row(f"(baskets > 0) = ({column} IS NOT NULL)") for column in quintiles],
+        row("forall(imputed, name -> map_contains_key(attributes, name))"),
+        *[
+            row(f"forall(map_values({name}), share -> share > 0 AND share <= 1 + {ROUNDING})")
+            for name in SHARES_OF_A_PROFILE
+        ],
+        row(f"size(behaviour) > 0 AND forall(behaviour, x -> x IS NOT NULL AND abs(x) <= {LARGEST}D)"),
         row("(segment_id IS NULL) = (segment IS NULL)"),
     ]
 

@@ -11,7 +11,7 @@ import typer
 from jobs import output
 from jobs.commands import identity_review, listings
 from jobs.commands.flags import Env, Json
-from jobs.people.identifier import Identifier
+from jobs.commands.named import named
 from jobs.settings import loading as settings
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def show(identifier: Known, env: Env = "local", as_json: Json = False) -> None:
     from jobs.people.identity_view import person_of
 
     with _open(env, "looking for the person") as lake:
-        person = person_of(lake, _named(lake, identifier))
+        person = person_of(lake, named(lake, identifier))
     if as_json:
         typer.echo(json.dumps(asdict(person), default=str))
         return
@@ -64,7 +64,7 @@ def split(
     from jobs.people import operator_links
 
     with _writing(env, "taking it back") as lake:
-        pairs = operator_links.split(lake, _named(lake, identifier), _named(lake, other) if other else None)
+        pairs = operator_links.split(lake, named(lake, identifier), named(lake, other) if other else None)
     for left, right in pairs:
         output.show(f"{output.printable(str(left))} and {output.printable(str(right))} are not linked any more")
 
@@ -78,7 +78,7 @@ def join(identifier: Known, other: Known, env: Env = "local") -> None:
     from jobs.people import operator_links
 
     with _writing(env, "linking them") as lake:
-        operator_links.join(lake, _named(lake, identifier), _named(lake, other))
+        operator_links.join(lake, named(lake, identifier), named(lake, other))
     output.show(f"linked; see: lakehouse identity show {identifier}")
 
 
@@ -99,17 +99,6 @@ def preview(env: Env = "local", as_json: Json = False) -> None:
     output.show(f"{merges:,} people would be merged into others, {len(moves) - merges:,} would be split off")
     if moves:
         output.show(listings.identity_moves(moves[:SAMPLE]))
-
-
-def _named(lake: "Lake", text: str) -> Identifier:
-    from jobs.privacy.keys import secrets_of
-    from jobs.privacy.tokens import TOKEN, token
-
-    named = Identifier.parsed(text)
-    if named.identifier_type not in ("email", "phone") or TOKEN.fullmatch(named.identifier):
-        return named
-    privacy = lake.settings.privacy
-    return named._replace(identifier=token(*named, secrets_of(privacy), privacy.phone_region))
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from jobs.job import Job, Options, submit
 from jobs.lake import tables
 from jobs.lake.lake import Lake
 from jobs.people.personal import personal
+from jobs.profiles.exact import exact, exact_sum
 from jobs.settings.currency_settings import CurrencySettings
 
 TABLE = "gold.features"
@@ -31,7 +32,7 @@ def as_features(interactions: DataFrame, items: DataFrame, as_of: datetime, curr
     """Purchases before `as_of`, less what was given back, as one row per person."""
     known = interactions.where(F.col("occurred_at") < F.lit(as_of)).transform(without_returns)
     spend, discount = (F.coalesce(F.col(name) * rate(currency), F.lit(0.0)) for name in ("amount", "discount"))
-    bought = known.where(is_purchase()).withColumns({"amount": spend, "discount": discount})
+    bought = known.where(is_purchase()).withColumns({"amount": exact(spend), "discount": exact(discount)})
     seconds = F.lit(as_of).cast("timestamp").cast("double") - F.col("last_at").cast("double")
     return (
         _by_category_and_by_brand(bought, items)
@@ -39,9 +40,15 @@ def as_features(interactions: DataFrame, items: DataFrame, as_of: datetime, curr
         .agg(
             F.max("last_at").alias("last_at"),
             F.size(F.array_distinct(F.flatten(F.collect_list("baskets")))).cast("double").alias("baskets"),
-            *[F.sum(name).alias(name) for name in ("lines", "items", "prices", "discount")],
-            F.sum(_of("category", F.col("spend"))).alias("spend"),
-            *[F.map_from_entries(F.collect_list(_of(kind, F.struct("value", "spend")))).alias(kind) for kind in SHARES],
+            *[F.sum(name).alias(name) for name in ("lines", "items")],
+            *[exact_sum(F.col(name)).alias(name) for name in ("prices", "discount")],
+            exact_sum(_of("category", F.col("spend"))).alias("spend"),
+            *[
+                F.map_from_entries(F.collect_list(_of(kind, F.struct("value", F.col("spend").cast("double"))))).alias(
+                    kind
+                )
+                for kind in SHARES
+            ],
         )
         .withColumn("recency_days", seconds / SECONDS_A_DAY)
         .withColumn("mean_basket", F.col("spend") / F.col("baskets"))
@@ -94,7 +101,7 @@ def _by_category_and_by_brand(bought: DataFrame, items: DataFrame) -> DataFrame:
         .agg(
             F.sum("amount").alias("spend"),
             F.sum(_of("category", F.col("discount"))).alias("discount"),
-            F.sum(_of("category", F.col("amount") / F.col("quantity"))).alias("prices"),
+            F.sum(_of("category", exact(F.col("amount") / F.col("quantity")))).alias("prices"),
             F.count_if(F.col("kind") == "category").alias("lines"),
             F.collect_set(_of("category", F.col("event_id"))).alias("baskets"),
             F.count_distinct(_of("category", F.col("item_id"))).alias("items"),

@@ -53,7 +53,7 @@ def event_weight(weights: RatingsSettings) -> Column:
 
 
 def without_returns(interactions: DataFrame) -> DataFrame:
-    """Purchases less what was given back of their order, and all other events but returns.
+    """Purchases less what the person gave back of their order, and all other events but returns.
 
     Of a line given back in part quantity, amount and discount are what is left; of one given back whole they are 0,
     which is no purchase.
@@ -61,12 +61,14 @@ def without_returns(interactions: DataFrame) -> DataFrame:
     returns = interactions.where("event_type = 'return'")
     if returns.isEmpty():  # else most shops would sort all they sold, for nothing
         return interactions
-    returned = returns.groupBy("order_id", "item_id").agg(F.sum("quantity").alias("_returned"))
+    returned = returns.groupBy("person_id", "order_id", "item_id").agg(F.sum("quantity").alias("_returned"))
     kept = F.greatest(F.col("quantity") - F.coalesce("_returned", F.lit(0.0)), F.lit(0.0))
     share = F.coalesce(F.try_divide(kept, F.col("quantity")), F.lit(1.0))
     is_purchased = F.col("event_type") == "purchase"
     less = {name: F.when(is_purchased, F.col(name) * share).otherwise(F.col(name)) for name in PER_LINE}
-    rows = interactions.where("event_type <> 'return'").join(returned, on=["order_id", "item_id"], how="left")
+    rows = interactions.where("event_type <> 'return'").join(
+        returned, on=["person_id", "order_id", "item_id"], how="left"
+    )
     return rows.withColumns(less).drop("_returned")
 
 

@@ -67,7 +67,7 @@ def stream(lake: Lake, name: str, **options: str) -> DataFrame:
 
 def overwrite(lake: Lake, name: str, frame: DataFrame, where: str | None = None) -> int:
     """Replaces the table's rows, or those that `where` names, in one commit. Returns the Delta version."""
-    if where is None and exists(lake, name) and _is_of_another_release(lake, name):
+    if where is None and exists(lake, name) and is_of_another_release(lake, name):
         return remake(lake, name, frame)
     create(lake, name)
     writer = conformed(frame, name).write.format("delta").mode("overwrite")
@@ -160,6 +160,12 @@ def exists(lake: Lake, name: str) -> bool:
     return any(COMMIT.match(file) for file in files.names(lake, folder))
 
 
+def is_of_another_release(lake: Lake, name: str) -> bool:
+    """Whether a table that is built has other columns than in this release."""
+    own = delta(lake, name).toDF().schema
+    return bool(missing(own, name) or difference(own, name))
+
+
 def not_built(name: str) -> OperatorError:
     return OperatorError(f"table {name} is not built yet; build it with: lakehouse run {_table(name).job}")
 
@@ -248,11 +254,6 @@ def _appending(lake: Lake, name: str, frame: DataFrame) -> DataFrameWriter:
         _require(lake, name)
         return growing_columns.appending(lake.spark, _place(lake, name), rows)
     return rows.write.format("delta").mode("append")
-
-
-def _is_of_another_release(lake: Lake, name: str) -> bool:
-    own = delta(lake, name).toDF().schema
-    return bool(missing(own, name) or difference(own, name))
 
 
 def _add_columns(lake: Lake, name: str) -> None:

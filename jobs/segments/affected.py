@@ -11,7 +11,8 @@ from pyspark.sql import functions as F
 from jobs.lake import tables
 from jobs.lake.appended import appended_since
 from jobs.lake.lake import Lake
-from jobs.people.identity import IDENTIFIERS, current_identities, own_person_id
+from jobs.people.identity import IDENTIFIERS
+from jobs.people.touched import moved, named_in
 
 CHECKS = "gold.segment_checks"
 TOLD_FIRST = {"enter": ("merge", "event", "consent", "expiry"), "leave": ("merge", "consent", "event", "expiry")}
@@ -61,11 +62,11 @@ def affected(lake: Lake, last: Basis, as_of: datetime) -> DataFrame | None:
         return None
     due = tables.read(lake, CHECKS).where(F.col("until") <= F.lit(as_of)).select("person_id")
     groups = [
-        _moved(lake, last.identities),
+        moved(lake, last.identities),
         # A statement is an event too, and told as what it is.
-        _named_in(lake, events.where("event_type <> 'consent'")).withColumn("cause", F.lit("event")),
-        _named_in(lake, events.where("event_type = 'consent'")).withColumn("cause", F.lit("consent")),
-        _named_in(lake, consents).withColumn("cause", F.lit("consent")),
+        named_in(lake, events.where("event_type <> 'consent'")).withColumn("cause", F.lit("event")),
+        named_in(lake, events.where("event_type = 'consent'")).withColumn("cause", F.lit("consent")),
+        named_in(lake, consents).withColumn("cause", F.lit("consent")),
         due.withColumn("cause", F.lit("expiry")),
     ]
     return reduce(DataFrame.unionByName, groups).groupBy("person_id").agg(F.collect_set("cause").alias("causes"))
@@ -78,43 +79,3 @@ def people_cause(kind: Column) -> Column:
         return F.coalesce(*[F.when(F.array_contains("causes", one), one) for one in told_first])
 
     return F.when(kind == "enter", first(TOLD_FIRST["enter"])).otherwise(first(TOLD_FIRST["leave"]))
-
-
-def last_change(lake: Lake) -> str:
-    """When silver.identities changed last; empty where it is not built."""
-    if not tables.exists(lake, "silver.identities"):
-        return ""
-    last = tables.read(lake, "silver.identities").agg(F.max(F.greatest("valid_from", "valid_to"))).collect()[0][0]
-    return "" if last is None else str(last.isoformat())
-
-
-def _named_in(lake: Lake, rows: DataFrame) -> DataFrame:
-    """Whoever may be meant by identifiers: by what silver.identities says now, and by their own names."""
-    each = [F.struct(F.lit(name).alias("identifier_type"), F.col(name).alias("identifier")) for name in IDENTIFIERS]
-    named = rows.select(F.explode(F.array(*each)).alias("one")).select("one.*").where("identifier IS NOT NULL")
-    distinct = named.distinct()
-    people = distinct.select(_own_name().alias("person_id"))
-    if tables.exists(lake, "silver.identities"):
-        by_link = current_identities(lake).join(distinct, on=["identifier_type", "identifier"], how="left_semi")
-        people = people.unionByName(by_link.select("person_id"))
-    return people.distinct()
-
-
-def _moved(lake: Lake, since: str) -> DataFrame:
-    """Of identifiers of which silver.identities says something else since: who had them, and who has them."""
-    if not tables.exists(lake, "silver.identities"):
-        return lake.spark.createDataFrame([], "person_id string, cause string")
-    begun, ended = (
-        F.coalesce(F.col(name) > F.lit(since or "1970-01-01").cast("timestamp"), F.lit(False))
-        for name in ("valid_from", "valid_to")
-    )
-    changed = tables.read(lake, "silver.identities").where(begun | ended)
-    cause = F.when(F.bool_or(ended), "merge").otherwise("event")
-    of_each = changed.groupBy("identifier_type", "identifier").agg(
-        F.collect_set("person_id").alias("people"), cause.alias("cause")
-    )
-    return of_each.select(F.explode(F.array_union("people", F.array(_own_name()))).alias("person_id"), "cause")
-
-
-def _own_name() -> Column:
-    return own_person_id(F.col("identifier_type"), F.col("identifier"))

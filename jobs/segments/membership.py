@@ -14,7 +14,8 @@ from jobs.lake import tables
 from jobs.lake.lake import Lake
 from jobs.landing.contracts import in_force as contract_in_force
 from jobs.people.personal import personal
-from jobs.segments.affected import APPENDED, Basis, affected, last_change
+from jobs.people.touched import last_change
+from jobs.segments.affected import APPENDED, Basis, affected
 from jobs.segments.batch import EVALUATED, memberships
 from jobs.segments.canary import RuleSets, segment_name
 from jobs.segments.definitions import Segment

@@ -29,6 +29,7 @@ from jobs.settings.local_settings import LocalSettings
 from jobs.settings.maintenance_settings import MaintenanceSettings
 from jobs.settings.mlflow_settings import MlflowSettings
 from jobs.settings.privacy_settings import PrivacySettings
+from jobs.settings.profiles_settings import ProfilesSettings
 from jobs.settings.quality_settings import QualitySettings
 from jobs.settings.ratings_settings import RatingsSettings
 from jobs.settings.recommendations_settings import RecommendationsSettings
@@ -75,6 +76,7 @@ class Settings(BaseSettings):
     intent: IntentParams
     evaluation: EvaluationSettings
     recommendations: RecommendationsSettings
+    profiles: ProfilesSettings
     segments: SegmentsSettings
     mlflow: MlflowSettings
     redis: RedisSettings

@@ -16,6 +16,97 @@ from tests.expectations.suite_cases.case import (
     rule,
 )
 
+PROFILE = {
+    "person_id": "900",
+    "valid_from": AT,
+    "first_seen": AT,
+    "last_seen": LATER,
+    "events": 9,
+    "attributes": {"age": "35-44"},
+    "imputed": ["age"],
+    "sessions": 3,
+    "steps": 8,
+    "recent_sessions": 2,
+    "recent_steps": 6,
+    "recent_actions": 4,
+    "engagement": "high",
+    "last_purchase_at": AT,
+    "baskets": 2,
+    "spend": 9.0,
+    "recency_quintile": 5,
+    "frequency_quintile": 1,
+    "monetary_quintile": 3,
+    "lines": 3,
+    "items": 2,
+    "mean_basket": 4.5,
+    "mean_price": 3.0,
+    "discount_share": 0.1,
+    "categories": {"GROCERY": 1.0},
+    "brands": {"National": 1.0},
+    "favourite_category": "GROCERY",
+    "favourite_brand": "National",
+    "hours": {9: 0.5, 17: 0.5},
+    "weekdays": {1: 1.0},
+    "devices": {"app": 1.0},
+    "countries": {"PL": 1.0},
+    "behaviour": [3.0, 0.0],
+    "segment_id": "2",
+    "segment": "Big shops",
+}
+QUINTILES = ("recency_quintile", "frequency_quintile", "monetary_quintile")
+NUMBERED = ("hours", "weekdays")
+SHARES = ("categories", "brands", *NUMBERED, "devices", "countries")
+BOUGHT = ((RULE, "last_purchase_at"), *[(RULE, quintile) for quintile in QUINTILES])
+ALWAYS_IN_A_PROFILE = (
+    "valid_from",
+    *("events", "sessions", "steps", "recent_sessions", "recent_steps", "recent_actions", "baskets", "lines", "items"),
+    *("spend", "attributes", "imputed", "engagement"),
+    *("categories", "brands", "hours", "weekdays", "devices", "countries", "behaviour"),
+)
+BROKEN_PROFILES = (
+    Broken("events too few", {"events": -1}, ((BETWEEN, "events"), (RULE, "baskets <= events"))),
+    Broken(
+        "steps too few",
+        {"steps": -1},
+        ((BETWEEN, "steps"), (RULE, "baskets <= events"), (RULE, "recent_sessions <=")),
+    ),
+    Broken("sessions too few", {"sessions": -1}, ((BETWEEN, "sessions"), (RULE, "recent_sessions <="))),
+    Broken("recent steps too few", {"recent_steps": -1}, ((BETWEEN, "recent_steps"), (RULE, "recent_sessions <="))),
+    Broken("lines too few", {"lines": -1}, ((BETWEEN, "lines"), (RULE, "baskets <= events"))),
+    least("recent_sessions", -1),
+    least("recent_actions", -1),
+    least("items", -1),
+    least("spend", -0.01),
+    least("mean_basket", -0.01),
+    least("mean_price", -0.01),
+    Broken("baskets too few", {"baskets": -1}, ((BETWEEN, "baskets"), *BOUGHT)),
+    Broken("all and more off", {"discount_share": 1.1}, ((BETWEEN, "discount_share"),)),
+    *[Broken(f"a sixth {name}", {name: 6}, ((BETWEEN, name),)) for name in QUINTILES],
+    Broken("no such engagement", {"engagement": "keen"}, ((IN_SET, "engagement"),)),
+    Broken("before 2000", {"first_seen": BEFORE_2000}, ((BETWEEN, "first_seen"),)),
+    Broken("bought before 2000", {"last_purchase_at": BEFORE_2000}, ((BETWEEN, "last_purchase_at"),)),
+    Broken(
+        "all before 2000",
+        {"first_seen": BEFORE_2000, "last_seen": BEFORE_2000},
+        ((BETWEEN, "first_seen"), (BETWEEN, "last_seen")),
+    ),
+    rule("last before first", "<= last_seen", first_seen=LATER, last_seen=AT),
+    rule("more baskets than events", "baskets <= events", baskets=10),
+    rule("more sessions than steps", "baskets <= events", sessions=9),
+    rule("more items than lines", "baskets <= events", items=4),
+    rule("more recent sessions than sessions", "recent_sessions <=", recent_sessions=4),
+    rule("more actions than steps", "recent_sessions <=", recent_actions=7),
+    Broken("a buyer of nothing", {"baskets": 0}, BOUGHT),
+    rule("imputed and not there", "imputed", imputed=["income"]),
+    *[
+        rule(f"a share of nothing in {name}", f"map_values({name})", **{name: {1 if name in NUMBERED else "x": 0.0}})
+        for name in SHARES
+    ],
+    rule("no behaviour", "size(behaviour)", behaviour=[]),
+    rule("a hole in it", "size(behaviour)", behaviour=[1.0, None]),
+    rule("a segment without a name", "segment_id", segment=None),
+)
+
 CASES: dict[str, Case] = {
     "gold.ratings": Case(
         {"person_id": "900", "item_id": "i", "weight": 0.5, "purchases": 1, "last_at": AT},
@@ -154,35 +245,12 @@ CASES: dict[str, Case] = {
             rule("begins later than its first step", "array_sort", seconds=[1.0, 60.0, 3600.0]),
         ),
     ),
-    "gold.profiles": Case(
-        {
-            "person_id": "900",
-            "first_seen": AT,
-            "last_seen": LATER,
-            "events": 9,
-            "baskets": 2,
-            "spend": 9.0,
-            "recency_days": 1.5,
-            "segment_id": "2",
-            "segment": "Big shops",
-        },
+    "gold.profiles": Case(PROFILE, ("person_id",), ALWAYS_IN_A_PROFILE, BROKEN_PROFILES),
+    "gold.profile_history": Case(
+        {**PROFILE, "valid_to": LATER},
         ("person_id",),
-        ("events",),
-        (
-            least("events", -1, baskets=None),
-            least("baskets", -1),
-            least("spend", -0.01),
-            least("recency_days", -0.01),
-            Broken("before 2000", {"first_seen": BEFORE_2000}, ((BETWEEN, "first_seen"),)),
-            Broken(
-                "all before 2000",
-                {"first_seen": BEFORE_2000, "last_seen": BEFORE_2000},
-                ((BETWEEN, "first_seen"), (BETWEEN, "last_seen")),
-            ),
-            rule("last before first", "<= last_seen", first_seen=LATER, last_seen=AT),
-            rule("more baskets than events", "baskets <=", baskets=10),
-            rule("a segment without a name", "segment_id", segment=None),
-        ),
+        ("valid_to", *ALWAYS_IN_A_PROFILE[1:]),
+        (*BROKEN_PROFILES, rule("over before it began", "valid_from <", valid_to=AT)),
     ),
     "gold.person_factors": Case(
         {"run_id": "r", "person_id": "900", "factors": [0.5, -0.5]},

@@ -8,7 +8,6 @@ from pyspark.sql import DataFrame, SparkSession
 
 from jobs.gold.fallbacks import as_fallbacks
 from jobs.gold.features import _warn_of_rates, as_features
-from jobs.gold.profiles import as_profiles
 from jobs.gold.ratings import as_ratings
 from jobs.gold.recommendations import Filler, as_recommendations, version_name
 from jobs.settings.currency_settings import CurrencySettings
@@ -132,31 +131,6 @@ def test_a_currency_without_a_rate_is_told_of(spark: SparkSession, caplog: pytes
         "gold.features: 1 lines in GBP count as bought for nothing; say what one is worth in USD:"
         " currency.rates = {GBP = ...}"
     ]
-
-
-def test_everyone_has_a_profile(spark: SparkSession) -> None:
-    at = [datetime(2017, month, 1) for month in (3, 4, 5, 6)]
-    people = spark.createDataFrame(
-        [
-            ("p", at[1], at[2], 2, None),
-            ("p", at[0], at[1], 3, {"age": "35-44"}),  # another device of the same person
-            ("silent", at[3], at[3], 1, None),
-        ],
-        "person_id string, first_seen timestamp, last_seen timestamp, events long, attributes map<string, string>",
-    )
-    features = spark.createDataFrame(
-        [("p", 2.0, 9.0, 1.0, {"DAIRY": 0.4, "DRINKS": 0.6}, {"UNKNOWN": 0.9, "Own": 0.1})],
-        "person_id string, baskets double, spend double, recency_days double, categories map<string, double>,"
-        " brands map<string, double>",
-    )
-    segments = spark.createDataFrame(
-        [("p", "persona-1", "thirsty")], "person_id string, segment_id string, name string"
-    )
-    rows = {row["person_id"]: row for row in as_profiles(people, features, segments).collect()}
-    assert (rows["p"]["favourite_category"], rows["p"]["favourite_brand"]) == ("DRINKS", "Own")
-    assert (rows["p"]["segment"], rows["p"]["attributes"]) == ("thirsty", {"age": "35-44"})
-    assert (rows["p"]["first_seen"], rows["p"]["last_seen"], rows["p"]["events"]) == (at[0], at[2], 5)
-    assert rows["silent"]["segment"] is None and rows["silent"]["baskets"] is None
 
 
 @pytest.fixture

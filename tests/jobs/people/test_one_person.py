@@ -12,7 +12,7 @@ from jobs.lake.lake import Lake
 from jobs.people import resolution
 from jobs.people.identifier import Identifier
 from jobs.people.identity import own_person_id
-from jobs.people.personal import personal
+from jobs.people.personal import personal, personal_tables
 from tests.other_lake import fill
 
 AS_OF = datetime(2017, 3, 9, tzinfo=UTC)
@@ -117,6 +117,25 @@ def test_what_has_the_name_of_a_former_person_keeps_it_and_asks_who_they_are_now
     fill(known, "gold.ratings", [{"person_id": name, "item_id": "i"} for name in names])
     rows = personal(known, "gold.ratings", "personalisation", AS_OF).collect()
     assert {row["person_id"] for row in rows} == {"1", "3", "anonymous_id:laptop"}
+
+
+@pytest.mark.parametrize("most_held", [100_000, 0])
+def test_of_some_people_are_the_rows_that_all_have_of_them(
+    known: Lake, most_held: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a name that is another person's now too: whoever asks for it gets nothing of that person."""
+    monkeypatch.setattr("jobs.people.personal.BROADCAST_ROWS", most_held)
+    fill(known, "gold.ratings", [{"person_id": name, "item_id": "i"} for name in ("1", "3", "anonymous_id:laptop")])
+    names = {*PERSON_OF, *PERSON_OF.values(), "nobody"}
+    for purpose in ("personalisation", "analytics"):
+        everyone = personal(known, "silver.people", purpose, AS_OF).groupBy("person_id").count().collect()
+        for asked in ({name} for name in sorted(names)):
+            people = known.spark.createDataFrame([(name,) for name in asked], "person_id string")
+            rows, of_gold = personal_tables(known, ("silver.people", "gold.ratings"), purpose, AS_OF, people)
+            counts = {row["person_id"]: row["count"] for row in rows.groupBy("person_id").count().collect()}
+            assert counts == {row["person_id"]: row["count"] for row in everyone if row["person_id"] in asked}
+            owners = {PERSON_OF.get(row["person_id"], row["person_id"]) for row in of_gold.collect()}
+            assert owners <= asked
 
 
 def test_one_name_in_columns_in_arrays_and_of_one(lake: Lake) -> None:
