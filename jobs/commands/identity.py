@@ -101,6 +101,22 @@ def preview(env: Env = "local", as_json: Json = False) -> None:
         output.show(listings.identity_moves(moves[:SAMPLE]))
 
 
+@app.command()
+def shared(env: Env = "local", as_json: Json = False) -> None:
+    """List what too many people have for it to link anybody: kiosks, shop terminals, test addresses.
+
+    The limits are identity.most_people and identity.most_links; what identity.junk lists is no identifier at all.
+    """
+    from jobs.people import identity_view
+
+    with _open(env, "looking for them") as lake:
+        known = identity_view.shared(lake)
+    if as_json:
+        typer.echo(json.dumps([one._asdict() for one in known], default=str))
+        return
+    output.show(listings.shared_identifiers(known) if known else "no identifier is shared by too many people")
+
+
 @contextmanager
 def _open(env: str, what: str) -> "Iterator[Lake]":
     from jobs.lake.session import open_lake

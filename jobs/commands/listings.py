@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from jobs.ledger.message_counts import MessageCounts
     from jobs.local.services import ServiceStatus
     from jobs.people.identity_review import Waiting
-    from jobs.people.identity_view import Move, Person
+    from jobs.people.identity_view import Move, Person, Shared
     from jobs.redis_store.hooks import DeadLetter
     from jobs.redis_store.reading import Page
     from jobs.segments.definitions import Segment
@@ -148,6 +148,11 @@ def identity_changes(person: "Person") -> Table:
 def identity_moves(moves: "Sequence[Move]") -> Table:
     rows = [(one.kind, one.from_person_id, one.person_id, ", ".join(one.identifiers)) for one in moves]
     return table(("change", "from person", "to person", "identifiers"), rows)
+
+
+def shared_identifiers(known: "Iterable[Shared]") -> Table:
+    rows = [(one.identifier_type, one.identifier, _time(one.since), f"{one.linked:,}") for one in known]
+    return table(("type", "identifier", "since (UTC)", "seen with"), rows)
 
 
 def identity_review(pairs: "Sequence[Waiting]") -> Table:

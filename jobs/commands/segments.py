@@ -12,6 +12,7 @@ import typer
 from jobs import output
 from jobs.commands import listings
 from jobs.commands.flags import Env, Json
+from jobs.errors import OperatorError
 from jobs.settings import loading as settings
 
 if TYPE_CHECKING:
@@ -116,9 +117,7 @@ def diff(as_of: AsOf = "", env: Env = "local", as_json: Json = False) -> None:
 
 @app.command()
 def promote(
-    canary: Annotated[
-        float | None, typer.Option(min=0.0001, max=1.0, help="try it on that share of the people; default: on all")
-    ] = None,
+    canary: Annotated[float | None, typer.Option(help="A share of the people, such as 0.05.")] = None,
     as_of: AsOf = "",
     env: Env = "local",
 ) -> None:
@@ -130,6 +129,8 @@ def promote(
     """
     from jobs.segments import rule_sets
 
+    if canary is not None and not 0 < canary <= 1:
+        raise OperatorError(f"--canary {canary} is no share of the people; write one above 0 and up to 1, such as 0.05")
     with _writing(env) as lake:
         rule_sets.promote(lake, _moment(as_of), canary)
     _bring_up_to_date(env, as_of)

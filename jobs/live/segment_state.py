@@ -4,6 +4,7 @@ A person is read, worked out, and written only if nobody changed them since. Two
 cost a second try and nothing else.
 """
 
+import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ from jobs.redis_store.live_segments import (
     Update,
     due_people,
     known_people,
+    look_at_everybody,
+    runs_back,
     time_in,
     update_segments,
 )
@@ -29,6 +32,8 @@ from jobs.segments.memory import Kept
 from jobs.segments.person import NEVER
 from jobs.segments.tracks import Rules
 from jobs.settings.consent_settings import ConsentSettings
+
+log = logging.getLogger(__name__)
 
 TRIES = 20
 ENTER, LEAVE = "enter", "leave"
@@ -72,7 +77,11 @@ def take_up(client: Redis, keys: Keys, membership: Membership, news: News, cause
 
 def look_at_due(client: Redis, keys: Keys, membership: Membership) -> int:
     """Looks at up to AT_ONCE people whose time has come. Returns how many they were; raises as `take_up` does."""
-    causes = due_people(client, keys, membership.clock(time_in(client)))
+    now = membership.clock(time_in(client))
+    if runs_back(client, keys, now):
+        log.warning("the clock of Redis was set back; everybody is looked at anew")
+        look_at_everybody(client, keys)
+    causes = due_people(client, keys, now)
     if causes:
         _settled(client, keys, membership, causes, {})
     return len(causes)

@@ -4,7 +4,7 @@ change."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 from pyspark.sql import functions as F
@@ -15,7 +15,7 @@ from jobs.people.identifier import Identifier
 from jobs.people.identity import current_identities
 from jobs.people.identity_history import CHANGES, LINKS
 from jobs.people.operator_links import is_it, never_seen
-from jobs.people.resolution import links_between, links_of, resolved
+from jobs.people.resolution import ends_of, links_between, links_of, resolved
 from jobs.people.rules import identity_rules
 from jobs.people.sightings import IDENTIFIER, PAIR, as_standing
 
@@ -41,6 +41,15 @@ class Person:
     identifiers: Sequence[dict[str, Any]]
     links: Sequence[Link]
     changes: Sequence[dict[str, Any]]
+
+
+class Shared(NamedTuple):
+    """An identifier that links nobody, because too many people have it. `linked`: with how many others it was seen."""
+
+    identifier_type: str
+    identifier: str
+    since: datetime
+    linked: int
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,15 @@ def person_of(lake: Lake, identifier: Identifier) -> Person:
     changes = tables.read(lake, CHANGES).where(is_about).orderBy("changed_at").collect()
     identifiers, moves = ([row.asDict(recursive=True) for row in rows] for rows in (theirs, changes))
     return Person(person_id, identifiers, links, moves)
+
+
+def shared(lake: Lake) -> list[Shared]:
+    """Those that were seen with the most others come first."""
+    alone = current_identities(lake).where("is_shared").select(*IDENTIFIER, "received_at")
+    ends = ends_of(as_standing(links_of(tables.read(lake, LINKS), alone)))
+    linked = ends.groupBy(*IDENTIFIER).agg(F.count("*").alias("linked"))
+    rows = alone.join(linked, on=IDENTIFIER, how="inner").orderBy(F.desc("linked"), *IDENTIFIER).collect()
+    return [Shared(*(row[name] for name in (*IDENTIFIER, "received_at", "linked"))) for row in rows]
 
 
 def preview(lake: Lake) -> list[Move]:

@@ -73,6 +73,16 @@ class Keys:
         return f"{self.tag}:live"
 
     @property
+    def live_clock(self) -> str:
+        """When it was last looked who is due, in microseconds."""
+        return f"{self.tag}:live_clock"
+
+    @property
+    def versions(self) -> str:
+        """A hash: each person of whom something is kept for live segments -> a number that each change raises."""
+        return f"{self.tag}:versions"
+
+    @property
     def due(self) -> str:
         """A sorted set: when each person is to be looked at though nothing happens, in microseconds."""
         return f"{self.tag}:due"

@@ -9,9 +9,11 @@ from expectations.contract import PURPOSES
 from jobs.redis_store.keys import Keys
 from jobs.redis_store.reading import script
 
-RULES_DUE = 2
-WHY_DUE = {0: "consent", 1: "identity", RULES_DUE: "rules"}
+RULES_DUE, CLOCK_DUE = 2, 3
+WHY_DUE = {0: "consent", 1: "identity", RULES_DUE: "rules", CLOCK_DUE: "expiry"}
 """By the instant for which a person is noted who is to be looked at at once."""
+BACK = 1_000_000
+"""A clock that is set back by less, in microseconds, is not noticed."""
 AT_ONCE = 200
 """So many people in one call of a script, which keeps Redis from all else as long as it runs."""
 
@@ -76,6 +78,24 @@ def time_in(client: Redis) -> int:
     """Redis's time, in microseconds: one clock for all who write to it."""
     time: Any = client.time()
     return int(time[0]) * 1_000_000 + int(time[1])
+
+
+def runs_back(client: Redis, keys: Keys, now: int) -> bool:
+    """Notes what time it is; whether a later one was noted before, as where a clock is set back."""
+    before: Any = client.set(keys.live_clock, now, get=True)
+    return before is not None and int(before) > now + BACK
+
+
+def look_at_everybody(client: Redis, keys: Keys) -> None:
+    """All of whom something is kept are due at once."""
+    people: dict[Any, float] = {}
+    for person, _ in client.hscan_iter(keys.versions, count=1000):
+        people[person] = CLOCK_DUE
+        if len(people) == AT_ONCE:
+            client.zadd(keys.due, people)
+            people = {}
+    if people:
+        client.zadd(keys.due, people)
 
 
 def due_people(client: Redis, keys: Keys, now: int) -> dict[str, str]:

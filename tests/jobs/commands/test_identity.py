@@ -57,6 +57,19 @@ def test_other_rules_are_tried_before_they_hold(lake: Lake, monkeypatch: pytest.
     assert "0 people would be merged into others, 1 would be split off" in lakehouse("preview")
 
 
+def test_what_is_shared_by_too_many_is_listed(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAKEHOUSE_IDENTITY__MOST_PEOPLE", "2")
+    assert lakehouse_after(lake, "u1 d1", "u2 d1") == []
+    assert [one[:2] + one[3:] for one in lakehouse_after(lake, "u3 d1", "u4 d2")] == [["device_id", "d1", 3]]
+    assert "d1" in lakehouse("shared")
+
+
+def lakehouse_after(lake: Lake, *events: str) -> list[list[object]]:
+    limits = lake.settings.identity.model_copy(update={"most_people": 2})
+    land(Lake(lake.spark, lake.settings.model_copy(update={"identity": limits})), *events)
+    return [[*one.values()] for one in json.loads(lakehouse("shared", "--json"))]
+
+
 def test_pairs_that_wait_are_accepted_and_rejected(lake: Lake) -> None:
     land(lake, "u1 a1", "u2 a2", "c1 a3", "c2 a4")
     ends = {"left_type": "user_id", "right_type": "crm_id", "agreement": [("names", "close"), ("address", "same")]}

@@ -163,6 +163,19 @@ def test_who_enters_leaves_when_the_window_ends_though_nothing_happens(client: R
     assert not client.exists(KEYS.due), "nothing is to come of it any more"
 
 
+def test_a_clock_that_is_set_back_puts_everybody_where_they_were_then(client: Redis) -> None:
+    membership = begun(client, membership_by(CART))
+    names = [f"p{number}" for number in range(450)]
+    for name in names:
+        take_up(client, KEYS, membership, {name: kept([(name, event("add_to_cart", NOW))], membership)})
+    look(client, at(membership, NOW + HOUR))
+    assert all(segments(client, name) == set() for name in names)
+    look(client, at(membership, NOW + 10 * MINUTE))
+    assert all(segments(client, name) == {"holders"} for name in names)
+    look(client, at(membership, NOW + 30 * MINUTE))
+    assert all(segments(client, name) == set() for name in names)
+
+
 def test_what_no_rule_looks_at_any_more_is_not_kept(client: Redis) -> None:
     membership = begun(
         client, membership_by({"lately": 'any("search", within="1h")', "ever": 'count("purchase") == 2'})
