@@ -11,6 +11,7 @@ PUBLISHED_FROM = (
     "gold.segment_checks",
     "ops.segment_rule_sets",
     "gold.profiles",
+    "gold.profile_history",
     "gold.recommendations",
     "gold.fallbacks",
 )

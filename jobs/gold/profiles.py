@@ -52,16 +52,9 @@ def as_own(events: DataFrame, people: DataFrame, items: DataFrame, options: Opti
     )
     weighed = without_returns(lines).withColumn("weight", event_weight(conf.ratings)).where("weight > 0")
     affinities = as_affinities(weighed, items, conf.profiles.most_affinities)
-    entries = F.array_sort(F.map_entries("attributes"))
-    customers = (
-        people.where("attributes IS NOT NULL")
-        .groupBy("person_id")
-        .agg(
-            F.map_from_entries(F.max(entries)).alias(
-                "attributes"
-            )  # of several customers who are one person, always the same
-        )
-    )
+    # Of several customers who are one person always the same.
+    attributes = F.map_from_entries(F.max(F.array_sort(F.map_entries("attributes")))).alias("attributes")
+    customers = people.where("attributes IS NOT NULL").groupBy("person_id").agg(attributes)
     of_person = as_presence(events).join(customers, on="person_id", how="full")
     for part in (activity, shopping, affinities):
         of_person = of_person.join(part, on="person_id", how="left")
