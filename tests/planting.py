@@ -106,7 +106,13 @@ def found_in(folder: Path, without: tuple[str, ...] = (), marks: re.Pattern[byte
 
 def found_in_redis(client: Redis, marks: re.Pattern[bytes] = MARKS) -> list[str]:
     """The keys that a mark stands in, or in whose value."""
-    read = {"string": client.get, "hash": client.hgetall, "set": client.smembers}
+    read: dict[str, Callable[[str], Any]] = {
+        "string": client.get,
+        "hash": client.hgetall,
+        "set": client.smembers,
+        "zset": lambda key: client.zrange(key, 0, -1),
+        "stream": client.xrange,
+    }
     return [key for key in client.scan_iter() if marks.search(f"{key} {read[client.type(key)](key)}".encode())]
 
 
