@@ -83,8 +83,8 @@ WHERE_A_RULE_ASKS = {"gold.segments": {"silver.items", "silver.people"}}
 """Tables that are read only where a segment's rule asks for a category or an attribute."""
 OF_ANY_PURPOSE = ("gold.segments", "gold.segment_changes", "gold.segment_checks")
 EMPTY = ("quarantine.sources", "silver.identity_changes", "ops.identity_review", "gold.profile_history")
-"""The demo's sources hold no broken row, who is who, and what each is like, is worked out once, of all events, and links
-no customers."""
+"""The demo's sources hold no broken row, and link no customers; who is who and what each is like is worked out once, of
+all events."""
 OF_PERSONALISATION = [
     name
     for name, table in TABLES.items()
