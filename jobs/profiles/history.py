@@ -34,6 +34,7 @@ def last_basis(lake: Lake) -> Basis | None:
     """Of the last run; None before the first."""
     if tables.exists(lake, TABLE) and tables.is_of_another_release(lake, TABLE):
         tables.remake(lake, TABLE, lake.spark.createDataFrame([], TABLES[TABLE].ddl))
+        tables.create(lake, HISTORY)
         return None
     tables.create(lake, TABLE, HISTORY)
     noted = notes.noted(lake, TABLE, LAST_RUN)
