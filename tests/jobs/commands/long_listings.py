@@ -13,8 +13,10 @@ from jobs.ledger.message_counts import MessageCounts
 from jobs.local.report import FIGURES, show_report
 from jobs.local.services import ServiceStatus
 from jobs.maintenance.upkeep import Kept
+from jobs.people.identity_view import Shared
 from jobs.redis_store.hooks import Change, DeadLetter
 from jobs.redis_store.reading import Item, Page
+from jobs.segments.rule_sets import Decision, Movement
 from jobs.supervision.lag import StreamStatus
 
 LONG = "a[value]/that.is:long-" * 9
@@ -45,6 +47,9 @@ def rows_of_every_listing() -> dict[str, object]:
         "rewritten": listings.rewritten({LONG: COUNT}, dry_run=True),
         "upkeep": listings.upkeep([vars(kept)]),
         "alerts": listings.alerts([{**alert, "value": 1.25e-30, "expected": 1e30}]),
+        "movements": listings.movements([Movement(LONG, *[COUNT] * 4)], [LONG]),
+        "decisions": listings.decisions([Decision(AT, LONG, "canary", WORDS, {LONG: 0.5}, 0.05, "{}")]),
+        "shared identifiers": listings.shared_identifiers([Shared(LONG, LONG, AT, COUNT)]),
         "hooks": listings.hooks([HookStatus(LONG, (LONG,), True, *[COUNT] * 5, AT, WORDS)]),
         "dead letters": listings.dead_letters([(LONG, DeadLetter("1-0", Change("1-0", *[LONG] * 4), WORDS))]),
         "reasons": listings.reasons([reason, {**reason, "event_type": None, "reason": "with\nbreak\x1b[2J"}]),
@@ -56,11 +61,17 @@ def main() -> None:
         output.show(f"# {name}")
         output.show(table)  # type: ignore[arg-type]
     output.show("# report")
+    member = {"id": LONG, "name": WORDS, "people": COUNT}
     figures = {
         "tables": {LONG: COUNT},
         "duplicates": 3,
         "quarantined": {WORDS: COUNT},
         "metrics": {LONG: {part: dict.fromkeys(FIGURES, 0.5) for part in ("all", "new")}},
+        "identifiers": {LONG: COUNT},
+        "people": COUNT,
+        "personas": [member],
+        "rules": [member],
+        "visit": [{"event": LONG, "kind": kind, "segment": LONG, "seconds": 1.5} for kind in ("enter", "leave")],
         "redis": {"version": LONG, "people": COUNT, "bytes": COUNT},
         "seconds": 2.0,
         "peak_mib": COUNT,
