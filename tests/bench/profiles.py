@@ -35,7 +35,7 @@ OF_TYPES = (
 def case(lake: Lake) -> dict[str, Any]:
     own = rooted(lake, f"{lake.settings.home}/profiles")
     _fill(own)
-    taken: dict[str, list[float]] = {"all": [], "few": [], "few with consents": [], "none": []}
+    taken: dict[str, list[float]] = {"all": [], "few": [], "none": []}
     profiles.main(own, Options(NOW))
     for turn in range(RUNS + 1):  # the first warms the JVM
         now = NOW + timedelta(hours=turn + 1)
@@ -47,8 +47,7 @@ def case(lake: Lake) -> dict[str, Any]:
         for name, value in took.items():
             taken[name] += [value] if turn > 0 else []
         _require_same(own, again)
-        print(turn, took, flush=True)
-    of = {name: median(times) for name, times in taken.items() if times}
+    of = {name: median(times) for name, times in taken.items()}
     return result(
         of["few"],
         f"s for {TOUCHED:,} of {PEOPLE:,} people with {EVENTS:,} events",
