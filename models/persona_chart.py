@@ -21,7 +21,7 @@ WORDS = 3
 
 
 def persona_chart(model: PersonasModel, features: DataFrame) -> "Figure":
-    """A dot for each of at most PEOPLE people of `features`, and each persona's centre with its name.
+    """A dot for each of at most PEOPLE people of `features`, and each persona's centre, whose name the legend has.
 
     Two components of several: personas that overlap here can lie apart in another one.
     """
@@ -36,10 +36,11 @@ def persona_chart(model: PersonasModel, features: DataFrame) -> "Figure":
     dots, centres = _plane(components), _plane(np.array(model.clustering.centres))
     for number, persona in enumerate(model.personas):
         colour, own, (x, y) = f"C{number % 10}", dots[labels == number], centres[number].tolist()
-        panel.scatter(own[:, 0], own[:, 1], s=5, color=colour, alpha=0.4, label=f"{persona.people:,} people")
+        told = f"{persona.segment_id}, {persona.people:,} people: {persona.name}"
+        panel.scatter(own[:, 0], own[:, 1], s=5, color=colour, alpha=0.4, label=told)
         panel.scatter([x], [y], s=90, color=colour, edgecolor="black", zorder=3)
         panel.annotate(
-            f"{persona.segment_id}\n{persona.name}",
+            persona.segment_id,
             (x, y),
             xytext=(8, 8),
             textcoords="offset points",
@@ -47,7 +48,7 @@ def persona_chart(model: PersonasModel, features: DataFrame) -> "Figure":
             bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": colour},
         )
     panel.set(xlabel=_meaning(model.space, 0), ylabel=_meaning(model.space, 1), title="Personas, and who is like them")
-    panel.legend(loc="best", fontsize=8)
+    panel.legend(loc="upper left", fontsize=8, markerscale=3)
     return figure
 
 

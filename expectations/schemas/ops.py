@@ -89,7 +89,7 @@ TABLES: dict[str, Table] = {
             "decided_at": "timestamp",
             "rule_set": "string COMMENT 'the same for files that say the same'",
             "state": "string COMMENT 'in_force, canary, stopped, or rolled_back'",
-            "reason": "string COMMENT 'first, within the limit, too much movement, or operator'",
+            "reason": "string COMMENT 'first, within the limit, too much movement, operator; or the canary is gone'",
             "movement": "map<string, double> COMMENT 'by segment that changed, the share of its people who moved'",
             "share": "double COMMENT 'of a canary: of the people; null: of all'",
             "rules": "string COMMENT 'title, purpose, owner and rule by segment, as JSON'",

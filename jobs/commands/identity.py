@@ -1,8 +1,6 @@
 """`lakehouse identity`: who is one person, and why."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,10 +10,10 @@ from jobs import output
 from jobs.commands import identity_review, listings
 from jobs.commands.flags import Env, Json
 from jobs.commands.named import named
-from jobs.settings import loading as settings
+from jobs.commands.opened import opened, writing
 
 if TYPE_CHECKING:
-    from jobs.lake.lake import Lake
+    pass
 
 app = typer.Typer(
     no_args_is_help=True, help="Show, split, join and review people; preview what other rules would change."
@@ -36,7 +34,7 @@ def show(identifier: Known, env: Env = "local", as_json: Json = False) -> None:
     """
     from jobs.people.identity_view import person_of
 
-    with _open(env, "looking for the person") as lake:
+    with opened("identity", env, "looking for the person") as lake:
         person = person_of(lake, named(lake, identifier))
     if as_json:
         typer.echo(json.dumps(asdict(person), default=str))
@@ -63,7 +61,7 @@ def split(
     """
     from jobs.people import operator_links
 
-    with _writing(env, "taking it back") as lake:
+    with writing("silver.identities", "identity", env, "taking it back") as lake:
         pairs = operator_links.split(lake, named(lake, identifier), named(lake, other) if other else None)
     for left, right in pairs:
         output.show(f"{output.printable(str(left))} and {output.printable(str(right))} are not linked any more")
@@ -77,7 +75,7 @@ def join(identifier: Known, other: Known, env: Env = "local") -> None:
     """
     from jobs.people import operator_links
 
-    with _writing(env, "linking them") as lake:
+    with writing("silver.identities", "identity", env, "linking them") as lake:
         operator_links.join(lake, named(lake, identifier), named(lake, other))
     output.show(f"linked; see: lakehouse identity show {identifier}")
 
@@ -90,7 +88,7 @@ def preview(env: Env = "local", as_json: Json = False) -> None:
     """
     from jobs.people import identity_view
 
-    with _open(env, "working out all people") as lake:
+    with opened("identity", env, "working out all people") as lake:
         moves = identity_view.preview(lake)
     if as_json:
         typer.echo(json.dumps([asdict(move) for move in moves]))
@@ -109,26 +107,9 @@ def shared(env: Env = "local", as_json: Json = False) -> None:
     """
     from jobs.people import identity_view
 
-    with _open(env, "looking for them") as lake:
+    with opened("identity", env, "looking for them") as lake:
         known = identity_view.shared(lake)
     if as_json:
         typer.echo(json.dumps([one._asdict() for one in known], default=str))
         return
     output.show(listings.shared_identifiers(known) if known else "no identifier is shared by too many people")
-
-
-@contextmanager
-def _open(env: str, what: str) -> "Iterator[Lake]":
-    from jobs.lake.session import open_lake
-
-    conf = settings.load(env)
-    with output.waiting(what):
-        yield open_lake("identity", conf)
-
-
-@contextmanager
-def _writing(env: str, what: str) -> "Iterator[Lake]":
-    from jobs.lake.writer_lock import writer_lock
-
-    with writer_lock(settings.load(env).lake.root, "silver.identities"), _open(env, what) as lake:
-        yield lake

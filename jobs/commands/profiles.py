@@ -1,8 +1,6 @@
 """`lakehouse profile`: what is known of a person, and what was before."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -13,10 +11,10 @@ from jobs import output
 from jobs.commands import profile_lines
 from jobs.commands.flags import AsOf, Env, Json
 from jobs.commands.named import named
-from jobs.settings import loading as settings
+from jobs.commands.opened import opened
 
 if TYPE_CHECKING:
-    from jobs.lake.lake import Lake
+    pass
 
 app = typer.Typer(no_args_is_help=True, help="Show what is known of a person, now or at a moment, and how it changed.")
 
@@ -37,7 +35,7 @@ def show(person: Person, as_of: AsOf = "", env: Env = "local", as_json: Json = F
     from jobs.profiles import view
 
     at = moment(as_of) if as_of else datetime.now(UTC)
-    with _open(env, "looking for the person") as lake:
+    with opened("profile", env, "looking for the person") as lake:
         identifier = named(lake, person)
         shown = view.profile_at(lake, identifier, at)
         segments = view.segments_at(lake, shown.person_id, at)
@@ -54,7 +52,7 @@ def history(person: Person, env: Env = "local", as_json: Json = False) -> None:
     """Show when each version of a person's profile began, and what was different from the one before."""
     from jobs.profiles import view
 
-    with _open(env, "looking for the person") as lake:
+    with opened("profile", env, "looking for the person") as lake:
         of_people = view.versions(lake, named(lake, person))
     changes = {name: view.changes(known) for name, known in of_people.items()}
     if as_json:
@@ -63,12 +61,3 @@ def history(person: Person, env: Env = "local", as_json: Json = False) -> None:
     for name, told in changes.items():
         output.show(f"person {output.printable(name)}")
         output.show(profile_lines.changes(told))
-
-
-@contextmanager
-def _open(env: str, what: str) -> "Iterator[Lake]":
-    from jobs.lake.session import open_lake
-
-    conf = settings.load(env)
-    with output.waiting(what):
-        yield open_lake("profile", conf)

@@ -1,8 +1,6 @@
 """`lakehouse segments`: the rules that say who is in which segment, and why."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -11,17 +9,15 @@ import typer
 
 from jobs import output
 from jobs.commands import listings
-from jobs.commands.flags import Env, Json
+from jobs.commands.flags import AsOf, Env, Json
+from jobs.commands.opened import opened, writing
 from jobs.errors import OperatorError
 from jobs.settings import loading as settings
 
 if TYPE_CHECKING:
-    from jobs.lake.lake import Lake
     from jobs.segments.definitions import Segment
 
 app = typer.Typer(no_args_is_help=True, help="Check and list the rules of segments; say who is in one, and why.")
-
-AsOf = Annotated[str, typer.Option(help="look from this moment, ISO 8601 (default: now)")]
 
 
 @app.command()
@@ -58,7 +54,7 @@ def preview(
     """
     from jobs.segments import explain
 
-    with _open(env, "evaluating the rule") as lake:
+    with opened("segments", env, "evaluating the rule") as lake:
         seen = explain.preview(lake, rule, purpose, _moment(as_of))
     if as_json:
         typer.echo(json.dumps(asdict(seen)))
@@ -84,7 +80,7 @@ def explain_(
     """
     from jobs.segments import explain
 
-    with _open(env, "looking at the person") as lake:
+    with opened("segments", env, "looking at the person") as lake:
         seen = explain.explanation(lake, person, segment, _moment(as_of))
     if as_json:
         typer.echo(json.dumps(asdict(seen), default=str))
@@ -102,7 +98,7 @@ def diff(as_of: AsOf = "", env: Env = "local", as_json: Json = False) -> None:
     """
     from jobs.segments import rule_sets
 
-    with _open(env, "evaluating both sets of rules") as lake:
+    with opened("segments", env, "evaluating both sets of rules") as lake:
         seen = rule_sets.difference(lake, _moment(as_of))
     if as_json:
         moved = [{**one._asdict(), "share": one.share} for one in seen.moved]
@@ -131,7 +127,7 @@ def promote(
 
     if canary is not None and not 0 < canary <= 1:
         raise OperatorError(f"--canary {canary} is no share of the people; write one above 0 and up to 1, such as 0.05")
-    with _writing(env) as lake:
+    with writing("gold.segments", "segments", env, "deciding") as lake:
         rule_sets.promote(lake, _moment(as_of), canary)
     _bring_up_to_date(env, as_of)
 
@@ -145,7 +141,7 @@ def rollback(as_of: AsOf = "", env: Env = "local") -> None:
     """
     from jobs.segments import rule_sets
 
-    with _writing(env) as lake:
+    with writing("gold.segments", "segments", env, "deciding") as lake:
         output.show(f"in force now: rules {rule_sets.roll_back(lake, _moment(as_of))}")
     _bring_up_to_date(env, as_of)
 
@@ -155,7 +151,7 @@ def history(env: Env = "local", as_json: Json = False) -> None:
     """List which rules were in force, tried, stopped and taken back, and when; the last comes last."""
     from jobs.segments import rule_sets
 
-    with _open(env, "reading the decisions") as lake:
+    with opened("segments", env, "reading the decisions") as lake:
         told = rule_sets.decisions(lake)
     if as_json:
         typer.echo(json.dumps([one._asdict() for one in told], default=str))
@@ -168,23 +164,6 @@ def _bring_up_to_date(env: str, as_of: str) -> None:
     from jobs.job_list import job_named
 
     run_shown(job_named("gold.segments"), settings.load(env), Options(_moment(as_of)))
-
-
-@contextmanager
-def _writing(env: str) -> "Iterator[Lake]":
-    from jobs.lake.writer_lock import writer_lock
-
-    with writer_lock(settings.load(env).lake.root, "gold.segments"), _open(env, "deciding") as lake:
-        yield lake
-
-
-@contextmanager
-def _open(env: str, what: str) -> "Iterator[Lake]":
-    from jobs.lake.session import open_lake
-
-    conf = settings.load(env)
-    with output.waiting(what):
-        yield open_lake("segments", conf)
 
 
 def _moment(text: str) -> datetime:

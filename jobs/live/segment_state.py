@@ -19,9 +19,10 @@ from jobs.redis_store.live_segments import (
     Known,
     Update,
     due_people,
+    is_set_back,
     known_people,
     look_at_everybody,
-    runs_back,
+    note_time,
     time_in,
     update_segments,
 )
@@ -78,9 +79,10 @@ def take_up(client: Redis, keys: Keys, membership: Membership, news: News, cause
 def look_at_due(client: Redis, keys: Keys, membership: Membership) -> int:
     """Looks at up to AT_ONCE people whose time has come. Returns how many they were; raises as `take_up` does."""
     now = membership.clock(time_in(client))
-    if runs_back(client, keys, now):
+    if is_set_back(client, keys, now):
         log.warning("the clock of Redis was set back; everybody is looked at anew")
         look_at_everybody(client, keys)
+    note_time(client, keys, now)
     causes = due_people(client, keys, now)
     if causes:
         _settled(client, keys, membership, causes, {})

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import reduce
 from typing import Any
 
 import msgspec
@@ -23,6 +24,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from redis import Redis
 
+from expectations.contract import PURPOSES
 from jobs.hooks import targets as hooks
 from jobs.hooks.telling import telling
 from jobs.job import Job, Options, submit
@@ -115,9 +117,14 @@ def land(
         log.info("%s: batch %d, %s changes of who is in a segment", NAME, batch, f"{changes:,}")
 
 
+def has_state(client: Redis, keys: Keys, membership: Membership) -> bool:
+    """Whether Redis holds the state, and by these rules."""
+    return begun_by(client, keys) == membership.begun_by
+
+
 def require_state(client: Redis, keys: Keys, membership: Membership) -> None:
-    """Raises NoState where the state in Redis is gone, or of other rules."""
-    if begun_by(client, keys) != membership.begun_by:
+    """Raises NoState where it does not."""
+    if not has_state(client, keys, membership):
         raise NoState(f"{NAME}: Redis holds no state by these rules any more; it is begun anew")
 
 
@@ -174,8 +181,10 @@ def begin_anew(lake: Lake, membership: Membership, items: "Broadcast[Items]", op
     events = None
     if all(tables.exists(lake, name) for name in JOB.looks_back):
         write_aliases(aliases(lake), redis)
-        events = personal(lake, "silver.events", "analytics", options.as_of)
-        kept = _kept(events, membership.rules, options.as_of)
+        # Each segment is of one purpose; who allows one of them may be in it by all that the lake has of them.
+        allowed = [personal(lake, "silver.events", purpose, options.as_of) for purpose in PURPOSES]
+        events = reduce(DataFrame.unionByName, allowed)
+        kept = _kept(events.dropDuplicates(["event_id"]), membership.rules, options.as_of)
 
         def put(client: Redis, rows: Any) -> int:
             return take_up(client, keys, beginning, _news_of_rows(rows, membership, items.value), RULES)
@@ -218,18 +227,15 @@ def main(lake: Lake, options: Options) -> int:
     settings, reader, sets = lake.settings, reader_of(lake.settings), rule_sets.current(lake)
     membership = membership_of(settings, sets)
     redis, items = settings.redis, _catalogue(lake)
+    client, keys = connect(redis), Keys(redis.prefix)
     if left_out := sorted(sets.in_force.keys() - membership.rules.asked.keys()):
         log.warning("%s: left out, because they ask for attributes: %s", NAME, ", ".join(left_out))
     with redis_faults(redis):
-        is_begun = begun_by(connect(redis), Keys(redis.prefix)) == membership.begun_by
+        is_begun = has_state(client, keys, membership)
     if not is_begun:
         log.info("%s: the state is begun anew, from silver.events", NAME)
         begin_anew(lake, membership, items, options)
-
-    def has_state() -> bool:
-        return begun_by(connect(redis), Keys(redis.prefix)) == membership.begun_by
-
-    with clock(lake, membership) as faults, telling(settings, has_state):
+    with clock(lake, membership) as faults, telling(settings, lambda: has_state(client, keys, membership)):
         read = kafka_stream.run(
             lake,
             NAME,

@@ -57,12 +57,14 @@ def visit(settings: Settings) -> list[dict[str, Any]]:
 
 
 def apart(settings: Settings) -> Settings:
-    """Where everybody allows to be recommended to, unasked."""
+    """Where everybody allows to be recommended to, unasked, the rules are those that ship, and nobody is told."""
     return settings.model_copy(
         update={
             "kafka": settings.kafka.model_copy(update={"topic": f"{settings.kafka.topic}-visit", "partitions": 1}),
             "redis": settings.redis.model_copy(update={"prefix": f"{settings.redis.prefix}-visit"}),
             "lake": settings.lake.model_copy(update={"root": f"{settings.lake.root}-visit"}),
+            "segments": settings.segments.model_copy(update={"file": ""}),
+            "hooks": settings.hooks.model_copy(update={"webhooks": {}, "kafka_topic": ""}),
             "consent": settings.consent.model_copy(update={"personalisation": True}),
         }
     )

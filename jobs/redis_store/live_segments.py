@@ -80,10 +80,15 @@ def time_in(client: Redis) -> int:
     return int(time[0]) * 1_000_000 + int(time[1])
 
 
-def runs_back(client: Redis, keys: Keys, now: int) -> bool:
-    """Notes what time it is; whether a later one was noted before, as where a clock is set back."""
-    before: Any = client.set(keys.live_clock, now, get=True)
+def is_set_back(client: Redis, keys: Keys, now: int) -> bool:
+    """Whether a later time than `now` was noted."""
+    before: Any = client.get(keys.live_clock)
     return before is not None and int(before) > now + BACK
+
+
+def note_time(client: Redis, keys: Keys, now: int) -> None:
+    """All that follows from it being `now` is under way."""
+    client.set(keys.live_clock, now)
 
 
 def look_at_everybody(client: Redis, keys: Keys) -> None:

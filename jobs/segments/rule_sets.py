@@ -22,13 +22,15 @@ from jobs.lake import tables
 from jobs.lake.lake import Lake
 from jobs.landing.contracts import in_force as contract_in_force
 from jobs.segments import membership
-from jobs.segments.canary import SUFFIX, RuleSets, renamed
+from jobs.segments.canary import SUFFIX, RuleSets, renamed, segment_name
+from jobs.segments.context import RuleError
 from jobs.segments.definitions import Segment, segments_in_force, segments_of
 from jobs.segments.vocabulary import Vocabulary, event_fields
 
 TABLE = "ops.segment_rule_sets"
 IN_FORCE, CANARY, STOPPED, ROLLED_BACK = "in_force", "canary", "stopped", "rolled_back"
 FIRST, WITHIN_LIMIT, TOO_MUCH, OPERATOR = "first", "within the limit", "too much movement", "operator"
+TAKEN_OUT = "the canary is no longer in the file"
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +118,7 @@ def settle(lake: Lake, as_of: datetime) -> RuleSets:
     if in_force is None:
         return _decided(lake, as_of, file, IN_FORCE, FIRST)
     if rule_set == in_force.rule_set:
-        return current(lake)
+        return current(lake) if told[-1].state != CANARY else _decided(lake, as_of, file, IN_FORCE, TAKEN_OUT)
     last = next((one for one in reversed(told) if one.rule_set == rule_set), in_force)
     if last.state in (STOPPED, ROLLED_BACK):
         log.warning("gold.segments: the rules of the file are not in force; see: lakehouse segments diff")
@@ -196,7 +198,7 @@ def movement(
     people = rows.select("person_id", F.explode("segment_ids").alias("id"))
     of_each = people.select(
         "person_id",
-        F.regexp_replace("id", f"{SUFFIX}$", "").alias("segment"),
+        segment_name(F.col("id")).alias("segment"),
         F.col("id").endswith(SUFFIX).alias("is_after"),
     )
     sides = of_each.groupBy("segment", "person_id").agg(
@@ -238,7 +240,13 @@ def _sets(lake: Lake, in_force: Decision, canary: Decision | None) -> RuleSets:
 
 def _segments(lake: Lake, decision: Decision) -> dict[str, Segment]:
     fields = event_fields(contract_in_force(lake.settings.contracts)())
-    return segments_of(json.loads(decision.rules), Vocabulary(fields))
+    try:
+        return segments_of(json.loads(decision.rules), Vocabulary(fields))
+    except RuleError as error:
+        raise OperatorError(
+            f"rules that are {decision.state.replace('_', ' ')} cannot be read any more: {error}; mend the file, and"
+            " put it in force: lakehouse segments promote"
+        ) from None
 
 
 def _as_json(segments: Mapping[str, Segment]) -> str:

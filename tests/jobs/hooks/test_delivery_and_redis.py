@@ -120,3 +120,4 @@ def test_a_redis_that_is_away_for_a_moment_loses_nothing(
             own.start(*keeps)
             write(own.admin, "p", leave=["s"])
             until(lambda: len(receiver.ids) == 2, "not told")
+        assert receiver.ids == [*written(own.admin)] and standing(own.admin).lost == 0

@@ -21,6 +21,7 @@ from jobs.live.segment_state import NoState
 from jobs.local import services
 from jobs.redis_store.client import connect
 from jobs.redis_store.keys import Keys
+from jobs.segments import rule_sets
 from jobs.segments.canary import RuleSets
 from jobs.segments.definitions import segments_in_force
 from jobs.settings.loading import load
@@ -140,6 +141,32 @@ def test_begun_anew_it_knows_what_the_lake_knows_and_reads_on_behind_it(own: Lak
         client.delete(name)
     live.main(own, options())
     assert {name: client.hkeys(name) for name in client.scan_iter(keys.segments("*"))} == before
+
+
+def test_who_is_not_to_be_counted_is_in_the_segments_that_they_allow_after_a_new_beginning_too(
+    own: Lake, tmp_path: Path
+) -> None:
+    (tmp_path / "rules.toml").write_text(RULES.replace('within="5s"', 'within="1h"'))
+    refuses = event(
+        "consent", event_id=uuid.uuid4().hex, occurred_at=at(90), payload={"purposes": {"analytics": False}}
+    )
+    in_silver(own, bought(200), cart(60), refuses)
+    live.main(own, options())
+    assert segments(own, "9") == {"holders"}, "of a purpose that they allow; that of shoppers they do not"
+
+
+def test_other_rules_in_force_end_the_clock(own: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_silver(own)
+    rule_sets.settle(own, datetime.now(UTC))
+    live.main(own, options())
+    membership = live.membership_of(own.settings, rule_sets.current(own))
+    live.require_rules(own, membership)
+    monkeypatch.setattr(live, "RULES_SECONDS", 0.1)
+    with live.clock(own, membership) as faults:
+        (tmp_path / "rules.toml").write_text(RULES.replace('within="5s"', 'within="6s"'))
+        rule_sets.promote(own, datetime.now(UTC))
+        until(lambda: faults, "the clock goes on by rules that are not in force any more")
+    assert isinstance(faults[0], NoState) and "other rules are in force" in str(faults[0])
 
 
 def test_a_segment_that_asks_for_an_attribute_is_left_out_and_who_asks_for_it_too(tmp_path: Path) -> None:

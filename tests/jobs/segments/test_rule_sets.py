@@ -10,8 +10,10 @@ from pyspark.sql import functions as F
 from typer.testing import CliRunner
 
 from expectations.contract import committed_contract
+from expectations.schemas import TABLES
 from jobs.commands.app import app
 from jobs.errors import OperatorError
+from jobs.lake import tables
 from jobs.lake.lake import Lake
 from jobs.segments import rule_sets
 from jobs.segments.canary import RuleSets
@@ -127,6 +129,24 @@ def test_other_rules_are_tried_on_a_share_of_the_people_and_then_in_force(lake: 
     rule_sets.roll_back(shop.lake, moment(NOW + 4 * HOUR))
     shop.run(NOW + 4 * HOUR)
     assert shop.memberships() == within(30), "the canary alone was taken back"
+    shop.says(rules(lately=6))
+    assert rule_sets.settle(shop.lake, moment(NOW + 5 * HOUR)).canary is not None
+    shop.says(rules(lately=30))
+    assert rule_sets.settle(shop.lake, moment(NOW + 6 * HOUR)).canary is None, "it is no longer in the file"
+
+
+def test_rules_in_force_that_cannot_be_read_any_more_are_named_with_the_way_out(lake: Lake, tmp_path: Path) -> None:
+    shop = ChangingShop(lake, tmp_path)
+    rule_sets.settle(shop.lake, moment(NOW))
+    stored = rule_sets.decisions(shop.lake)[-1]
+    gone = stored._replace(decided_at=moment(NOW + 1), rules=stored.rules.replace("purchase", "purchase_2"))
+    frame = lake.spark.createDataFrame([gone], TABLES[rule_sets.TABLE].ddl)
+    tables.append(shop.lake, rule_sets.TABLE, frame)
+    with pytest.raises(OperatorError, match="segment lately, line 1.*purchase_2.*lakehouse segments promote"):
+        rule_sets.current(shop.lake)
+    shop.says(rules(lately=4))
+    rule_sets.promote(shop.lake, moment(NOW + 2))
+    assert {*rule_sets.current(shop.lake).in_force} == {"lately", "keen"}
 
 
 def test_spark_and_python_draw_the_same_people(lake: Lake) -> None:
