@@ -61,6 +61,10 @@ def killed(*_: Any, **__: Any) -> None:
     raise KeyboardInterrupt
 
 
+def unread(lake: Lake, name: str, *_: Any) -> None:
+    raise AssertionError(f"{name} was read")
+
+
 def at_overwrite(patch: pytest.MonkeyPatch) -> None:
     """When former versions are written, and what follows them is not."""
     original = tables.overwrite
@@ -106,7 +110,7 @@ def test_where_nothing_is_new_nothing_is_read_and_nothing_written(
     shop.run(START + DAY)
     versions = [tables.version(shop.lake, name) for name in ("gold.profiles", "gold.profile_history")]
     with monkeypatch.context() as patch:
-        patch.setattr(tables, "read", killed)
+        patch.setattr(tables, "read", unread)
         shop.run(START + 2 * DAY)
     assert versions == [tables.version(shop.lake, name) for name in ("gold.profiles", "gold.profile_history")]
     looked_at = people_looked_at(monkeypatch)
