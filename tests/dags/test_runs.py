@@ -68,9 +68,9 @@ def require_success(runs: Runs, dags: dict[str, Any]) -> None:
         .replace("2026-01-02T03:00:00+00:00", runs.begun.as_of.isoformat())
         for command in commands
     ]
-    # Not those of a DAG whose quarter of an hour has come meanwhile.
-    folders = [runs.begun.lake.settings.home / "airflow" / "logs" / f"dag_id={name}" for name in runs.begun.expected]
-    logs = [log for folder in folders for log in folder.rglob("*.log")]
+    kept = runs.begun.lake.settings.home / "airflow" / "logs"
+    logs = [log for name in runs.begun.expected for log in kept.glob(f"dag_id={name}/**/*.log")]
+    logs = [log for log in logs if "run_id=scheduled__" not in str(log)]  # a run whose hour has come meanwhile
     lines = [
         line for log in logs for line in log.read_text(encoding="utf-8").splitlines() if "Spark-Submit cmd" in line
     ]

@@ -10,7 +10,8 @@ from expectations.contract import committed_contract
 from expectations.source_contract import source_contract
 from expectations.suites.silver import OF_AN_ITEM
 from expectations.validation import with_validation
-from jobs.silver.interactions import OF_AN_ORDER, OF_ONE_ITEM, as_interactions
+from jobs.landing.lines import OF_AN_ORDER, OF_ONE_ITEM
+from jobs.silver.interactions import as_interactions
 from jobs.silver.items import as_items
 from jobs.silver.people import as_people
 from tests.events import PAYLOADS, event, received
