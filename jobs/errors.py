@@ -21,7 +21,7 @@ OPERATOR_ERRORS = (OperatorError, GateFailed, ModelError, ContractError)
 DEFAULT_ENV = "local"
 TAKES_ENV = re.compile(
     r"\blakehouse (up|down|status|logs|demo|simulate|recommend|reconcile|airflow|run|maintain|keys rotate|contract page"
-    r"|identity review \w+|(hooks|identity|profile|quality|quarantine|segments|streams) \w+)\b"
+    r"|identity review \w+|(hooks|identity|models|profile|quality|quarantine|segments|streams) \w+)\b"
 )
 
 

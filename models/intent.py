@@ -6,7 +6,6 @@ many moments it has. The model is plain numbers: the same likelihood comes from 
 from plain Python for one session that is under way.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -17,12 +16,12 @@ from pyspark.ml.functions import array_to_vector
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from models import intent_paths
+from models import intent_likelihood, intent_paths
 from models.errors import ModelError, TooLittleData
+from models.intent_likelihood import MINUTES
 from models.intent_paths import Path, before_purchase, is_purchase
 from models.params import IntentParams
 
-MINUTES = "minutes"
 BINS = 10
 
 
@@ -94,10 +93,10 @@ def fit(sessions: DataFrame, params: IntentParams) -> IntentModel:
 
 def likelihood(model: IntentModel, steps: Sequence[str], seconds: float) -> float:
     """How likely a session of these steps, the last `seconds` after the first, is to end in a purchase; 0 to 1."""
-    counts = {name: steps.count(name) for name in model.weights if name != MINUTES}
-    values = {**counts, MINUTES: seconds / 60}
-    score = model.intercept + sum(weight * math.log1p(values[name]) for name, weight in model.weights.items())
-    return 1 / (1 + math.exp(-score)) if score >= 0 else math.exp(score) / (1 + math.exp(score))
+    values = {**{name: steps.count(name) for name in model.weights}, MINUTES: seconds / 60}
+    return intent_likelihood.likelihood(
+        model.intercept, [(weight, values[name]) for name, weight in model.weights.items()]
+    )
 
 
 def likelihood_column(intercept: float, weights: Mapping[str, float], steps: str, seconds: str) -> Column:

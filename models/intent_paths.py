@@ -12,10 +12,11 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from models.errors import TooLittleData
+from models.intent_likelihood import PURCHASE
 from models.params import IntentParams
 
-PURCHASE, LEFT = "purchase", "left"
-"""What sessions end in: the second is no event type, and marks a session without a purchase."""
+LEFT = "left"
+"""What a session without a purchase ends in; no event type."""
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,8 @@ class PersonasParams:
 
     Figures are taken on at most `sample_people` people; stability from refits on `resamples` draws of `resample_share`
     of them. `same_within`: the distance, in components of the former model's space, up to which a persona is a former
-    one.
+    one. `max_movement`: the share of people who may be in another persona than by the champion without an operator's
+    word.
     """
 
     algorithms: str = "kmeans,bisecting_kmeans,gaussian_mixture"
@@ -53,6 +54,7 @@ class PersonasParams:
     resamples: int = 5
     resample_share: float = 0.8
     same_within: float = 1.0
+    max_movement: float = 0.5
     seed: int = 7
 
     @property

@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,6 +76,16 @@ class Version:
     params: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, dict[str, float]] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A version as the registry lists it. `aliases`: candidate, champion, or none."""
+
+    name: str
+    version: str
+    aliases: tuple[str, ...]
+    registered_at: datetime
 
 
 @contextmanager
@@ -180,6 +191,25 @@ def set_alias(registry: Registry, name: str, alias: str, version: str) -> None:
     """Point an alias at a version; a promotion and a rollback are this."""
     with _said_plainly(registry):
         _client(registry.tracking_uri).set_registered_model_alias(f"{registry.prefix}{name}", alias, version)
+
+
+def versions(registry: Registry, name: str | None = None) -> list[Registered]:
+    """Of the model of that name, or of all whose names begin with the prefix; each model's newest comes first."""
+    client = _client(registry.tracking_uri)
+    with _said_plainly(registry):
+        models = [one for one in client.search_registered_models() if one.name.startswith(registry.prefix)]
+        found = [
+            Registered(
+                model.name.removeprefix(registry.prefix),
+                str(one.version),
+                tuple(sorted(alias for alias, version in model.aliases.items() if str(version) == str(one.version))),
+                datetime.fromtimestamp(one.creation_timestamp / 1000, UTC),
+            )
+            for model in models
+            for one in client.search_model_versions(f"name='{model.name}'")
+        ]
+    wanted = [one for one in found if name in (None, one.name)]
+    return sorted(wanted, key=lambda one: (one.name, -int(one.version)))
 
 
 def set_tags(registry: Registry, version: Version, tags: Mapping[str, str]) -> None:

@@ -19,6 +19,7 @@ from jobs.commands.init import init
 from jobs.commands.jobs import list_jobs, run
 from jobs.commands.keys import app as keys
 from jobs.commands.maintain import maintain
+from jobs.commands.models import app as models
 from jobs.commands.profiles import app as profile
 from jobs.commands.quality import app as quality
 from jobs.commands.quarantine import app as quarantine
@@ -193,6 +194,7 @@ app.add_typer(streams, name="streams")
 app.add_typer(identity, name="identity")
 app.add_typer(profile, name="profile")
 app.add_typer(segments, name="segments")
+app.add_typer(models, name="models")
 app.add_typer(hooks, name="hooks")
 app.command()(init)
 app.command()(run)

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from jobs.redis_store.reading import Page
     from jobs.segments.definitions import Segment
     from jobs.segments.explain import Explanation, Preview
-    from jobs.segments.rule_sets import Decision, Movement
+    from jobs.segments.movement import Movement
+    from jobs.segments.rule_sets import Decision
     from jobs.supervision.lag import StreamStatus
+    from models.registry import Registered
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -77,6 +79,11 @@ def movements(moved: "Sequence[Movement]", too_much: "Collection[str]") -> Table
         for one in moved
     ]
     return table(("segment", "people", "then", "enter", "leave", "moved"), rows)
+
+
+def model_versions(found: "Iterable[Registered]") -> Table:
+    rows = [(one.name, one.version, ", ".join(one.aliases), _time(one.registered_at)) for one in found]
+    return table(("model", "version", "is", "learned (UTC)"), rows)
 
 
 def decisions(told: "Sequence[Decision]") -> Table:

@@ -23,6 +23,7 @@ from jobs.people.personal import personal
 from jobs.segments import membership, rule_sets
 from jobs.segments.affected import Basis
 from jobs.segments.canary import SUFFIX
+from jobs.segments.definitions import rule_version
 from jobs.segments.history import keep, keep_checks, last_basis, next_moment, note
 from models import personas, registry
 from models.personas import PersonasModel
@@ -68,13 +69,20 @@ def _cause(last: Basis | None, now: Basis) -> Column:
     """Of a change, as far as it can be told."""
     before = {} if last is None else last.rules
     changed = {name for name in {*before, *now.rules} if before.get(name) != now.rules.get(name)}
-    other_rules = sorted({name.removesuffix(SUFFIX) for name in changed})
+    new_models = {
+        name for name in changed if rule_version(before.get(name, "")) == rule_version(now.rules.get(name, ""))
+    }
+    by_rule, by_model = (
+        sorted({name.removesuffix(SUFFIX) for name in names}) for names in (changed - new_models, new_models)
+    )
     is_other_model = last is None or last.personas.get("model") != now.personas.get("model")
     unexplained = (
         "catalogue" if last and last.versions.get("silver.items") != now.versions.get("silver.items") else "event"
     )
-    of_rule = F.when(F.col("segment_id").isin(other_rules), "rule").otherwise(
-        F.coalesce(F.col("people_cause"), F.lit(unexplained))
+    of_rule = (
+        F.when(F.col("segment_id").isin(by_rule), "rule")
+        .when(F.col("segment_id").isin(by_model), "model")
+        .otherwise(F.coalesce(F.col("people_cause"), F.lit(unexplained)))
     )
     of_persona = F.lit("model") if is_other_model else F.coalesce(F.col("people_cause"), F.lit("event"))
     return F.when(F.col("source") == "persona", of_persona).otherwise(of_rule)
@@ -112,6 +120,7 @@ JOB = Job(
         "silver.people",
         "silver.identities",
         "gold.features",
+        "models.intent",
         "models.personas",
     ),
 )

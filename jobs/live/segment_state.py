@@ -15,6 +15,7 @@ from jobs.redis_store.faults import RedisFault
 from jobs.redis_store.keys import Keys
 from jobs.redis_store.live_segments import (
     AT_ONCE,
+    CLOCK_DUE,
     Change,
     Known,
     Update,
@@ -52,8 +53,8 @@ class NoState(RedisFault):
 @dataclass(frozen=True)
 class Membership:
     """Who is in which segment, by which rules. `rules`: of those that can be known live. `begun_by`: what the state in
-    Redis must have been begun by. `clock`: what time it is in the shop by Redis's time, both in microseconds: the same,
-    but in a simulation."""
+    Redis must have been begun by: what is kept of an event, and behind a blank the rules. `clock`: what time it is in
+    the shop by Redis's time, both in microseconds: the same, but in a simulation."""
 
     sets: RuleSets
     rules: Rules
@@ -81,7 +82,7 @@ def look_at_due(client: Redis, keys: Keys, membership: Membership) -> int:
     now = membership.clock(time_in(client))
     if is_set_back(client, keys, now):
         log.warning("the clock of Redis was set back; everybody is looked at anew")
-        look_at_everybody(client, keys)
+        look_at_everybody(client, keys, CLOCK_DUE)
     note_time(client, keys, now)
     causes = due_people(client, keys, now)
     if causes:

@@ -2,9 +2,9 @@
 
 The rules are those of gold.segments (conf/segments.toml), evaluated by the same function. What they may look at of each
 person lies in Redis; what breaks the contract is passed over, and messages may come late, in any order and more than
-once. A Redis that was emptied, and other rules, are noticed: the state is begun anew from silver.events, and Kafka is
-read from where that ends. What a rule asks of a person's attributes is not known here: such a segment is left out, and
-named when the job begins.
+once. A Redis that was emptied, and rules that look at other events, are noticed: the state is begun anew from
+silver.events, and Kafka is read from where that ends. What a rule asks of a person's attributes is not known here: such
+a segment is left out, and named when the job begins.
 """
 
 import hashlib
@@ -13,50 +13,40 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from datetime import datetime, timedelta
-from functools import reduce
 from typing import Any
 
-import msgspec
 from pyspark import Broadcast
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 from redis import Redis
 
-from expectations.contract import PURPOSES
 from jobs.hooks import targets as hooks
 from jobs.hooks.telling import telling
 from jobs.job import Job, Options, submit
-from jobs.lake import tables
 from jobs.lake.lake import Lake
 from jobs.landing import kafka_stream
 from jobs.landing.contracts import in_force
 from jobs.landing.reading import Reader, held, reader_of
 from jobs.live import requirements
-from jobs.live.segment_state import RULES, Membership, News, NoState, look_at_due, take_up
+from jobs.live.segment_beginning import LOOKS_BACK, NAME, begin_anew, catalogue, go_on_by, holds_what_is_asked
+from jobs.live.segment_state import Membership, News, NoState, look_at_due, take_up
 from jobs.live.valid_events import Event, as_arrived, micros, valid_events
-from jobs.people.aliases import aliases
 from jobs.people.consent import IDS
 from jobs.people.identifier import Identifier
-from jobs.people.personal import personal
 from jobs.redis_store.client import connect
 from jobs.redis_store.faults import RedisFault, redis_faults
 from jobs.redis_store.keys import Keys
-from jobs.redis_store.live_segments import begin, begun_by, end_begin
-from jobs.redis_store.writing import from_executors, write_aliases
+from jobs.redis_store.live_segments import begun_by, end_begin
+from jobs.redis_store.writing import from_executors
 from jobs.segments import memory, rule_sets
 from jobs.segments.canary import RuleSets
 from jobs.segments.definitions import segments_in_force
 from jobs.segments.entries import Items
 from jobs.segments.memory import Kept
-from jobs.segments.person import SESSION_AT_MOST
-from jobs.segments.tracks import Rules, rules_of
+from jobs.segments.tracks import rules_of
 from jobs.segments.vocabulary import event_fields
 from jobs.settings.loading import Settings
 from jobs.settings.redis_settings import RedisSettings
 
-NAME = "live.segments"
 IDLE_SECONDS = 0.2
 """How long the clock rests when nobody's time has come."""
 
@@ -170,52 +160,6 @@ def clock(lake: Lake, membership: Membership) -> Iterator[list[Exception]]:
         thread.join()
 
 
-def begin_anew(lake: Lake, membership: Membership, items: "Broadcast[Items]", options: Options) -> None:
-    """What rules look at of all that silver.events has, into Redis in place of what is there; the stream then reads
-    Kafka from where that ends, and from the topic's start where the lake is not built. Killed half-way, it is done
-    again."""
-    redis = lake.settings.redis
-    client, keys, beginning = connect(redis), Keys(redis.prefix), replace(membership, begun_by=f"{NAME} begins")
-    with redis_faults(redis):
-        begin(client, keys, beginning.begun_by)
-    events = None
-    if all(tables.exists(lake, name) for name in JOB.looks_back):
-        write_aliases(aliases(lake), redis)
-        # Each segment is of one purpose; who allows one of them may be in it by all that the lake has of them.
-        allowed = [personal(lake, "silver.events", purpose, options.as_of) for purpose in PURPOSES]
-        events = reduce(DataFrame.unionByName, allowed)
-        kept = _kept(events.dropDuplicates(["event_id"]), membership.rules, options.as_of)
-
-        def put(client: Redis, rows: Any) -> int:
-            return take_up(client, keys, beginning, _news_of_rows(rows, membership, items.value), RULES)
-
-        from_executors(kept, put, redis)
-    kafka_stream.restart_behind(lake, NAME, events)
-    with redis_faults(redis):
-        end_begin(client, keys, membership.begun_by)
-
-
-def _kept(events: DataFrame, rules: Rules, as_of: datetime) -> DataFrame:
-    """Of the events that a rule may look at: whose they are, their id, their instant and the rest as JSON; all of a
-    person's one after the other."""
-    is_looked_at = F.col("event_type").isin(*rules.selections)
-    if rules.of_sessions:
-        is_looked_at |= F.col("occurred_at") > F.lit(as_of - timedelta(microseconds=SESSION_AT_MOST))
-    rest = F.to_json(F.struct("event_type", "context", "payload")).alias("event")
-    columns = events.where(is_looked_at).select("person_id", "event_id", F.unix_micros("occurred_at").alias("at"), rest)
-    return columns.repartition("person_id").sortWithinPartitions("person_id")
-
-
-def _news_of_rows(rows: Any, membership: Membership, items: Items) -> News:
-    news: dict[str, list[Kept]] = {}
-    for person, event_id, at, text in rows.itertuples(index=False, name=None):
-        event = msgspec.json.decode(text)
-        event |= {"occurred_at": at, "lines": event.get("payload", {}).get("lines")}
-        if (one := memory.kept(event_id, event, membership.rules, items)) is not None:
-            news.setdefault(person, []).append(one)
-    return news
-
-
 def require(settings: Settings) -> None:
     """Raises OperatorError where a rule cannot be read, hooks cannot be told, and as that of all live jobs."""
     told = membership_of(settings, RuleSets(segments_in_force(settings, in_force(settings.contracts)())))
@@ -226,13 +170,18 @@ def require(settings: Settings) -> None:
 def main(lake: Lake, options: Options) -> int:
     settings, reader, sets = lake.settings, reader_of(lake.settings), rule_sets.current(lake)
     membership = membership_of(settings, sets)
-    redis, items = settings.redis, _catalogue(lake)
+    redis, items = settings.redis, catalogue(lake)
     client, keys = connect(redis), Keys(redis.prefix)
     if left_out := sorted(sets.in_force.keys() - membership.rules.asked.keys()):
         log.warning("%s: left out, because they ask for attributes: %s", NAME, ", ".join(left_out))
     with redis_faults(redis):
         is_begun = has_state(client, keys, membership)
-    if not is_begun:
+        holds_enough = holds_what_is_asked(client, keys, membership)
+    if not is_begun and holds_enough:
+        log.info("%s: other rules are in force, of the same events; everybody is looked at anew", NAME)
+        with redis_faults(redis):
+            go_on_by(client, keys, membership)
+    elif not is_begun:
         log.info("%s: the state is begun anew, from silver.events", NAME)
         begin_anew(lake, membership, items, options)
     with clock(lake, membership) as faults, telling(settings, lambda: has_state(client, keys, membership)):
@@ -248,13 +197,6 @@ def main(lake: Lake, options: Options) -> int:
     return read
 
 
-def _catalogue(lake: Lake) -> "Broadcast[Items]":
-    """Categories and brand of each item, as the catalogue has them when the job begins."""
-    rows = tables.read(lake, "silver.items").toLocalIterator() if tables.exists(lake, "silver.items") else ()
-    known: Items = {row["item_id"]: (row["categories"], row["brand"]) for row in rows}
-    return lake.spark.sparkContext.broadcast(known)
-
-
 def rebuild(lake: Lake) -> None:
     """The next run begins anew."""
     with redis_faults(lake.settings.redis):
@@ -265,7 +207,7 @@ JOB = Job(
     NAME,
     main,
     reads=("kafka",),
-    looks_back=("silver.events", "silver.consents", "silver.identities"),
+    looks_back=LOOKS_BACK,
     also_writes=("redis",),
     stays=True,
     flags=("accept_loss",),

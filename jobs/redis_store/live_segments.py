@@ -91,11 +91,11 @@ def note_time(client: Redis, keys: Keys, now: int) -> None:
     client.set(keys.live_clock, now)
 
 
-def look_at_everybody(client: Redis, keys: Keys) -> None:
-    """All of whom something is kept are due at once."""
+def look_at_everybody(client: Redis, keys: Keys, why: int) -> None:
+    """All of whom something is kept are due at once. `why`: of WHY_DUE."""
     people: dict[Any, float] = {}
     for person, _ in client.hscan_iter(keys.versions, count=1000):
-        people[person] = CLOCK_DUE
+        people[person] = why
         if len(people) == AT_ONCE:
             client.zadd(keys.due, people)
             people = {}

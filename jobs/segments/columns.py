@@ -12,8 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from jobs.segments.entries import Items
-from jobs.segments.evaluation import Evaluator
-from jobs.segments.person import NEVER, Outcome, Person, Seen
+from jobs.segments.person import NEVER, Evaluator, Outcome, Person, Seen
 from jobs.segments.rule import Track
 from jobs.segments.streams import Rows, Stream, activity_of, attributes_of, streams_of
 from jobs.segments.tracks import Rules

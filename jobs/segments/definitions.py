@@ -3,8 +3,8 @@
 import difflib
 import graphlib
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +14,21 @@ from jobs.segments import rule
 from jobs.segments.context import RuleError
 from jobs.segments.parsing import parse
 from jobs.segments.rule import Expression, nodes
-from jobs.segments.vocabulary import Vocabulary, event_fields
+from jobs.segments.vocabulary import SCORES, ScoreModel, Vocabulary, event_fields
 from jobs.settings import toml_files
 from jobs.settings.loading import Settings
 
 KEYS = ("title", "purpose", "owner", "rule")
 
+Scores = Mapping[str, ScoreModel | None]
+"""Models of sessions, by name; None: nothing was learned yet."""
+
 
 @dataclass(frozen=True)
 class Segment:
     """`name`: its key in the file. `version`: the same for rules that say the same, those of others that it asks for
-    included. `text`: the rule as it stands in the file."""
+    included; behind a dot the versions of the models that they ask for. `text`: the rule as it stands in the file.
+    `scores`: the models that it asks for itself."""
 
     name: str
     title: str
@@ -33,20 +37,27 @@ class Segment:
     text: str
     expression: Expression
     version: str
+    scores: Scores
 
 
-def segments_in_force(settings: Settings, contract: Contract) -> dict[str, Segment]:
+def segments_in_force(
+    settings: Settings, contract: Contract, learned: Callable[[], Scores] = lambda: SCORES
+) -> dict[str, Segment]:
     """Those of segments.file, or of conf/segments.toml where that is empty, by name; those first that others ask for.
-    Raises OperatorError as `segments_of` does."""
+    `learned`: called for the models where a rule asks for one. Raises OperatorError as `segments_of` does."""
     file = settings.segments.file
     tables = toml_files.read(Path(file), file) if file else toml_files.read_named("segments")
-    return segments_of(tables, Vocabulary(event_fields(contract)))
+    vocabulary = Vocabulary(event_fields(contract))
+    segments = segments_of(tables, vocabulary)
+    if any(one.scores for one in segments.values()):
+        segments = segments_of(tables, replace(vocabulary, scores=learned()))
+    return segments
 
 
 def segments_of(tables: Mapping[str, Any], vocabulary: Vocabulary) -> dict[str, Segment]:
     """The segments of the file's tables, by name. Raises OperatorError for a key that is none, a rule that cannot be
     read, and segments that ask for one another in a circle."""
-    known = Vocabulary(vocabulary.fields, tuple(tables), vocabulary.scores)
+    known = replace(vocabulary, segments=tuple(tables))
     rules = {name: parse(_checked(name, table)["rule"], name, known) for name, table in tables.items()}
     asked = {
         name: {node.segment for node in nodes(one) if isinstance(node, rule.Member)} for name, one in rules.items()
@@ -56,15 +67,30 @@ def segments_of(tables: Mapping[str, Any], vocabulary: Vocabulary) -> dict[str, 
     except graphlib.CycleError as error:
         circle = " asks for ".join(error.args[1][::-1])
         raise RuleError(f"segment {error.args[1][0]}: a circle, {circle}; take one of the members out") from None
-    versions: dict[str, str] = {}
-    for name in order:
-        parts = [repr(rules[name]), *sorted(versions[other] for other in asked[name])]
-        versions[name] = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
-    made = {}
+    made: dict[str, Segment] = {}
     for name in order:
         title, purpose, owner, text = (tables[name][key] for key in KEYS)
-        made[name] = Segment(name, title, purpose, owner, text, rules[name], versions[name])
+        scores = [node for node in nodes(rules[name]) if isinstance(node, rule.Score)]
+        version = _version(rules[name], scores, [made[other].version for other in asked[name]])
+        models = {one.model: vocabulary.scores[one.model] for one in scores}
+        made[name] = Segment(name, title, purpose, owner, text, rules[name], version, models)
     return made
+
+
+def rule_version(version: str) -> str:
+    """Of a segment's version the part that says which rule it is, whatever the models have learned."""
+    return version.partition(".")[0]
+
+
+def _version(expression: Expression, scores: Iterable[rule.Score], others: Iterable[str]) -> str:
+    """`others`: the versions of the segments that it asks for."""
+    of_rules, of_models = [], {f"{one.model}-{one.version}" for one in scores if one.learned}
+    for other in others:
+        of_rule, *models = other.split(".")
+        of_rules.append(of_rule)
+        of_models.update(models)
+    digest = hashlib.sha256("\n".join([repr(expression), *sorted(of_rules)]).encode()).hexdigest()[:12]
+    return ".".join([digest, *sorted(of_models)])
 
 
 def _checked(name: str, table: Any) -> Mapping[str, str]:

@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from pyspark.sql import functions as F
@@ -13,16 +14,17 @@ from jobs.lake import tables
 from jobs.lake.lake import Lake
 from jobs.landing.contracts import in_force as contract_in_force
 from jobs.people.personal import personal
-from jobs.segments import membership, rule, rule_sets
+from jobs.segments import membership, rule, rule_sets, scores
 from jobs.segments.batch import microseconds
 from jobs.segments.definitions import Segment
 from jobs.segments.entries import Entry, Items, entries_of, person_of
-from jobs.segments.evaluation import Known, compiled, events_within
+from jobs.segments.evaluation import Known, compiled
+from jobs.segments.over_events import events_within
 from jobs.segments.parsing import parse
 from jobs.segments.person import NEVER, NOTHING, Person
 from jobs.segments.rule import Track, nodes
 from jobs.segments.tracks import OVER_EVENTS, Rules
-from jobs.segments.vocabulary import Vocabulary, event_fields
+from jobs.segments.vocabulary import SCORES, Vocabulary, event_fields
 
 EVENTS_SHOWN = 10
 MEMBERS_SHOWN = 5
@@ -95,9 +97,11 @@ def explanation(lake: Lake, person_id: str, segment: str, as_of: datetime) -> Ex
 
 def preview(lake: Lake, text: str, purpose: str, as_of: datetime) -> Preview:
     """What the rule comes to for those who allow the purpose. Nothing is saved. Raises RuleError."""
-    known = rule_sets.current(lake).in_force
-    fields = event_fields(contract_in_force(lake.settings.contracts)())
+    known, settings = rule_sets.current(lake).in_force, lake.settings
+    fields = event_fields(contract_in_force(settings.contracts)())
     expression = parse(text, OWN, Vocabulary(fields, tuple(known)))
+    if any(isinstance(node, rule.Score) for node in nodes(expression)):
+        expression = parse(text, OWN, Vocabulary(fields, tuple(known), scores.champions(settings)))
     rules = Rules({OWN: expression}, {name: one.expression for name, one in known.items()}, fields)
     rows = membership.evaluated_of(lake, rules, purpose, None, as_of).where(F.array_contains("segment_ids", OWN))
     members = rows.select("person_id").localCheckpoint()
@@ -122,7 +126,7 @@ def _clauses(
     fields = event_fields(contract_in_force(lake.settings.contracts)())
     rules = {name: one.expression for name, one in known.items()}
     for text in _parts(ast.parse(f"(\n{segment.text}\n)", mode="eval").body):
-        expression = parse(text, segment.name, Vocabulary(fields, tuple(known)))
+        expression = parse(text, segment.name, Vocabulary(fields, tuple(known), {**SCORES, **segment.scores}))
         value, until = compiled(expression, rules)(person, now)
         events: dict[str, tuple[str, str, datetime]] = {}
         for node in nodes(expression):
@@ -153,11 +157,10 @@ def _within(
     now: int,
 ) -> dict[str, tuple[str, str, datetime]]:
     """The events that a function looks at, by id."""
-    tracks = (node.track, node.then) if isinstance(node, rule.Sequence) else (node.track,)
     inside = {}
-    for track in tracks:
+    for track in (node.track, node.then) if isinstance(node, rule.Sequence) else rule.tracks_of(node):
         instants = person.tracks.get(track, NOTHING).instants
-        start, end, _ = events_within(node.window, rules)(instants, person, now)
+        start, end, _ = events_within(node.window, partial(compiled, known=rules))(instants, person, now)
         ordered = sorted(seen.get(track, ()), key=lambda one: one[0].at)
         for entry, event in ordered[start:end]:
             inside[event["event_id"]] = (event["event_id"], event["event_type"], _instant(entry.at))

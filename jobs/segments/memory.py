@@ -93,8 +93,9 @@ def standing(
 
 
 def signature(rules: Rules) -> str:
-    """The same for rules that keep the same of an event."""
-    return hashlib.sha256(repr([*rules.tracks.items()]).encode()).hexdigest()[:12]
+    """The same for rules that keep the same of an event, for as long."""
+    kept_of_each = [*rules.tracks.items()], [*rules.reach.items()], rules.of_sessions
+    return hashlib.sha256(repr(kept_of_each).encode()).hexdigest()[:12]
 
 
 def as_text(events: Iterable[Kept]) -> str:

@@ -13,6 +13,7 @@ from jobs.segments import rule
 from jobs.segments.context import Context, RuleError
 from jobs.segments.rule import BOOLEAN, MOMENT, NUMBER, TEXT, Expression, Track, Window
 from jobs.segments.vocabulary import Vocabulary
+from models.intent_likelihood import MINUTES, PURCHASE
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 DURATION = re.compile(r"(\d{1,6})([smhdw])")
@@ -158,7 +159,18 @@ def _score(node: ast.Call, context: Context) -> Typed:
     model = _one_text(node, context, "model")
     if model not in context.vocabulary.scores:
         raise context.unknown(node.args[0], "score", model, context.vocabulary.scores)
-    return rule.Score(model), NUMBER
+    return _scored(model, context.vocabulary), NUMBER
+
+
+def _scored(model: str, vocabulary: Vocabulary) -> rule.Score:
+    """A kind of step that the contract does not know any more cannot be taken, and counts for nothing."""
+    seen, end = vocabulary.scores[model], Track(PURCHASE)
+    if seen is None or end.event_type not in vocabulary.fields:
+        return rule.Score(model, end)
+    weights = sorted((name, weight) for name, weight in seen.weights.items() if name in vocabulary.fields)
+    steps = tuple((Track(name), weight) for name, weight in weights)
+    learned = rule.Learned(seen.intercept, seen.weights[MINUTES], steps)
+    return rule.Score(model, end, seen.version, learned)
 
 
 def _member(node: ast.Call, context: Context) -> Typed:

@@ -1,7 +1,7 @@
 """One person as rules see them, and what a rule comes to. Instants are whole microseconds since 1970."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from jobs.segments.rule import Track, Value
@@ -38,7 +38,10 @@ class Person(NamedTuple):
     tracks: Mapping[Track, Seen]
     activity: Sequence[int] = ()
     attributes: Mapping[str, str] = {}
-    scores: Mapping[str, float] = {}
 
+
+Evaluator = Callable[[Person, int], Outcome]
+"""What a rule comes to for a person at an instant. Events later than that count for nothing yet; until when the outcome
+stays so knows of them."""
 
 NOTHING = Seen()

@@ -7,7 +7,7 @@ such attribute, a division by zero) compares as false, whatever it is compared w
 
 import typing
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 
 NUMBER, TEXT, MOMENT, BOOLEAN = "a number", "a text", "a moment", "true or false"
 """What an expression comes to."""
@@ -101,11 +101,26 @@ class Attribute:
     name: str
 
 
+class Learned(typing.NamedTuple):
+    """What a model of sessions has learned. `steps`: each kind with the weight of log(1 + n), n of them having been
+    taken; `minutes`: the weight of log(1 + minutes) from the first of them to the last."""
+
+    intercept: float
+    minutes: float
+    steps: tuple[tuple[Track, float], ...]
+
+
 @dataclass(frozen=True)
 class Score:
-    """What a model says of the person, 0 to 1; missing where it says nothing."""
+    """How likely the session that `now` is in is to end in what the model foretells, such as a purchase; 0 to 1.
+    Missing where there is no session or no step in it, where it has one of `end` already, and where nothing was
+    learned yet (`learned` is None). `version`: of the model."""
 
     model: str
+    end: Track
+    version: str = field(default="", repr=False)
+    learned: Learned | None = field(default=None, repr=False)
+    window: Window = Window(of_session=True)
 
 
 @dataclass(frozen=True)
@@ -157,8 +172,20 @@ class Any:
     parts: tuple["Expression", ...]
 
 
-OverEvents = Count | Sum | Distinct | Last | First | Sequence
-Expression = OverEvents | Ago | Attribute | Score | Member | Literal | Arithmetic | Compare | Not | All | Any
+OverEvents = Count | Sum | Distinct | Last | First | Sequence | Score
+Expression = OverEvents | Ago | Attribute | Member | Literal | Arithmetic | Compare | Not | All | Any
+
+
+def tracks_of(node: typing.Any) -> tuple[Track, ...]:
+    """The tracks that a function looks at; none of what is no function over events."""
+    match node:
+        case Sequence():
+            return (node.track, node.then, *((node.without,) if node.without else ()))
+        case Score():
+            return (node.end, *(track for track, _ in node.learned.steps)) if node.learned else ()
+        case Count() | Sum() | Distinct() | Last() | First():
+            return (node.track,)
+    return ()
 
 
 def nodes(expression: typing.Any) -> Iterator[typing.Any]:

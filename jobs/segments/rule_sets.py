@@ -1,9 +1,10 @@
 """Which rules are in force: those of conf/segments.toml, once they have been let through.
 
-A file that says something else is another set of rules. A run of gold.segments that meets one works out how many people
-would enter and leave each segment. Where that is more than the settings allow, it goes on by the rules in force, until
-an operator says otherwise; else the new ones are tried on a share of the people for a while, where the settings say so,
-and then in force. ops.segment_rule_sets has each decision; nothing there is changed.
+A file that says something else is another set of rules; so is a new champion of a model that one asks for. A run of
+gold.segments that meets one works out how many people would enter and leave each segment. Where that is more than the
+settings allow, it goes on by the rules in force, until an operator says otherwise; else the new ones are tried on a
+share of the people for a while, where the settings say so, and then in force. ops.segment_rule_sets has each decision;
+nothing there is changed.
 """
 
 import hashlib
@@ -14,18 +15,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from pyspark.sql import functions as F
-
 from expectations.schemas import TABLES
 from jobs.errors import OperatorError
 from jobs.lake import tables
 from jobs.lake.lake import Lake
 from jobs.landing.contracts import in_force as contract_in_force
-from jobs.segments import membership
-from jobs.segments.canary import SUFFIX, RuleSets, renamed, segment_name
+from jobs.segments import scores
+from jobs.segments.canary import RuleSets
 from jobs.segments.context import RuleError
 from jobs.segments.definitions import Segment, segments_in_force, segments_of
-from jobs.segments.vocabulary import Vocabulary, event_fields
+from jobs.segments.movement import Movement, is_too_much, movement
+from jobs.segments.vocabulary import SCORES, Vocabulary, event_fields
 
 TABLE = "ops.segment_rule_sets"
 IN_FORCE, CANARY, STOPPED, ROLLED_BACK = "in_force", "canary", "stopped", "rolled_back"
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 
 class Decision(NamedTuple):
-    """One row of ops.segment_rule_sets. `rules`: the segments' tables as JSON."""
+    """One row of ops.segment_rule_sets. `rules`: the segments' tables as JSON, with the models that they ask for."""
 
     decided_at: datetime
     rule_set: str
@@ -45,22 +45,6 @@ class Decision(NamedTuple):
     movement: Mapping[str, float]
     share: float | None
     rules: str
-
-
-class Movement(NamedTuple):
-    """What other rules make of one segment. `share`: of all who are in it by either, those who enter or leave; 0 to
-    1."""
-
-    segment: str
-    before: int
-    after: int
-    entering: int
-    leaving: int
-
-    @property
-    def share(self) -> float:
-        everybody = self.before + self.entering
-        return (self.entering + self.leaving) / everybody if everybody else 0.0
 
 
 SAID = {
@@ -83,8 +67,9 @@ class Difference:
 
 
 def in_the_file(lake: Lake) -> dict[str, Segment]:
-    """Raises OperatorError as segments_in_force does."""
-    return segments_in_force(lake.settings, contract_in_force(lake.settings.contracts)())
+    """By the champions of today where a rule asks for a model. Raises OperatorError as segments_in_force does."""
+    settings = lake.settings
+    return segments_in_force(settings, contract_in_force(settings.contracts)(), lambda: scores.champions(settings))
 
 
 def decisions(lake: Lake) -> list[Decision]:
@@ -187,45 +172,9 @@ def difference(lake: Lake, as_of: datetime) -> Difference:
     )
 
 
-def movement(
-    lake: Lake, before: Mapping[str, Segment], after: Mapping[str, Segment], as_of: datetime
-) -> list[Movement]:
-    """Of the segments that would be others, each; of one that is new there is none to be moved from."""
-    names = [name for name in before if name not in after or _is_other(before[name], after[name])]
-    both = {**before, **renamed(after)}
-    asked = {name for name in (*names, *(one + SUFFIX for one in names)) if name in both}
-    rows = membership.evaluated(lake, both, None, as_of, asked)
-    people = rows.select("person_id", F.explode("segment_ids").alias("id"))
-    of_each = people.select(
-        "person_id",
-        segment_name(F.col("id")).alias("segment"),
-        F.col("id").endswith(SUFFIX).alias("is_after"),
-    )
-    sides = of_each.groupBy("segment", "person_id").agg(
-        F.bool_or(~F.col("is_after")).alias("was"), F.bool_or("is_after").alias("is_now")
-    )
-    counts = sides.groupBy("segment").agg(
-        F.count_if("was").alias("before"),
-        F.count_if("is_now").alias("after"),
-        F.count_if(~F.col("was")).alias("entering"),
-        F.count_if(~F.col("is_now")).alias("leaving"),
-    )
-    told = {row["segment"]: Movement(*(row[name] for name in Movement._fields)) for row in counts.collect()}
-    return [told.get(name, Movement(name, 0, 0, 0, 0)) for name in names]
-
-
-def is_too_much(lake: Lake, moved: Movement) -> bool:
-    limits = lake.settings.segments
-    return moved.entering + moved.leaving > limits.free_moves and moved.share > limits.max_movement
-
-
 def rule_set_of(segments: Mapping[str, Segment]) -> str:
     """The same for files that say the same."""
     return hashlib.sha256(_as_json(segments).encode()).hexdigest()[:12]
-
-
-def _is_other(before: Segment, after: Segment) -> bool:
-    return (before.version, before.purpose) != (after.version, after.purpose)
 
 
 def _last_in_force(told: Sequence[Decision]) -> Decision | None:
@@ -240,8 +189,10 @@ def _sets(lake: Lake, in_force: Decision, canary: Decision | None) -> RuleSets:
 
 def _segments(lake: Lake, decision: Decision) -> dict[str, Segment]:
     fields = event_fields(contract_in_force(lake.settings.contracts)())
+    tables_of = json.loads(decision.rules)
+    learned = {name: one for table in tables_of.values() for name, one in table.pop("scores", {}).items()}
     try:
-        return segments_of(json.loads(decision.rules), Vocabulary(fields))
+        return segments_of(tables_of, Vocabulary(fields, scores={**SCORES, **scores.from_values(learned)}))
     except RuleError as error:
         raise OperatorError(
             f"rules that are {decision.state.replace('_', ' ')} cannot be read any more: {error}; mend the file, and"
@@ -252,6 +203,7 @@ def _segments(lake: Lake, decision: Decision) -> dict[str, Segment]:
 def _as_json(segments: Mapping[str, Segment]) -> str:
     tables_of = {
         name: {"title": one.title, "purpose": one.purpose, "owner": one.owner, "rule": one.text}
+        | ({"scores": scores.as_values(one.scores)} if one.scores else {})
         for name, one in segments.items()
     }
     return json.dumps(tables_of, sort_keys=True)

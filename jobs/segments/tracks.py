@@ -6,8 +6,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, get_args
 
 from jobs.segments import rule
-from jobs.segments.evaluation import Evaluator, compiled
-from jobs.segments.person import SECOND, SESSION_AT_MOST, UNIT
+from jobs.segments.evaluation import compiled
+from jobs.segments.person import SECOND, SESSION_AT_MOST, UNIT, Evaluator
 from jobs.segments.rule import NUMBER, Expression, Track, Value, Window, nodes
 from jobs.segments.vocabulary import ITEM, LINE, EventField
 
@@ -111,7 +111,7 @@ def tracks_of(rules: Iterable[Expression], known: Mapping[str, Expression]) -> d
     which they ask for values."""
     asked: dict[Track, set[str]] = {}
     for node in _all_nodes(rules, known):
-        for track in _tracks(node):
+        for track in rule.tracks_of(node):
             fields = asked.setdefault(track, set())
             if isinstance(node, rule.Sum | rule.Distinct):
                 fields.add(node.field)
@@ -125,7 +125,7 @@ def horizons(
     longer, counts for nothing from then on. None: for ever."""
     furthest: dict[Track, int | None] = {}
     for node in _all_nodes(rules, known):
-        for track in _tracks(node) if isinstance(node, functions) else ():
+        for track in rule.tracks_of(node) if isinstance(node, functions) else ():
             reach = _reach(node.window)
             former = furthest.get(track, 0)
             furthest[track] = None if reach is None or former is None else max(reach, former)
@@ -150,12 +150,6 @@ def _all_nodes(rules: Iterable[Expression], known: Mapping[str, Expression]) -> 
             yield node
             if isinstance(node, rule.Member):
                 yield from _all_nodes([known[node.segment]], known)
-
-
-def _tracks(node: Any) -> tuple[Track, ...]:
-    if isinstance(node, rule.Sequence):
-        return (node.track, node.then, *((node.without,) if node.without else ()))
-    return (node.track,) if isinstance(node, rule.Count | rule.Sum | rule.Distinct | rule.Last | rule.First) else ()
 
 
 def _reach(window: Window) -> int | None:

@@ -1,7 +1,7 @@
 """What a rule may name: the event types of the contract in force, and their fields."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from expectations.contract import Contract, EventVersion
@@ -24,14 +24,26 @@ class EventField(NamedTuple):
     column: str
 
 
+class ScoreModel(NamedTuple):
+    """A version of a model of sessions: the weight of each kind of step, and that of "minutes"."""
+
+    version: str
+    intercept: float
+    weights: Mapping[str, float]
+
+
+SCORES: Mapping[str, None] = {"intent": None}
+"""The models that a rule may ask for, none of which has learned anything yet."""
+
+
 @dataclass(frozen=True)
 class Vocabulary:
-    """What a rule may name. `fields`: of each event type, by name. `segments`: all others. `scores`: models that say
-    something of a person."""
+    """What a rule may name. `fields`: of each event type, by name. `segments`: all others. `scores`: models of
+    sessions, by name; None: nothing was learned yet."""
 
     fields: Mapping[str, Mapping[str, EventField]]
     segments: tuple[str, ...] = ()
-    scores: tuple[str, ...] = ()
+    scores: Mapping[str, ScoreModel | None] = field(default_factory=lambda: SCORES)
 
 
 def event_fields(contract: Contract) -> dict[str, dict[str, EventField]]:

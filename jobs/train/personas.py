@@ -1,8 +1,8 @@
 """train.personas: kinds of shoppers found in gold.features, registered in MLflow and made champion.
 
-A model whose smallest cluster is unfit never comes out of models.personas, so what comes out reigns. Its personas keep
-the ids and names of the champion before where they are the same (models/persona_labels.py); the manifest and the log
-say which are new and which are retired.
+A model whose smallest cluster is unfit never comes out of models.personas, so what comes out reigns, unless it would
+put too many people into another persona. Its personas keep the ids and names of the champion before where they are the
+same (models/persona_labels.py); the manifest and the log say which are new and which are retired.
 """
 
 import logging
@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from jobs.champions import tracking
 from jobs.gold.features import as_numbers, largest
@@ -42,16 +43,25 @@ def main(lake: Lake, options: Options) -> None:
     origin = tracking.origin(lake, ["gold.features"], options.as_of)
     numbers = as_numbers(features, categories, brands)
     try:
-        model, changes = fitted(_former(where, features), numbers, params)
+        former = _former(where, features)
+        model, changes = fitted(former, numbers, params)
     except TooLittleData as error:
         log.warning("train.personas: nothing was trained: %s", error)
         return
+    moved = 0.0 if former is None else share_moved(former, model, numbers)
     with registry.started(where, NAME, asdict(params), origin) as run:
-        registry.log_metrics(run, as_metrics(model))
+        registry.log_metrics(run, as_metrics(model) | {"movement": {"share": moved}})
         registry.log_chart(run, "personas", persona_chart(model, numbers))
         manifest = {"categories": categories, "brands": brands, "model": personas.as_values(model)}
         version = registry.register(run, NAME, {**manifest, "changes": asdict(changes)})
-    registry.set_alias(where, NAME, registry.CHAMPION, version.version)
+    if moved > params.max_movement:
+        log.warning(
+            "train.personas: version %s is not promoted: %.0f%% of the people would be in another persona (max_movement"
+            " is %.0f%%); to promote it all the same: lakehouse models promote personas",
+            *(version.version, 100 * moved, 100 * params.max_movement),
+        )
+    else:
+        registry.set_alias(where, NAME, registry.CHAMPION, version.version)
     _report(model, changes, params, version.version)
 
 
@@ -73,6 +83,14 @@ def fitted(former: Former | None, numbers: DataFrame, params: PersonasParams) ->
     return persona_labels.relabelled(
         model, numbers, former.model, former.numbers, params.same_within, former.last_number
     )
+
+
+def share_moved(former: Former, model: PersonasModel, numbers: DataFrame) -> float:
+    """The share of today's people who are in another persona than by the former model; 0 to 1."""
+    before, after = personas.assign(former.model, former.numbers), personas.assign(model, numbers)
+    both = before.alias("before").join(after.alias("after"), on="person_id", how="inner")
+    is_other = F.col("before.segment_id") != F.col("after.segment_id")
+    return float(both.agg(F.coalesce(F.avg(is_other.cast("double")), F.lit(0.0))).collect()[0][0])
 
 
 def _former(where: Registry, features: DataFrame) -> Former | None:

@@ -16,7 +16,8 @@ from jobs.maintenance.upkeep import Kept
 from jobs.people.identity_view import Shared
 from jobs.redis_store.hooks import Change, DeadLetter
 from jobs.redis_store.reading import Item, Page
-from jobs.segments.rule_sets import Decision, Movement
+from jobs.segments.movement import Movement
+from jobs.segments.rule_sets import Decision
 from jobs.supervision.lag import StreamStatus
 
 LONG = "a[value]/that.is:long-" * 9

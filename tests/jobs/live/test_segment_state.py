@@ -28,6 +28,7 @@ from tests.jobs.segments.histories import (
     DAY,
     HOUR,
     ITEMS,
+    LEARNED,
     MINUTE,
     NOW,
     Event,
@@ -61,7 +62,7 @@ def membership_by(rules: dict[str, str]) -> Membership:
 
 def membership_of(told: dict[str, dict[str, str]]) -> Membership:
     """In a shop where it is always NOW, and everybody allows everything unasked."""
-    segments = segments_of(told, Vocabulary(FIELDS))
+    segments = segments_of(told, Vocabulary(FIELDS, scores={"intent": LEARNED}))
     consent = load("local").consent.model_copy(update={"personalisation": True, "marketing": True})
     return Membership(RuleSets(segments), rules_of(segments.values(), segments, FIELDS), consent, "test", lambda _: NOW)
 

@@ -16,6 +16,7 @@ from jobs.errors import OperatorError
 from jobs.lake import tables
 from jobs.lake.lake import Lake
 from jobs.landing.outcomes import as_events, as_judged
+from jobs.live import consents as live_consents
 from jobs.live import segments as live
 from jobs.live.segment_state import NoState
 from jobs.local import services
@@ -151,6 +152,7 @@ def test_who_is_not_to_be_counted_is_in_the_segments_that_they_allow_after_a_new
         "consent", event_id=uuid.uuid4().hex, occurred_at=at(90), payload={"purposes": {"analytics": False}}
     )
     in_silver(own, bought(200), cart(60), refuses)
+    live_consents.begin_anew(own)
     live.main(own, options())
     assert segments(own, "9") == {"holders"}, "of a purpose that they allow; that of shoppers they do not"
 
@@ -167,6 +169,25 @@ def test_other_rules_in_force_end_the_clock(own: Lake, tmp_path: Path, monkeypat
         rule_sets.promote(own, datetime.now(UTC))
         until(lambda: faults, "the clock goes on by rules that are not in force any more")
     assert isinstance(faults[0], NoState) and "other rules are in force" in str(faults[0])
+
+
+def test_other_rules_of_the_same_events_need_nothing_of_the_lake(
+    own: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_silver(own)
+    send(own.settings, bought(3600), cart(60))
+    live.main(own, options())
+    assert segments(own, "9") == {"shoppers"}
+    (tmp_path / "rules.toml").write_text(RULES.replace('any("purchase")\'', 'count("purchase") > 1\''))
+    monkeypatch.setattr(live, "begin_anew", lambda *_: begun.append(True))
+    begun: list[bool] = []
+    live.main(own, options())
+    until(lambda: segments(own, "9") == set(), "by the new rules they are none")
+    assert not begun
+    (tmp_path / "rules.toml").write_text(RULES.replace('within="1h"', 'within="2h"'))
+    with pytest.raises(NoState):
+        live.main(own, options())
+    assert begun, "what these look at was not kept for so long"
 
 
 def test_a_segment_that_asks_for_an_attribute_is_left_out_and_who_asks_for_it_too(tmp_path: Path) -> None:

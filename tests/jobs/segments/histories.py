@@ -1,6 +1,7 @@
 """Random histories of people, events as silver.events has them, and what a rule comes to for one by the plainest way:
 every function goes through all events anew, by list comprehensions. It shares no line with what it is compared with."""
 
+import math
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from expectations.schemas import TABLES
 from jobs.segments import rule
 from jobs.segments.rule import Expression, Track, Window
+from jobs.segments.vocabulary import ScoreModel
 
 SECOND = 1_000_000
 MINUTE, HOUR, DAY = 60 * SECOND, 3600 * SECOND, 86_400 * SECOND
@@ -31,6 +33,8 @@ TYPES = (
     *("coupon_redeemed", "recommendation_clicked", "remove_from_cart"),
 )
 Event = dict[str, Any]
+LEARNED = ScoreModel("7", -1.5, {"product_view": 0.6, "search": -0.4, "add_to_cart": 1.1, "gone": 9.0, "minutes": 0.2})
+"""What a model may have learned; of "gone" no contract knows."""
 
 
 def drawn_history(draw: random.Random) -> list[Event]:
@@ -100,6 +104,7 @@ def drawn_rule(draw: random.Random, depth: int = 2) -> str:
             f'sequence({event}, {other}, gap={duration}, without="search", within={duration})',
             f"sequence({event}, {other})",
             'attribute("loyalty") == "gold"',
+            f'score("intent") {draw.choice(("<", ">="))} 0.{draw.randint(1, 9)}',
         ]
     )
 
@@ -146,6 +151,8 @@ def holds(expression: Any, history: Sequence[Event], known: Mapping[str, Express
                 for before in first
                 for after in later
             )
+        case rule.Score():
+            return likelihood(history, known, now) if expression.learned else None
     events = seen(expression.track, expression.window, history, known, now)
     match expression:
         case rule.Count():
@@ -158,6 +165,18 @@ def holds(expression: Any, history: Sequence[Event], known: Mapping[str, Express
             cents = sum(round(100 * line[field]) for _, lines in events for line in lines)
             return cents / 100
     return len({one for _, lines in events for line in lines for one in narrowest(line, expression.field)})
+
+
+def likelihood(history: Sequence[Event], known: Mapping[str, Expression], now: int) -> float | None:
+    """That the session ends in a purchase, by LEARNED."""
+    session = Window(of_session=True)
+    times = {name: [at for at, _ in seen(Track(name), session, history, known, now)] for name in TYPES}
+    steps = sorted(at for name in LEARNED.weights if name in TYPES for at in times[name])
+    if times["purchase"] or not steps:
+        return None
+    score = LEARNED.intercept + LEARNED.weights["minutes"] * math.log(1 + (steps[-1] - steps[0]) / MINUTE)
+    score += sum(weight * math.log(1 + len(times[name])) for name, weight in LEARNED.weights.items() if name in TYPES)
+    return math.exp(score) / (1 + math.exp(score))
 
 
 def seen(

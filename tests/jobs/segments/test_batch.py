@@ -13,7 +13,7 @@ from jobs.segments.batch import memberships
 from jobs.segments.definitions import Segment, segments_of
 from jobs.segments.tracks import rules_of
 from jobs.segments.vocabulary import Vocabulary, event_fields
-from tests.jobs.segments.histories import HOUR, MINUTE, NOW, drawn_history, drawn_rule, frame, holds, items
+from tests.jobs.segments.histories import HOUR, LEARNED, MINUTE, NOW, drawn_history, drawn_rule, frame, holds, items
 
 FIELDS = event_fields(committed_contract())
 SHIPPED = tomllib.loads((Path(__file__).parents[3] / "conf" / "segments.toml").read_text(encoding="utf-8"))
@@ -23,7 +23,7 @@ PEOPLE = 2_000
 def segments(**rules: str) -> dict[str, Segment]:
     """Those that ship, and some more."""
     more = {name: {"title": "t", "purpose": "marketing", "owner": "o", "rule": rule} for name, rule in rules.items()}
-    return segments_of({**SHIPPED, **more}, Vocabulary(FIELDS))
+    return segments_of({**SHIPPED, **more}, Vocabulary(FIELDS, scores={"intent": LEARNED}))
 
 
 def moment(at: int) -> datetime:

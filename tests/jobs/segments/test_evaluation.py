@@ -1,6 +1,7 @@
 """What rules come to: a table of instants with a reason per row, and random rules and histories: until an outcome says
 that it may change, it does not."""
 
+import math
 import random
 from collections.abc import Mapping, Sequence
 
@@ -13,10 +14,12 @@ from jobs.segments.evaluation import compiled
 from jobs.segments.parsing import parse
 from jobs.segments.person import NEVER, SECOND, SESSION_GAP, Person, Seen
 from jobs.segments.rule import Track
-from jobs.segments.vocabulary import Vocabulary, event_fields
+from jobs.segments.vocabulary import ScoreModel, Vocabulary, event_fields
 
 HOUR = 3600 * SECOND
-VOCABULARY = Vocabulary(event_fields(committed_contract()), segments=("buyers",), scores=("churn",))
+MODEL = ScoreModel("1", -math.log(2), {"product_view": 1.0, "add_to_cart": 2.0, "minutes": 0.0})
+"""With n views and m times into the cart the odds are (1 + n) (1 + m)^2 / 2."""
+VOCABULARY = Vocabulary(event_fields(committed_contract()), segments=("buyers",), scores={"intent": MODEL})
 LETTERS = {"p": "purchase", "c": "add_to_cart", "v": "product_view"}
 SUMMED = {"purchase": "amount", "add_to_cart": "quantity", "product_view": "price"}
 
@@ -75,7 +78,14 @@ def person(history: str) -> Person:
         ),
         ('sum("purchase", "amount") / count("purchase") > 5', "", 1, False, None, "divided by none"),
         ('sum("purchase", "amount") / count("purchase") > 5', "p1", 1, True, None, "10"),
-        ('score("churn") > 0.7', "", 1, False, None, "no score"),
+        ('score("intent") > 0', "", 1, False, None, "no session"),
+        ('score("intent") < 0.51', "v1", 1, True, 1.5, "odds of 1, until the session is over"),
+        ('score("intent") > 0.49', "v1", 1.5, False, None, "then there is none"),
+        ('score("intent") > 0.59', "v1 v1.25", 1.25, True, 1.75, "odds of 1.5"),
+        ('score("intent") > 0.7', "v1 c1.25", 1.1, False, 1.25, "not before the cart"),
+        ('score("intent") > 0.79', "v1 c1.25", 1.25, True, 1.75, "odds of 4"),
+        ('score("intent") > 0', "v1 p1.25", 1.25, False, 1.75, "bought already"),
+        ('score("intent") > 0', "p1 v1.25", 1.25, False, 1.75, "bought at first"),
         ('attribute("loyalty") != "gold"', "", 1, False, None, "no such attribute: not even another"),
         ('member("buyers") and not any("product_view")', "p1", 1, True, None, "by another segment's rule"),
     ],
@@ -116,6 +126,7 @@ def drawn_rule(draw: random.Random, depth: int = 2) -> str:
             f"last({event}) < last({other}{window})",
             f"sequence({event}, {other}, gap={duration}, without={event}, within={duration})",
             f"sequence({event}, {other})",
+            f'score("intent") {draw.choice(["<", ">="])} 0.{draw.randint(3, 9)}',
         ]
     )
 

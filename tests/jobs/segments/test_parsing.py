@@ -8,12 +8,13 @@ import pytest
 from expectations.contract import committed_contract
 from jobs.errors import OperatorError
 from jobs.segments.context import RuleError
-from jobs.segments.definitions import segments_of
+from jobs.segments.definitions import rule_version, segments_of
 from jobs.segments.parsing import parse
 from jobs.segments.vocabulary import Vocabulary, event_fields
+from tests.jobs.segments.histories import LEARNED
 
 FIELDS = event_fields(committed_contract())
-VOCABULARY = Vocabulary(FIELDS, segments=("high_value",), scores=("churn",))
+VOCABULARY = Vocabulary(FIELDS, segments=("high_value",), scores={"intent": LEARNED})
 TOLD = {"title": "t", "purpose": "marketing", "owner": "o"}
 
 
@@ -32,7 +33,7 @@ TOLD = {"title": "t", "purpose": "marketing", "owner": "o"}
         ('last("purchase") > 3', "column 1: last('purchase') is a moment, 3 a number"),
         ('attribute("loyalty") > "gold"', "a text has no order: == and != alone"),
         ('member("high_valeu")', "column 8: no segment 'high_valeu'; did you mean high_value?"),
-        ('score("churm") > 0.5', "column 7: no score 'churm'; did you mean churn?"),
+        ('score("intend") > 0.5', "column 7: no score 'intend'; did you mean intent?"),
         ('any("purchase") and\nany("serch")', "line 2, column 5: no event type 'serch'; did you mean search?"),
         ('any("purchase") and', "line 1, column 1: this is no expression"),
         ("purchase", 'purchase is no value; a text stands in quotes: "purchase"'),
@@ -81,3 +82,22 @@ def test_a_version_is_another_where_the_rule_is_or_one_that_it_asks_for() -> Non
 
     before, after = versions(3), versions(4)
     assert {name for name in before if before[name] != after[name]} == {"a", "b"}
+
+
+def test_a_version_names_the_models_and_is_another_where_they_are() -> None:
+    rules = {"a": 'score("intent") > 0.5', "b": 'not member("a")', "c": 'any("search")'}
+    tables = {name: {**TOLD, "rule": rule} for name, rule in rules.items()}
+    scores = ({"intent": None}, {"intent": LEARNED}, {"intent": LEARNED._replace(version="8", intercept=0.0)})
+    each = [
+        {name: one.version for name, one in segments_of(tables, Vocabulary(FIELDS, (), of)).items()} for of in scores
+    ]
+    untrained, seventh, eighth = each
+    assert {name: version.partition(".")[2] for name, version in seventh.items()} == {
+        "a": "intent-7",
+        "b": "intent-7",
+        "c": "",
+    }
+    assert untrained["c"] == seventh["c"] == eighth["c"]
+    for name in ("a", "b"):
+        assert len({versions[name] for versions in each}) == 3
+        assert len({rule_version(versions[name]) for versions in each}) == 1, "the rule is the same"

@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,22 @@ from typer.testing import CliRunner
 
 from expectations.contract import committed_contract
 from expectations.schemas import TABLES
+from jobs.champions import tracking
 from jobs.commands.app import app
 from jobs.errors import OperatorError
 from jobs.lake import tables
 from jobs.lake.lake import Lake
-from jobs.segments import rule_sets
+from jobs.segments import explain, rule_sets
 from jobs.segments.canary import RuleSets
 from jobs.segments.definitions import segments_of
 from jobs.segments.vocabulary import Vocabulary, event_fields
+from models import registry
+from models.registry import Origin
 from tests.jobs.segments.histories import DAY, HOUR, NOW
 from tests.jobs.segments.shop import Memberships, Shop, bought, moment
 from tests.other_lake import changed
 
+NONE_LEARNED = {"prefix": "none."}
 PEOPLE = [f"p{number}" for number in range(40)]
 
 
@@ -40,10 +45,10 @@ def rules(lately: int = 3, least: int = 0) -> dict[str, dict[str, str]]:
 class ChangingShop(Shop):
     """A shop whose file of rules is written anew. p0 bought today, p1 yesterday, and so on."""
 
-    def __init__(self, lake: Lake, folder: Path, **limits: float) -> None:
+    def __init__(self, lake: Lake, folder: Path, mlflow: Mapping[str, str] = NONE_LEARNED, **limits: float) -> None:
         self.file = folder / "rules.toml"
         own = {"file": str(self.file), "free_moves": 3, "max_movement": 0.5, **limits}
-        super().__init__(changed(lake, mlflow={"prefix": "none."}, segments=own))
+        super().__init__(changed(lake, mlflow=dict(mlflow), segments=own))
         self.says(rules())
         self.arrive({person: [bought(NOW - HOUR - number * DAY)] for number, person in enumerate(PEOPLE)}, NOW)
 
@@ -135,6 +140,47 @@ def test_other_rules_are_tried_on_a_share_of_the_people_and_then_in_force(lake: 
     assert rule_sets.settle(shop.lake, moment(NOW + 6 * HOUR)).canary is None, "it is no longer in the file"
 
 
+def test_a_new_champion_moves_no_more_people_than_other_rules_may(lake: Lake, tmp_path: Path) -> None:
+    own = {"tracking_uri": f"sqlite:///{tmp_path}/mlflow.db", "artifacts": f"{tmp_path}/artifacts"}
+    shop = ChangingShop(lake, tmp_path, own)
+    few, many = ({f"{name}{number}" for number in range(size)} for name, size in (("cart", 3), ("view", 30)))
+    for people, event_type in ((few, "add_to_cart"), (many, "product_view")):
+        event = {"event_type": event_type, "at": NOW, "context": {}, "payload": {"item_id": "boot"}}
+        shop.arrive({person: [event] for person in sorted(people)}, NOW)
+    likely = {"title": "Likely", "purpose": "marketing", "owner": "web", "rule": 'score("intent") >= 0.5'}
+    shop.says({"likely": likely})
+    shop.run(NOW)
+    assert shop.memberships() == set(), "nothing was learned yet"
+
+    learned(shop, add_to_cart=5.0, product_view=0.0)
+    shop.run(NOW + 1)
+    assert shop.memberships() == {(person, "likely") for person in few}
+    (row,) = tables.read(shop.lake, "gold.segments").select("version").distinct().collect()
+    assert row["version"].endswith(".intent-1") and {one["cause"] for one in shop.changes()} == {"model"}
+
+    learned(shop, add_to_cart=0.0, product_view=5.0)
+    shop.run(NOW + 2)
+    assert shop.states()[-1] == ("stopped", "too much movement")
+    assert shop.memberships() == {(person, "likely") for person in few}, "by the model before"
+    rule_sets.promote(shop.lake, moment(NOW + 3))
+    shop.run(NOW + 3)
+    assert shop.memberships() == {(person, "likely") for person in many}
+    rule_sets.roll_back(shop.lake, moment(NOW + 4))
+    shop.run(NOW + 4)
+    assert shop.memberships() == {(person, "likely") for person in few} == shop.by_changes()
+    seen = explain.preview(shop.lake, likely["rule"], "marketing", moment(NOW))
+    assert (seen.size, seen.overlaps) == (30, {}), "a preview goes by the champion"
+
+
+def learned(shop: Shop, **weights: float) -> None:
+    """A champion in MLflow by which one step of a kind makes a purchase likely or not."""
+    where = tracking.registry_of(shop.lake.settings)
+    with registry.started(where, "intent", {}, Origin({}, "-", "", "")) as run:
+        manifest = {"intercept": -2.0, "weights": {**weights, "minutes": 0.0}}
+        version = registry.register(run, "intent", manifest)
+    registry.set_alias(where, "intent", registry.CHAMPION, version.version)
+
+
 def test_rules_in_force_that_cannot_be_read_any_more_are_named_with_the_way_out(lake: Lake, tmp_path: Path) -> None:
     shop = ChangingShop(lake, tmp_path)
     rule_sets.settle(shop.lake, moment(NOW))
@@ -142,7 +188,7 @@ def test_rules_in_force_that_cannot_be_read_any_more_are_named_with_the_way_out(
     gone = stored._replace(decided_at=moment(NOW + 1), rules=stored.rules.replace("purchase", "purchase_2"))
     frame = lake.spark.createDataFrame([gone], TABLES[rule_sets.TABLE].ddl)
     tables.append(shop.lake, rule_sets.TABLE, frame)
-    with pytest.raises(OperatorError, match="segment lately, line 1.*purchase_2.*lakehouse segments promote"):
+    with pytest.raises(OperatorError, match="segment keen, line 1.*purchase_2.*lakehouse segments promote"):
         rule_sets.current(shop.lake)
     shop.says(rules(lately=4))
     rule_sets.promote(shop.lake, moment(NOW + 2))

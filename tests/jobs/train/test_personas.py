@@ -1,6 +1,7 @@
 """train.personas with a champion before it: who stays, who is new, and what is kept of it in MLflow."""
 
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -69,5 +70,15 @@ def test_personas_keep_their_ids_though_the_categories_are_others(shop: Lake, ca
     assert second["model"]["personas"][0]["name"] == first["model"]["personas"][0]["name"]
     told = [one for one in caplog.messages if " is retired" in one or " is new" in one]
     assert [one.split(",")[0] for one in told] == ["train.personas: persona-2", "train.personas: persona-3"]
+    # Half of the people, who are thrifty by the first model: no more than may be moved unasked.
+    own = changed(shop)
+    strict = Lake(
+        own.spark, own.settings.model_copy(update={"personas": replace(PARAMS, max_movement=0.4, same_within=0.1)})
+    )
+    with_features(shop, 3, ("rich", 950.0, "MEAT"), ("grower", 60.0, "SEEDS"))
+    with caplog.at_level(logging.INFO):
+        job.main(strict, Options(AS_OF))
+    assert champion(shop) == second
+    assert any("3 is not promoted: 50% of the people" in one for one in caplog.messages)
     pictures = sorted(Path(shop.settings.mlflow.artifacts).rglob("personas.png"))
-    assert len(pictures) == 2
+    assert len(pictures) == 3
