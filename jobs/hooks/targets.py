@@ -66,15 +66,13 @@ def target_named(settings: Settings, name: str) -> Target:
     return targets_of(settings)[name]
 
 
-def require(settings: Settings, live: Collection[str], known: Collection[str]) -> None:
+def require(settings: Settings, segments: Collection[str]) -> None:
     """Raises OperatorError where hooks cannot be told: an address, a secret or the topic that is none, and a segment
-    that is not among the `live` ones of those that are `known`."""
+    that is not among those."""
     for name, webhook in settings.hooks.webhooks.items():
-        for segment in {*webhook.segments} - {*live}:
+        for segment in {*webhook.segments} - {*segments}:
             setting = f"hooks.webhooks.{name}.segments"
-            if segment in known:
-                raise OperatorError(f"{setting}: {segment} asks for attributes, so it is not live; take it out")
-            near = difflib.get_close_matches(segment, live, n=1, cutoff=0.0)
+            near = difflib.get_close_matches(segment, segments, n=1, cutoff=0.0)
             raise OperatorError(f"{setting}: no segment {segment}; {f'did you mean {near[0]}?' if near else 'none is'}")
     targets_of(settings)
     if settings.hooks.kafka_topic:

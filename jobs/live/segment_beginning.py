@@ -16,13 +16,20 @@ from jobs.job import Options
 from jobs.lake import tables
 from jobs.lake.lake import Lake
 from jobs.landing import kafka_stream
+from jobs.live.segment_lookups import LOOKS_BACK, take_up_attributes
 from jobs.live.segment_state import RULES, Membership, News, take_up
 from jobs.people.aliases import aliases
 from jobs.people.personal import personal
 from jobs.redis_store.client import connect
 from jobs.redis_store.faults import redis_faults
 from jobs.redis_store.keys import Keys
-from jobs.redis_store.live_segments import RULES_DUE, begin, begun_by, end_begin, look_at_everybody
+from jobs.redis_store.live_segments import (
+    RULES_DUE,
+    begin,
+    begun_by,
+    end_begin,
+    look_at_everybody,
+)
 from jobs.redis_store.writing import from_executors, write_aliases
 from jobs.segments import memory
 from jobs.segments.entries import Items
@@ -31,8 +38,6 @@ from jobs.segments.person import SESSION_AT_MOST
 from jobs.segments.tracks import Rules
 
 NAME = "live.segments"
-LOOKS_BACK = ("silver.events", "silver.consents", "silver.identities")
-"""What of the lake it begins with, where the lake is built."""
 
 
 def holds_what_is_asked(client: Redis, keys: Keys, membership: Membership) -> bool:
@@ -40,10 +45,15 @@ def holds_what_is_asked(client: Redis, keys: Keys, membership: Membership) -> bo
     return begun_by(client, keys).partition(" ")[0] == membership.begun_by.partition(" ")[0]
 
 
-def go_on_by(client: Redis, keys: Keys, membership: Membership) -> None:
-    """With the state that other rules left: everybody is looked at anew. Killed half-way, it is done again."""
-    look_at_everybody(client, keys, RULES_DUE)
-    end_begin(client, keys, membership.begun_by)
+def go_on_by(lake: Lake, membership: Membership, options: Options) -> None:
+    """With the state that other rules or attributes left: everybody is looked at anew. Killed half-way, it is done
+    again."""
+    redis = lake.settings.redis
+    client, keys = connect(redis), Keys(redis.prefix)
+    take_up_attributes(lake, membership, options)
+    with redis_faults(redis):
+        look_at_everybody(client, keys, RULES_DUE)
+        end_begin(client, keys, membership.begun_by)
 
 
 def begin_anew(lake: Lake, membership: Membership, items: "Broadcast[Items]", options: Options) -> None:
@@ -66,6 +76,7 @@ def begin_anew(lake: Lake, membership: Membership, items: "Broadcast[Items]", op
             return take_up(client, keys, beginning, _news_of_rows(rows, membership, items.value), RULES)
 
         from_executors(kept, put, redis)
+        take_up_attributes(lake, membership, options)
     kafka_stream.restart_behind(lake, NAME, events)
     with redis_faults(redis):
         end_begin(client, keys, membership.begun_by)
@@ -90,10 +101,3 @@ def _news_of_rows(rows: Any, membership: Membership, items: Items) -> News:
         if (one := memory.kept(event_id, event, membership.rules, items)) is not None:
             news.setdefault(person, []).append(one)
     return news
-
-
-def catalogue(lake: Lake) -> "Broadcast[Items]":
-    """Categories and brand of each item, as the catalogue has them when the job begins."""
-    rows = tables.read(lake, "silver.items").toLocalIterator() if tables.exists(lake, "silver.items") else ()
-    known: Items = {row["item_id"]: (row["categories"], row["brand"]) for row in rows}
-    return lake.spark.sparkContext.broadcast(known)

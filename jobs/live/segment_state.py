@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
 from redis import Redis
 
 from expectations.contract import PURPOSES
@@ -52,7 +53,7 @@ class NoState(RedisFault):
 
 @dataclass(frozen=True)
 class Membership:
-    """Who is in which segment, by which rules. `rules`: of those that can be known live. `begun_by`: what the state in
+    """Who is in which segment, by which rules. `begun_by`: what the state in
     Redis must have been begun by: what is kept of an event, and behind a blank the rules. `clock`: what time it is in
     the shop by Redis's time, both in microseconds: the same, but in a simulation."""
 
@@ -61,10 +62,6 @@ class Membership:
     consent: ConsentSettings
     begun_by: str
     clock: Callable[[int], int] = int
-
-    def segments_of(self, person_id: str) -> dict[str, Segment]:
-        """By the name of each segment, the one that the person is judged by."""
-        return {name: one for name, one in self.sets.of_person(person_id).items() if one.name in self.rules.asked}
 
 
 def take_up(client: Redis, keys: Keys, membership: Membership, news: News, cause: str = EVENT) -> int:
@@ -117,8 +114,9 @@ def _update(known: Known, membership: Membership, causes: Mapping[str, str], new
         if own != former:
             changed[id_] = memory.as_text(own)
         events += own
-    person = memory.remembered({one.key: one for one in events}.values(), rules)
-    judged_by = membership.segments_of(known.person)
+    attributes = msgspec.json.decode(known.attributes) if known.attributes else None
+    person = memory.remembered({one.key: one for one in events}.values(), rules, attributes)
+    judged_by = membership.sets.of_person(known.person)
     segments, until = memory.standing(person, judged_by, rules, allowed, now)
     since = {name: known.segments.get(name, now) for name in segments}
     cause = next(causes[id_] for id_ in known.events if id_ in causes)

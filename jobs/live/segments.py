@@ -3,12 +3,13 @@
 The rules are those of gold.segments (conf/segments.toml), evaluated by the same function. What they may look at of each
 person lies in Redis; what breaks the contract is passed over, and messages may come late, in any order and more than
 once. A Redis that was emptied, and rules that look at other events, are noticed: the state is begun anew from
-silver.events, and Kafka is read from where that ends. What a rule asks of a person's attributes is not known here: such
-a segment is left out, and named when the job begins.
+silver.events, and Kafka is read from where that ends. What it says of items
+and of people's attributes is noticed when it changes, where a rule asks for it.
 """
 
 import hashlib
 import logging
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -27,7 +28,8 @@ from jobs.landing import kafka_stream
 from jobs.landing.contracts import in_force
 from jobs.landing.reading import Reader, held, reader_of
 from jobs.live import requirements
-from jobs.live.segment_beginning import LOOKS_BACK, NAME, begin_anew, catalogue, go_on_by, holds_what_is_asked
+from jobs.live.segment_beginning import NAME, begin_anew, go_on_by, holds_what_is_asked
+from jobs.live.segment_lookups import LOOKS_BACK, attributes_seen, catalogue, catalogue_seen, versions_asked
 from jobs.live.segment_state import Membership, News, NoState, look_at_due, take_up
 from jobs.live.valid_events import Event, as_arrived, micros, valid_events
 from jobs.people.consent import IDS
@@ -56,14 +58,17 @@ RULES_SECONDS = 20.0
 log = logging.getLogger(__name__)
 
 
-def membership_of(settings: Settings, sets: RuleSets) -> Membership:
-    """By those rules but the ones that ask for an attribute."""
-    known, fields = sets.all, event_fields(in_force(settings.contracts)())
-    asked = [one for one in known.values() if not rules_of([one], known, fields).of_attributes]
-    rules = rules_of(asked, known, fields)
-    told = [*sorted((one.name, one.purpose, one.version) for one in asked), (sets.draw, sets.share)]
-    digest = hashlib.sha256(repr(told).encode()).hexdigest()[:12]
-    return Membership(sets, rules, settings.consent, f"{memory.signature(rules)} {digest}")
+def membership_of(lake: Lake, sets: RuleSets) -> Membership:
+    """By those rules, and what the lake says now of items and people where they ask for it."""
+    settings, known = lake.settings, sets.all
+    rules = rules_of(known.values(), known, event_fields(in_force(settings.contracts)()))
+    told = [*sorted((one.name, one.purpose, one.version) for one in known.values()), (sets.draw, sets.share)]
+    kept, judged = (memory.signature(rules), catalogue_seen(lake, rules)), (told, attributes_seen(lake, rules))
+    return Membership(sets, rules, settings.consent, f"{_digest(kept)} {_digest(judged)}")
+
+
+def _digest(parts: Any) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
 
 
 def news_of(events: Iterator[Event], membership: Membership, items: Items) -> News:
@@ -118,10 +123,10 @@ def require_state(client: Redis, keys: Keys, membership: Membership) -> None:
         raise NoState(f"{NAME}: Redis holds no state by these rules any more; it is begun anew")
 
 
-def require_rules(lake: Lake, membership: Membership) -> None:
-    """Raises NoState where other rules are in force now."""
-    if membership_of(lake.settings, rule_sets.current(lake)).begun_by != membership.begun_by:
-        raise NoState(f"{NAME}: other rules are in force now; the state is begun anew")
+def require_same(lake: Lake, membership: Membership) -> None:
+    """Raises NoState where other rules are in force now, or the lake says otherwise of what they ask for."""
+    if membership_of(lake, rule_sets.current(lake)).begun_by != membership.begun_by:
+        raise NoState(f"{NAME}: other rules are in force now, or another catalogue or attributes; it is begun anew")
 
 
 @contextmanager
@@ -132,13 +137,13 @@ def clock(lake: Lake, membership: Membership) -> Iterator[list[Exception]]:
     client, keys = connect(redis), Keys(redis.prefix)
 
     def tick() -> None:
-        asked, version = time.monotonic(), rule_sets.version(lake)
+        asked, seen = -math.inf, None  # what changed while the job began is noticed too
         while not stop.is_set():
             try:
                 if time.monotonic() - asked > RULES_SECONDS:
-                    asked = time.monotonic()
-                    if rule_sets.version(lake) != version:
-                        require_rules(lake, membership)
+                    asked, before, seen = time.monotonic(), seen, versions_asked(lake, membership.rules)
+                    if seen != before:
+                        require_same(lake, membership)
                 with redis_faults(redis):
                     require_state(client, keys, membership)
                     looked_at = look_at_due(client, keys, membership)
@@ -162,25 +167,23 @@ def clock(lake: Lake, membership: Membership) -> Iterator[list[Exception]]:
 
 def require(settings: Settings) -> None:
     """Raises OperatorError where a rule cannot be read, hooks cannot be told, and as that of all live jobs."""
-    told = membership_of(settings, RuleSets(segments_in_force(settings, in_force(settings.contracts)())))
+    segments = segments_in_force(settings, in_force(settings.contracts)())
     requirements.require(settings)
-    hooks.require(settings, told.rules.asked, told.rules.known)
+    hooks.require(settings, segments)
 
 
 def main(lake: Lake, options: Options) -> int:
     settings, reader, sets = lake.settings, reader_of(lake.settings), rule_sets.current(lake)
-    membership = membership_of(settings, sets)
+    membership = membership_of(lake, sets)
     redis, items = settings.redis, catalogue(lake)
     client, keys = connect(redis), Keys(redis.prefix)
-    if left_out := sorted(sets.in_force.keys() - membership.rules.asked.keys()):
-        log.warning("%s: left out, because they ask for attributes: %s", NAME, ", ".join(left_out))
     with redis_faults(redis):
         is_begun = has_state(client, keys, membership)
         holds_enough = holds_what_is_asked(client, keys, membership)
     if not is_begun and holds_enough:
         log.info("%s: other rules are in force, of the same events; everybody is looked at anew", NAME)
         with redis_faults(redis):
-            go_on_by(client, keys, membership)
+            go_on_by(lake, membership, options)
     elif not is_begun:
         log.info("%s: the state is begun anew, from silver.events", NAME)
         begin_anew(lake, membership, items, options)

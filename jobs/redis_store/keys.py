@@ -113,6 +113,11 @@ class Keys:
         """What rules may look at of the events under one identifier, as JSON (jobs/segments/memory.py)."""
         return f"{self.tag}:events:{person_id}"
 
+    def attributes(self, person_id: str) -> str:
+        """What rules ask of a person's attributes, by the name that the lake has for them: when it was read, a blank,
+        and the attributes as JSON."""
+        return f"{self.tag}:attributes:{person_id}"
+
     def segments(self, person_id: str) -> str:
         """A hash: the live segments of a person -> since when, in microseconds."""
         return f"{self.tag}:segments:{person_id}"

@@ -1,5 +1,6 @@
 """What is kept of people for live segments, and the segments they are in."""
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ from jobs.redis_store.keys import Keys
 from jobs.redis_store.reading import script
 
 RULES_DUE, CLOCK_DUE = 2, 3
-WHY_DUE = {0: "consent", 1: "identity", RULES_DUE: "rules", CLOCK_DUE: "expiry"}
+WHY_DUE = {0: "consent", 1: "identity", RULES_DUE: "rules", CLOCK_DUE: "expiry", 4: "attributes"}
 """By the instant for which a person is noted who is to be looked at at once."""
 BACK = 1_000_000
 """A clock that is set back by less, in microseconds, is not noticed."""
@@ -21,17 +22,18 @@ AT_ONCE = 200
 class Known(NamedTuple):
     """A person. `version`: by which a change since is told. `said`: of each purpose whether they allow it; what they
     said nothing of is missing. `segments`: since when they are in each, in microseconds. `events`: of each of their
-    identifiers what is kept of it; None: nothing."""
+    identifiers what is kept of it; None: nothing. `attributes`: as JSON; None: nothing is known."""
 
     person: str
     version: str
     said: Mapping[str, bool]
     segments: Mapping[str, int]
     events: Mapping[str, str | None]
+    attributes: str | None = None
 
 
 class Change(NamedTuple):
-    """`kind`: enter or leave. `cause`: event, expiry, consent, identity or rules."""
+    """`kind`: enter or leave. `cause`: event, expiry, consent, identity, attributes or rules."""
 
     segment: str
     kind: str
@@ -57,10 +59,12 @@ def known_people(client: Redis, keys: Keys, ids: Iterable[str]) -> tuple[int, st
     return int(now), begun_by, [_known(*one) for one in people]
 
 
-def _known(person: str, version: str, said: str, segments: list[str], kept: list[list[str | None]]) -> Known:
+def _known(person: str, version: str, said: str, segments: list[str], kept: list[list[Any]]) -> Known:
+    """Of several identifiers with attributes the first by name: the lake has those of one, too."""
     allowed = {purpose: word == "1" for purpose, word in zip(PURPOSES, said, strict=True) if word != "-"}
     since = {name: int(at) for name, at in zip(segments[::2], segments[1::2], strict=True)}
-    return Known(person, version, allowed, since, {str(id_): text for id_, text in kept})
+    attributes = [told.partition(" ")[2] for _, _, told in sorted(kept) if told]
+    return Known(person, version, allowed, since, {id_: text for id_, text, _ in kept}, next(iter(attributes), None))
 
 
 def update_segments(client: Redis, keys: Keys, updates: Iterable[Update]) -> set[str]:
@@ -72,6 +76,22 @@ def update_segments(client: Redis, keys: Keys, updates: Iterable[Update]) -> set
             parts += [len(rows), *(part for row in rows for part in row)]
     answer: Any = client.eval(script("people") + script("segments"), 1, keys.current, keys.tag, *parts)
     return {*answer}
+
+
+def update_attributes(client: Redis, keys: Keys, told: Mapping[str, str], read_at: str) -> None:
+    """Takes up attributes, as JSON by person; empty: none any more. At most AT_ONCE of them."""
+    parts = [part for pair in told.items() for part in pair]
+    client.eval(script("people") + script("attributes"), 1, keys.current, keys.tag, read_at, *parts)
+
+
+def forget_attributes(client: Redis, keys: Keys, but: str) -> None:
+    """Of whoever the lake said nothing when it was read at `but`."""
+    each = client.scan_iter(keys.attributes("*"), count=1000)
+    while names := [*itertools.islice(each, AT_ONCE)]:
+        values: Any = client.mget(names)
+        gone = [name for name, told in zip(names, values, strict=True) if told and told.partition(" ")[0] != but]
+        people = [name.removeprefix(keys.attributes("")) for name in gone]
+        update_attributes(client, keys, dict.fromkeys(people, ""), but)
 
 
 def time_in(client: Redis) -> int:
@@ -120,8 +140,9 @@ def begin(client: Redis, keys: Keys, by: str) -> None:
     """Forgets what is kept of people; who was in a segment stays in it until it is known whether they still are."""
     client.set(keys.live, by)
     client.unlink(keys.due)
-    for name in client.scan_iter(f"{keys.tag}:events:*", count=1000):
-        client.unlink(name)
+    for kept in (keys.events("*"), keys.attributes("*")):
+        for name in client.scan_iter(kept, count=1000):
+            client.unlink(name)
     segments = keys.segments("")
     for name in client.scan_iter(f"{segments}*", count=1000):
         client.zadd(keys.due, {name.removeprefix(segments): RULES_DUE})

@@ -2,7 +2,7 @@
 -- lie. ARGV: what all keys begin with, then identifiers, each as a person of its own. Answers the time in microseconds,
 -- what the state was begun by ("" where there is none), and for each identifier's person, once: the person, a number that
 -- each change of what follows raises, what they allow (see people.lua), their segments and since when as field after
--- field, and each of their identifiers with its events (nil where there are none).
+-- field, and each of their identifiers with its events and its attributes (nil where there are none).
 local time, answers, seen = redis.call('TIME'), {}, {}
 answers[1] = time[1] .. string.format('%06d', time[2])
 answers[2] = redis.call('GET', tag .. ':live') or ''
@@ -12,7 +12,9 @@ for i = 2, #ARGV do
     seen[person] = true
     local ids, events = identifiers(person), {}
     for _, id in ipairs(ids) do
-      events[#events + 1] = {id, redis.call('GET', tag .. ':events:' .. id)}
+      events[#events + 1] = {
+        id, redis.call('GET', tag .. ':events:' .. id), redis.call('GET', tag .. ':attributes:' .. id)
+      }
     end
     answers[#answers + 1] = {
       person,

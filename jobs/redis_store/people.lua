@@ -24,7 +24,7 @@ local function members(person)
 end
 
 -- What is known of the person for live segments has changed: they are looked at anew. Why: 0 what they allow, 1 whose
--- identifiers are.
+-- identifiers are, 4 their attributes.
 local function look_at(person, why)
   if redis.call('EXISTS', tag .. ':live') == 0 then return end
   redis.call('HINCRBY', tag .. ':versions', person, 1)

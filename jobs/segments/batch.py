@@ -34,9 +34,12 @@ def memberships(events: DataFrame, items: DataFrame, attributes: DataFrame, rule
     read only where a rule asks for them; the items are then held by the driver and each executor.
     """
     rows = _projected(events, rules, as_of)
-    known = attributes.groupBy("person_id").agg(F.any_value("attributes", F.lit(True)).alias("attributes"))
+    said = attributes.where("attributes IS NOT NULL")
+    known = said.groupBy("person_id").agg(F.any_value("attributes").alias("attributes"))
     if rules.of_attributes or _may_hold_of_anybody(rules, as_of):
-        people = events.select("person_id").distinct().join(known, on="person_id", how="left")
+        # A customer who never came is somebody, too, where a rule asks what is known of people.
+        how = "full" if rules.of_attributes else "left"
+        people = events.select("person_id").distinct().join(known, on="person_id", how=how)
         of_people = people if rules.of_attributes else people.withColumn("attributes", F.lit(None))
         rows = rows.unionByName(_as_rows(of_people), allowMissingColumns=True)
     catalogue = _catalogue(items) if rules.of_items else None

@@ -65,7 +65,7 @@ def without(events: Iterable[Kept], rules: Rules, event_types: Collection[str]) 
     return [one for one in events if any(is_other[place] for place, _ in one.tracks)]
 
 
-def remembered(events: Iterable[Kept], rules: Rules) -> Person:
+def remembered(events: Iterable[Kept], rules: Rules, attributes: Mapping[str, str] | None = None) -> Person:
     """The person whose events these are, each once."""
     tracks = [*rules.tracks]
     entries: dict[Track, list[Entry]] = {}
@@ -74,7 +74,7 @@ def remembered(events: Iterable[Kept], rules: Rules) -> Person:
         activity.append(one.at)
         for place, values in one.tracks:
             entries.setdefault(tracks[place], []).append(Entry(one.at, values))
-    return person_of(entries, rules, activity if rules.of_sessions else ())
+    return person_of(entries, rules, activity if rules.of_sessions else (), attributes)
 
 
 def standing(

@@ -86,9 +86,14 @@ class Rules:
         """Whether one speaks of a session, for which the instants of all events are needed."""
         return any(isinstance(node, Window) and node.of_session for node in self._nodes)
 
-    @cached_property
+    @property
     def of_attributes(self) -> bool:
-        return any(isinstance(node, rule.Attribute) for node in self._nodes)
+        return bool(self.attributes)
+
+    @cached_property
+    def attributes(self) -> tuple[str, ...]:
+        """The names of the attributes that they ask for."""
+        return tuple(sorted({node.name for node in self._nodes if isinstance(node, rule.Attribute)}))
 
     @cached_property
     def of_items(self) -> bool:

@@ -52,11 +52,11 @@ def messages(settings: Settings, count: int) -> list[Any]:
 
 def test_each_change_is_in_the_topic_under_its_person_in_order(own: Settings) -> None:
     client, keys = connect(own.redis), Keys(own.redis.prefix)
-    targets.require(own, (), ())
+    targets.require(own, ())
     of_hooks = own.model_copy(update={"kafka": own.kafka.model_copy(update={"topic": own.hooks.kafka_topic})})
     topics.require(of_hooks)  # the brokers may learn of it a moment later
     assert topics.partitions(of_hooks) == own.kafka.partitions
-    targets.require(own, (), ())
+    targets.require(own, ())
     with telling(own, lambda: True):
         for step in range(10):
             for person in range(20):
@@ -97,13 +97,13 @@ def test_a_topic_that_cannot_be_is_refused_before_anything_begins(own: Settings)
         ensure_topic(own.kafka, "a b")
     same = own.hooks.model_copy(update={"kafka_topic": own.kafka.topic})
     with pytest.raises(OperatorError, match="changes of segments need one of their own"):
-        targets.require(own.model_copy(update={"hooks": same}), (), ())
+        targets.require(own.model_copy(update={"hooks": same}), ())
 
 
 def test_a_message_about_nobody_goes_there_too(own: Settings) -> None:
     from jobs.hooks import replay
 
-    targets.require(own, (), ())
+    targets.require(own, ())
     assert replay.test(own, "kafka").kind == "taken"
     (one,) = messages(own, 1)
     assert json.loads(one.value())["type"] == "segment.test"

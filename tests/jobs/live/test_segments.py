@@ -1,8 +1,9 @@
 """live.segments on a real topic and a real Redis: from a message to a membership, and begun anew from the lake."""
 
 import threading
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,7 @@ from jobs.live.segment_state import NoState
 from jobs.local import services
 from jobs.redis_store.client import connect
 from jobs.redis_store.keys import Keys
-from jobs.segments import rule_sets
-from jobs.segments.canary import RuleSets
-from jobs.segments.definitions import segments_in_force
-from jobs.settings.loading import load
+from jobs.segments import membership, rule_sets
 from jobs.silver import consents
 from tests.events import event, received
 from tests.jobs.live.test_consents import send, until
@@ -43,6 +41,20 @@ title = "Put shoes into the cart, and bought before"
 purpose = "analytics"
 owner = "web"
 rule = 'any("add_to_cart", category="Shoes", within="1h") and any("purchase")'
+"""
+
+OF_ATTRIBUTES = """
+[golden]
+title = "A golden customer"
+purpose = "personalisation"
+owner = "crm"
+rule = 'attribute("loyalty") == "gold"'
+
+[golden_holders]
+title = "A golden customer with something in the cart"
+purpose = "personalisation"
+owner = "crm"
+rule = 'member("golden") and any("add_to_cart", within="1h")'
 """
 
 
@@ -157,18 +169,39 @@ def test_who_is_not_to_be_counted_is_in_the_segments_that_they_allow_after_a_new
     assert segments(own, "9") == {"holders"}, "of a purpose that they allow; that of shoppers they do not"
 
 
-def test_other_rules_in_force_end_the_clock(own: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def other_rules(own: Lake) -> None:
+    Path(own.settings.segments.file).write_text(RULES.replace('within="5s"', 'within="6s"'))
+    rule_sets.promote(own, datetime.now(UTC))
+
+
+def other_catalogue(own: Lake) -> None:
+    fill(own, "silver.items", [{"item_id": "boot", "title": "Boot", "categories": ["Boots"]}])
+
+
+def other_attributes(own: Lake) -> None:
+    fill(own, "silver.people", [{"user_id": "9", "attributes": {"loyalty": "gold"}}])
+
+
+@pytest.mark.parametrize("happens", [other_rules, other_catalogue, other_attributes])
+def test_what_is_judged_by_otherwise_ends_the_clock(
+    own: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, happens: Callable[[Lake], None]
+) -> None:
+    (tmp_path / "rules.toml").write_text(RULES + OF_ATTRIBUTES)
     in_silver(own)
+    fill(own, "silver.people", [{"user_id": "9", "attributes": {"loyalty": "none"}}])
     rule_sets.settle(own, datetime.now(UTC))
     live.main(own, options())
-    membership = live.membership_of(own.settings, rule_sets.current(own))
-    live.require_rules(own, membership)
+    judged_by = live.membership_of(own, rule_sets.current(own))
+    live.require_same(own, judged_by)
     monkeypatch.setattr(live, "RULES_SECONDS", 0.1)
-    with live.clock(own, membership) as faults:
-        (tmp_path / "rules.toml").write_text(RULES.replace('within="5s"', 'within="6s"'))
-        rule_sets.promote(own, datetime.now(UTC))
-        until(lambda: faults, "the clock goes on by rules that are not in force any more")
-    assert isinstance(faults[0], NoState) and "other rules are in force" in str(faults[0])
+    with live.clock(own, judged_by) as faults:
+        fill(own, "silver.items", [{"item_id": "boot", "title": "A boot", "categories": ["Shoes", "Boots"]}])
+        fill(own, "silver.people", [{"user_id": "9", "attributes": {"loyalty": "none", "city": "another"}}])
+        time.sleep(3)
+        assert not faults, "no rule asks for what differs"
+        happens(own)
+        until(lambda: faults, "the clock goes on by what is not so any more")
+    assert isinstance(faults[0], NoState) and "it is begun anew" in str(faults[0])
 
 
 def test_other_rules_of_the_same_events_need_nothing_of_the_lake(
@@ -190,16 +223,36 @@ def test_other_rules_of_the_same_events_need_nothing_of_the_lake(
     assert begun, "what these look at was not kept for so long"
 
 
-def test_a_segment_that_asks_for_an_attribute_is_left_out_and_who_asks_for_it_too(tmp_path: Path) -> None:
-    lines = {"gold": 'attribute("loyalty") == "gold"', "not_gold": 'not member("gold")', "buyers": 'any("purchase")'}
-    common = 'title = "-"\npurpose = "analytics"\nowner = "-"'
-    tables_of = [f"[{name}]\n{common}\nrule = '{rule}'\n" for name, rule in lines.items()]
-    (tmp_path / "rules.toml").write_text("\n".join(tables_of))
-    settings = load("local")
-    segments = settings.segments.model_copy(update={"file": str(tmp_path / "rules.toml")})
-    sets = RuleSets(segments_in_force(settings.model_copy(update={"segments": segments}), committed_contract()))
-    membership = live.membership_of(settings, sets)
-    assert {*membership.segments_of("p")} == {"buyers"} and {*membership.rules.known} == {*lines}
+def test_attributes_are_those_of_the_lake_and_followed_there(
+    own: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "rules.toml").write_text(OF_ATTRIBUTES)
+    purposes = {"personalisation": False}
+    refuses = event("consent", event_id=uuid.uuid4().hex, user_id="6", payload={"purposes": purposes})
+    in_silver(own, cart(60), cart(60, user_id="8"), refuses)
+    live_consents.begin_anew(own)
+    customers = {"9": "gold", "8": "none", "7": "gold", "6": "gold"}
+
+    def evaluated() -> dict[str, set[str]]:
+        rows = [
+            {"user_id": who, "attributes": {"loyalty": loyalty, "city": "Berlin"}} for who, loyalty in customers.items()
+        ]
+        fill(own, "silver.people", [*rows, {"anonymous_id": "a"}])
+        live.main(own, options())
+        known = rule_sets.current(own).all
+        batch = membership.evaluated(own, known, None, datetime.now(UTC)).collect()
+        by_lake = {row["person_id"]: {*row["segment_ids"]} for row in batch if row["segment_ids"]}
+        told = {person: segments(own, person) for person in customers}
+        assert {person: names for person, names in told.items() if names} == by_lake
+        return told
+
+    assert evaluated() == {"9": {"golden", "golden_holders"}, "8": set(), "7": {"golden"}, "6": set()}
+    client, keys = connect(own.settings.redis), Keys(own.settings.redis.prefix)
+    assert client.get(keys.attributes("6")) is None and "Berlin" not in client.get(keys.attributes("9"))
+    monkeypatch.setattr(live, "begin_anew", None)
+    customers = {"9": "none", "8": "gold"}
+    assert evaluated() == {"9": set(), "8": {"golden", "golden_holders"}}
+    assert segments(own, "7") == set() and client.get(keys.attributes("7")) is None, "no customer any more"
 
 
 def test_a_rule_that_cannot_be_read_stops_it_before_it_begins(own: Lake, tmp_path: Path) -> None:
