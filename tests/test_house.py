@@ -23,7 +23,7 @@ STOREYS = (
     {"errors", "output"},
     {"settings"},
     {"lake"},
-    {"people", "privacy", "schema_registry", "redis_store", "watch", "maintenance"},
+    {"people", "privacy", "schema_registry", "redis_store", "segment_rules", "watch", "maintenance"},
     {"job", "job_list", "job_progress", "job_report"},
     {"landing"},
     {"champions", "hooks", "ledger", "profiles", "quarantine", "segments", "sources", "supervision"},

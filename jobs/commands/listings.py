@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from jobs.people.identity_view import Move, Person, Shared
     from jobs.redis_store.hooks import DeadLetter
     from jobs.redis_store.reading import Page
-    from jobs.segments.definitions import Segment
+    from jobs.segment_rules.definitions import Segment
     from jobs.segments.explain import Explanation, Preview
     from jobs.segments.movement import Movement
     from jobs.segments.rule_sets import Decision

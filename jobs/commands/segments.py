@@ -15,7 +15,7 @@ from jobs.errors import OperatorError
 from jobs.settings import loading as settings
 
 if TYPE_CHECKING:
-    from jobs.segments.definitions import Segment
+    from jobs.segment_rules.definitions import Segment
 
 app = typer.Typer(no_args_is_help=True, help="Check and list the rules of segments; say who is in one, and why.")
 
@@ -174,7 +174,7 @@ def _moment(text: str) -> datetime:
 
 def _segments(env: str) -> "dict[str, Segment]":
     from jobs.landing.contracts import in_force
-    from jobs.segments.definitions import segments_in_force
+    from jobs.segment_rules.definitions import segments_in_force
 
     conf = settings.load(env)
     return segments_in_force(conf, in_force(conf.contracts)())

@@ -20,10 +20,10 @@ from jobs.lake import tables
 from jobs.lake.lake import Lake
 from jobs.lake.materialized import materialized
 from jobs.people.personal import personal
+from jobs.segment_rules.definitions import rule_version
 from jobs.segments import membership, rule_sets
 from jobs.segments.affected import Basis
 from jobs.segments.canary import SUFFIX
-from jobs.segments.definitions import rule_version
 from jobs.segments.history import keep, keep_checks, last_basis, next_moment, note
 from models import personas, registry
 from models.personas import PersonasModel

@@ -31,11 +31,11 @@ from jobs.redis_store.live_segments import (
     look_at_everybody,
 )
 from jobs.redis_store.writing import from_executors, write_aliases
-from jobs.segments import memory
-from jobs.segments.entries import Items
-from jobs.segments.memory import Kept
-from jobs.segments.person import SESSION_AT_MOST
-from jobs.segments.tracks import Rules
+from jobs.segment_rules import memory
+from jobs.segment_rules.entries import Items
+from jobs.segment_rules.memory import Kept
+from jobs.segment_rules.person import SESSION_AT_MOST
+from jobs.segment_rules.tracks import Rules
 
 NAME = "live.segments"
 

@@ -19,9 +19,9 @@ from jobs.redis_store.faults import redis_faults
 from jobs.redis_store.keys import Keys
 from jobs.redis_store.live_segments import AT_ONCE, forget_attributes, update_attributes
 from jobs.redis_store.writing import from_executors
+from jobs.segment_rules.entries import Items
+from jobs.segment_rules.tracks import Rules
 from jobs.segments import rule_sets
-from jobs.segments.entries import Items
-from jobs.segments.tracks import Rules
 
 LOOKS_BACK = ("silver.events", "silver.consents", "silver.identities")
 """What of the lake live.segments begins with, where the lake is built."""

@@ -28,12 +28,12 @@ from jobs.redis_store.live_segments import (
     time_in,
     update_segments,
 )
-from jobs.segments import memory
+from jobs.segment_rules import memory
+from jobs.segment_rules.definitions import Segment
+from jobs.segment_rules.memory import Kept
+from jobs.segment_rules.person import NEVER
+from jobs.segment_rules.tracks import Rules
 from jobs.segments.canary import RuleSets
-from jobs.segments.definitions import Segment
-from jobs.segments.memory import Kept
-from jobs.segments.person import NEVER
-from jobs.segments.tracks import Rules
 from jobs.settings.consent_settings import ConsentSettings
 
 log = logging.getLogger(__name__)

@@ -39,13 +39,14 @@ from jobs.redis_store.faults import RedisFault, redis_faults
 from jobs.redis_store.keys import Keys
 from jobs.redis_store.live_segments import begun_by, end_begin
 from jobs.redis_store.writing import from_executors
-from jobs.segments import memory, rule_sets
+from jobs.segment_rules import memory
+from jobs.segment_rules.definitions import segments_in_force
+from jobs.segment_rules.entries import Items
+from jobs.segment_rules.memory import Kept
+from jobs.segment_rules.tracks import rules_of
+from jobs.segment_rules.vocabulary import event_fields
+from jobs.segments import rule_sets
 from jobs.segments.canary import RuleSets
-from jobs.segments.definitions import segments_in_force
-from jobs.segments.entries import Items
-from jobs.segments.memory import Kept
-from jobs.segments.tracks import rules_of
-from jobs.segments.vocabulary import event_fields
 from jobs.settings.loading import Settings
 from jobs.settings.redis_settings import RedisSettings
 

@@ -110,7 +110,7 @@ class Keys:
         return f"{self.tag}:hooks:{target}:lease"
 
     def events(self, person_id: str) -> str:
-        """What rules may look at of the events under one identifier, as JSON (jobs/segments/memory.py)."""
+        """What rules may look at of the events under one identifier, as JSON (jobs/segment_rules/memory.py)."""
         return f"{self.tag}:events:{person_id}"
 
     def attributes(self, person_id: str) -> str:

@@ -15,12 +15,12 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
+from jobs.segment_rules.entries import Items
+from jobs.segment_rules.person import SESSION_AT_MOST, Person
+from jobs.segment_rules.tracks import Rules
+from jobs.segment_rules.vocabulary import LINE, PAYLOAD
 from jobs.segments.columns import evaluated
-from jobs.segments.entries import Items
-from jobs.segments.person import SESSION_AT_MOST, Person
 from jobs.segments.streams import ATTRIBUTES, OTHER, columns_read, furthest_of
-from jobs.segments.tracks import Rules
-from jobs.segments.vocabulary import LINE, PAYLOAD
 
 EVALUATED = "person_id string, segment_ids array<string>, until timestamp"
 

@@ -9,8 +9,8 @@ from typing import Any
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from jobs.segments import rule
-from jobs.segments.definitions import Segment
+from jobs.segment_rules import rule
+from jobs.segment_rules.definitions import Segment
 
 SUFFIX = "@canary"
 PARTS = 10_000

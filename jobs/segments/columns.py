@@ -11,11 +11,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from jobs.segments.entries import Items
-from jobs.segments.person import NEVER, Evaluator, Outcome, Person, Seen
-from jobs.segments.rule import Track
+from jobs.segment_rules.entries import Items
+from jobs.segment_rules.person import NEVER, Evaluator, Outcome, Person, Seen
+from jobs.segment_rules.rule import Track
+from jobs.segment_rules.tracks import Rules
 from jobs.segments.streams import Rows, Stream, activity_of, attributes_of, streams_of
-from jobs.segments.tracks import Rules
 
 EVALUATED = pa.schema(
     [("person_id", pa.string()), ("segment_ids", pa.list_(pa.string())), ("until", pa.timestamp("us", "UTC"))]

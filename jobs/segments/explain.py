@@ -14,17 +14,18 @@ from jobs.lake import tables
 from jobs.lake.lake import Lake
 from jobs.landing.contracts import in_force as contract_in_force
 from jobs.people.personal import personal
-from jobs.segments import membership, rule, rule_sets, scores
+from jobs.segment_rules import rule
+from jobs.segment_rules.definitions import Segment
+from jobs.segment_rules.entries import Entry, Items, entries_of, person_of
+from jobs.segment_rules.evaluation import Known, compiled
+from jobs.segment_rules.over_events import events_within
+from jobs.segment_rules.parsing import parse
+from jobs.segment_rules.person import NEVER, NOTHING, Person
+from jobs.segment_rules.rule import Track, nodes
+from jobs.segment_rules.tracks import OVER_EVENTS, Rules
+from jobs.segment_rules.vocabulary import SCORES, Vocabulary, event_fields
+from jobs.segments import membership, rule_sets, scores
 from jobs.segments.batch import microseconds
-from jobs.segments.definitions import Segment
-from jobs.segments.entries import Entry, Items, entries_of, person_of
-from jobs.segments.evaluation import Known, compiled
-from jobs.segments.over_events import events_within
-from jobs.segments.parsing import parse
-from jobs.segments.person import NEVER, NOTHING, Person
-from jobs.segments.rule import Track, nodes
-from jobs.segments.tracks import OVER_EVENTS, Rules
-from jobs.segments.vocabulary import SCORES, Vocabulary, event_fields
 
 EVENTS_SHOWN = 10
 MEMBERS_SHOWN = 5

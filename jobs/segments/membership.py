@@ -15,12 +15,12 @@ from jobs.lake.lake import Lake
 from jobs.landing.contracts import in_force as contract_in_force
 from jobs.people.personal import personal
 from jobs.people.touched import last_change
+from jobs.segment_rules.definitions import Segment
+from jobs.segment_rules.tracks import Rules, rules_of
+from jobs.segment_rules.vocabulary import event_fields
 from jobs.segments.affected import APPENDED, Basis, affected
 from jobs.segments.batch import EVALUATED, memberships
 from jobs.segments.canary import RuleSets, segment_name
-from jobs.segments.definitions import Segment
-from jobs.segments.tracks import Rules, rules_of
-from jobs.segments.vocabulary import event_fields
 
 PEOPLE_AT_MOST = 100_000
 """Of more than so many, everybody is looked at: the driver holds their ids."""

@@ -7,9 +7,9 @@ from typing import NamedTuple
 from pyspark.sql import functions as F
 
 from jobs.lake.lake import Lake
+from jobs.segment_rules.definitions import Segment
 from jobs.segments import membership
 from jobs.segments.canary import SUFFIX, renamed, segment_name
-from jobs.segments.definitions import Segment
 
 
 class Movement(NamedTuple):

@@ -20,12 +20,12 @@ from jobs.errors import OperatorError
 from jobs.lake import tables
 from jobs.lake.lake import Lake
 from jobs.landing.contracts import in_force as contract_in_force
+from jobs.segment_rules.context import RuleError
+from jobs.segment_rules.definitions import Segment, segments_in_force, segments_of
+from jobs.segment_rules.vocabulary import SCORES, Vocabulary, event_fields
 from jobs.segments import scores
 from jobs.segments.canary import RuleSets
-from jobs.segments.context import RuleError
-from jobs.segments.definitions import Segment, segments_in_force, segments_of
 from jobs.segments.movement import Movement, is_too_much, movement
-from jobs.segments.vocabulary import SCORES, Vocabulary, event_fields
 
 TABLE = "ops.segment_rule_sets"
 IN_FORCE, CANARY, STOPPED, ROLLED_BACK = "in_force", "canary", "stopped", "rolled_back"

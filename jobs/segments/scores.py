@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from jobs.champions import tracking
-from jobs.segments.definitions import Scores
-from jobs.segments.vocabulary import SCORES, ScoreModel
+from jobs.segment_rules.definitions import Scores
+from jobs.segment_rules.vocabulary import SCORES, ScoreModel
 from jobs.settings.loading import Settings
 from models import registry
 

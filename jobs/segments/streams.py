@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from jobs.segments.entries import Entry, Items, Values, entries_of
-from jobs.segments.person import SESSION_AT_MOST
-from jobs.segments.rule import Track
-from jobs.segments.tracks import Rules, Selection
-from jobs.segments.vocabulary import ITEM, LINE
+from jobs.segment_rules.entries import Entry, Items, Values, entries_of
+from jobs.segment_rules.person import SESSION_AT_MOST
+from jobs.segment_rules.rule import Track
+from jobs.segment_rules.tracks import Rules, Selection
+from jobs.segment_rules.vocabulary import ITEM, LINE
 
 OTHER, ATTRIBUTES = -1, -2
 """Codes of rows: an event of which only the instant counts; what is known of the person, and no event."""

@@ -14,10 +14,10 @@ from pyspark.sql import functions as F
 from expectations.contract import committed_contract
 from expectations.schemas import TABLES
 from jobs.lake.lake import Lake
+from jobs.segment_rules.definitions import segments_of
+from jobs.segment_rules.tracks import Rules, rules_of
+from jobs.segment_rules.vocabulary import Vocabulary, event_fields
 from jobs.segments.batch import memberships
-from jobs.segments.definitions import segments_of
-from jobs.segments.tracks import Rules, rules_of
-from jobs.segments.vocabulary import Vocabulary, event_fields
 from tests.bench.clock import result, seconds
 from tests.bench.segments_by_hand import STATEMENTS
 

@@ -11,7 +11,7 @@ from jobs.gold import segments as job_segments
 from jobs.lake import tables
 from jobs.lake.lake import Lake
 from jobs.segments import history, membership, rule_sets
-from tests.jobs.segments.histories import DAY, HOUR, NOW, drawn_history
+from tests.jobs.segment_rules.histories import DAY, HOUR, NOW, drawn_history
 from tests.jobs.segments.shop import Shop, bought
 from tests.other_lake import changed
 

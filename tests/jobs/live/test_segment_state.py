@@ -17,14 +17,14 @@ from jobs.redis_store.identities import update_identities
 from jobs.redis_store.keys import Keys
 from jobs.redis_store.live_segments import begin, end_begin
 from jobs.redis_store.writing import Word, update_consents
-from jobs.segments import memory
+from jobs.segment_rules import memory
+from jobs.segment_rules.definitions import segments_of
+from jobs.segment_rules.memory import Kept
+from jobs.segment_rules.tracks import rules_of
+from jobs.segment_rules.vocabulary import Vocabulary, event_fields
 from jobs.segments.canary import RuleSets
-from jobs.segments.definitions import segments_of
-from jobs.segments.memory import Kept
-from jobs.segments.tracks import rules_of
-from jobs.segments.vocabulary import Vocabulary, event_fields
 from jobs.settings.loading import load
-from tests.jobs.segments.histories import (
+from tests.jobs.segment_rules.histories import (
     DAY,
     HOUR,
     ITEMS,

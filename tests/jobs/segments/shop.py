@@ -14,7 +14,7 @@ from jobs.job import Options
 from jobs.lake import tables
 from jobs.lake.lake import Lake
 from jobs.segments import rule_sets
-from tests.jobs.segments.histories import DAY, Event, holds
+from tests.jobs.segment_rules.histories import DAY, Event, holds
 
 PURPOSES = ("personalisation", "marketing")
 Memberships = set[tuple[str, str]]

@@ -9,11 +9,21 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from expectations.contract import committed_contract
+from jobs.segment_rules.definitions import Segment, segments_of
+from jobs.segment_rules.tracks import rules_of
+from jobs.segment_rules.vocabulary import Vocabulary, event_fields
 from jobs.segments.batch import memberships
-from jobs.segments.definitions import Segment, segments_of
-from jobs.segments.tracks import rules_of
-from jobs.segments.vocabulary import Vocabulary, event_fields
-from tests.jobs.segments.histories import HOUR, LEARNED, MINUTE, NOW, drawn_history, drawn_rule, frame, holds, items
+from tests.jobs.segment_rules.histories import (
+    HOUR,
+    LEARNED,
+    MINUTE,
+    NOW,
+    drawn_history,
+    drawn_rule,
+    frame,
+    holds,
+    items,
+)
 
 FIELDS = event_fields(committed_contract())
 SHIPPED = tomllib.loads((Path(__file__).parents[3] / "conf" / "segments.toml").read_text(encoding="utf-8"))

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from jobs.commands.app import app
 from jobs.lake.lake import Lake
-from tests.jobs.segments.histories import DAY, HOUR, NOW
+from tests.jobs.segment_rules.histories import DAY, HOUR, NOW
 from tests.jobs.segments.shop import Shop, bought
 
 pytestmark = pytest.mark.usefixtures("lake_in_session")

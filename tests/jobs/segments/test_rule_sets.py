@@ -17,13 +17,13 @@ from jobs.commands.app import app
 from jobs.errors import OperatorError
 from jobs.lake import tables
 from jobs.lake.lake import Lake
+from jobs.segment_rules.definitions import segments_of
+from jobs.segment_rules.vocabulary import Vocabulary, event_fields
 from jobs.segments import explain, rule_sets
 from jobs.segments.canary import RuleSets
-from jobs.segments.definitions import segments_of
-from jobs.segments.vocabulary import Vocabulary, event_fields
 from models import registry
 from models.registry import Origin
-from tests.jobs.segments.histories import DAY, HOUR, NOW
+from tests.jobs.segment_rules.histories import DAY, HOUR, NOW
 from tests.jobs.segments.shop import Memberships, Shop, bought, moment
 from tests.other_lake import changed
 

@@ -7,8 +7,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from itertools import chain
 
-from jobs.segments import rule
-from jobs.segments.person import (
+from jobs.segment_rules import rule
+from jobs.segment_rules.person import (
     NEVER,
     NOTHING,
     SECOND,
@@ -19,7 +19,7 @@ from jobs.segments.person import (
     Outcome,
     Person,
 )
-from jobs.segments.rule import Expression, Window
+from jobs.segment_rules.rule import Expression, Window
 from models.intent_likelihood import likelihood
 
 Part = Callable[[Expression], Evaluator]

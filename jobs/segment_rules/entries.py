@@ -8,10 +8,10 @@ silver.events has them (fields by their columns, `lines` of the payload), each o
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from jobs.segments.person import Person, Seen
-from jobs.segments.rule import Track
-from jobs.segments.tracks import Rules, Selection, comparable
-from jobs.segments.vocabulary import CONTEXT, ITEM, LINE, PAYLOAD, EventField
+from jobs.segment_rules.person import Person, Seen
+from jobs.segment_rules.rule import Track
+from jobs.segment_rules.tracks import Rules, Selection, comparable
+from jobs.segment_rules.vocabulary import CONTEXT, ITEM, LINE, PAYLOAD, EventField
 
 Items = Mapping[str, tuple[Sequence[str] | None, str | None]]
 """Of each item: its categories from the widest to the narrowest, and its brand."""

@@ -10,11 +10,11 @@ from typing import Any
 
 from expectations.contract import PURPOSES, Contract
 from jobs.errors import OperatorError
-from jobs.segments import rule
-from jobs.segments.context import RuleError
-from jobs.segments.parsing import parse
-from jobs.segments.rule import Expression, nodes
-from jobs.segments.vocabulary import SCORES, ScoreModel, Vocabulary, event_fields
+from jobs.segment_rules import rule
+from jobs.segment_rules.context import RuleError
+from jobs.segment_rules.parsing import parse
+from jobs.segment_rules.rule import Expression, nodes
+from jobs.segment_rules.vocabulary import SCORES, ScoreModel, Vocabulary, event_fields
 from jobs.settings import toml_files
 from jobs.settings.loading import Settings
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from jobs.errors import OperatorError
-from jobs.segments.vocabulary import Vocabulary
+from jobs.segment_rules.vocabulary import Vocabulary
 
 
 class RuleError(OperatorError):

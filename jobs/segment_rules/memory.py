@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from jobs.segments.definitions import Segment
-from jobs.segments.entries import Entry, Items, entries_of, person_of
-from jobs.segments.person import NEVER, SECOND, SESSION_AT_MOST, Person
-from jobs.segments.rule import Track
-from jobs.segments.tracks import Rules
+from jobs.segment_rules.definitions import Segment
+from jobs.segment_rules.entries import Entry, Items, entries_of, person_of
+from jobs.segment_rules.person import NEVER, SECOND, SESSION_AT_MOST, Person
+from jobs.segment_rules.rule import Track
+from jobs.segment_rules.tracks import Rules
 
 SLACK = 86_400 * SECOND
 """What no rule looks at any more is kept for so much longer: a clock may be set back."""

@@ -13,9 +13,9 @@ from pyspark.sql import types as T
 from pyspark.sql.pandas.types import to_arrow_schema
 
 from expectations.schemas import TABLES
-from jobs.segments import rule
-from jobs.segments.rule import Expression, Track, Window
-from jobs.segments.vocabulary import ScoreModel
+from jobs.segment_rules import rule
+from jobs.segment_rules.rule import Expression, Track, Window
+from jobs.segment_rules.vocabulary import ScoreModel
 
 SECOND = 1_000_000
 MINUTE, HOUR, DAY = 60 * SECOND, 3600 * SECOND, 86_400 * SECOND

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from jobs.segments.rule import Track, Value
+from jobs.segment_rules.rule import Track, Value
 
 SECOND = 1_000_000
 SESSION_GAP = 30 * 60 * SECOND

@@ -7,11 +7,11 @@ import pytest
 
 from expectations.contract import committed_contract
 from jobs.errors import OperatorError
-from jobs.segments.context import RuleError
-from jobs.segments.definitions import rule_version, segments_of
-from jobs.segments.parsing import parse
-from jobs.segments.vocabulary import Vocabulary, event_fields
-from tests.jobs.segments.histories import LEARNED
+from jobs.segment_rules.context import RuleError
+from jobs.segment_rules.definitions import rule_version, segments_of
+from jobs.segment_rules.parsing import parse
+from jobs.segment_rules.vocabulary import Vocabulary, event_fields
+from tests.jobs.segment_rules.histories import LEARNED
 
 FIELDS = event_fields(committed_contract())
 VOCABULARY = Vocabulary(FIELDS, segments=("high_value",), scores={"intent": LEARNED})

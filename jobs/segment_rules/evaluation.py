@@ -8,10 +8,10 @@ import operator
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from jobs.segments import over_events, rule
-from jobs.segments.over_events import Part, length_of, moves
-from jobs.segments.person import NEVER, Evaluator, Outcome, Person
-from jobs.segments.rule import Expression, Value
+from jobs.segment_rules import over_events, rule
+from jobs.segment_rules.over_events import Part, length_of, moves
+from jobs.segment_rules.person import NEVER, Evaluator, Outcome, Person
+from jobs.segment_rules.rule import Expression, Value
 
 Known = Mapping[str, Expression]
 """The rules of segments that `member` may ask for."""

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, get_args
 
-from jobs.segments import rule
-from jobs.segments.evaluation import compiled
-from jobs.segments.person import SECOND, SESSION_AT_MOST, UNIT, Evaluator
-from jobs.segments.rule import NUMBER, Expression, Track, Value, Window, nodes
-from jobs.segments.vocabulary import ITEM, LINE, EventField
+from jobs.segment_rules import rule
+from jobs.segment_rules.evaluation import compiled
+from jobs.segment_rules.person import SECOND, SESSION_AT_MOST, UNIT, Evaluator
+from jobs.segment_rules.rule import NUMBER, Expression, Track, Value, Window, nodes
+from jobs.segment_rules.vocabulary import ITEM, LINE, EventField
 
 if TYPE_CHECKING:
-    from jobs.segments.definitions import Segment
+    from jobs.segment_rules.definitions import Segment
 
 OVER_EVENTS: tuple[type, ...] = get_args(rule.OverEvents)
 

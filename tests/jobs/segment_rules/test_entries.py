@@ -7,13 +7,13 @@ import pyarrow as pa
 import pytest
 
 from expectations.contract import committed_contract
+from jobs.segment_rules.entries import Items, entries_of, person_of
+from jobs.segment_rules.parsing import parse
+from jobs.segment_rules.person import NEVER, SECOND, Person
+from jobs.segment_rules.tracks import Rules
+from jobs.segment_rules.vocabulary import Vocabulary, event_fields
 from jobs.segments.columns import whole_people
-from jobs.segments.entries import Items, entries_of, person_of
-from jobs.segments.parsing import parse
-from jobs.segments.person import NEVER, SECOND, Person
-from jobs.segments.tracks import Rules
-from jobs.segments.vocabulary import Vocabulary, event_fields
-from tests.jobs.segments.histories import DAY, ITEMS, NOW, Event, drawn_history, drawn_rule
+from tests.jobs.segment_rules.histories import DAY, ITEMS, NOW, Event, drawn_history, drawn_rule
 
 FIELDS = event_fields(committed_contract())
 VOCABULARY = Vocabulary(FIELDS, segments=("buyers",))

@@ -9,10 +9,10 @@ import difflib
 import re
 from collections.abc import Callable, Mapping
 
-from jobs.segments import rule
-from jobs.segments.context import Context, RuleError
-from jobs.segments.rule import BOOLEAN, MOMENT, NUMBER, TEXT, Expression, Track, Window
-from jobs.segments.vocabulary import Vocabulary
+from jobs.segment_rules import rule
+from jobs.segment_rules.context import Context, RuleError
+from jobs.segment_rules.rule import BOOLEAN, MOMENT, NUMBER, TEXT, Expression, Track, Window
+from jobs.segment_rules.vocabulary import Vocabulary
 from models.intent_likelihood import MINUTES, PURCHASE
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from expectations.contract import Contract, EventVersion
 from expectations.nodes import Array, Boolean, Field, Node, Number, Object, Text
-from jobs.segments.rule import BOOLEAN, NUMBER, TEXT
+from jobs.segment_rules.rule import BOOLEAN, NUMBER, TEXT
 
 CONTEXT, PAYLOAD, LINE, ITEM = "context", "payload", "line", "item"
 """Where a field of an event lies; ITEM: in the catalogue, of the item of the event or of its line."""

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from expectations.contract import committed_contract
-from jobs.segments.evaluation import compiled
-from jobs.segments.parsing import parse
-from jobs.segments.person import NEVER, SECOND, SESSION_GAP, Person, Seen
-from jobs.segments.rule import Track
-from jobs.segments.vocabulary import ScoreModel, Vocabulary, event_fields
+from jobs.segment_rules.evaluation import compiled
+from jobs.segment_rules.parsing import parse
+from jobs.segment_rules.person import NEVER, SECOND, SESSION_GAP, Person, Seen
+from jobs.segment_rules.rule import Track
+from jobs.segment_rules.vocabulary import ScoreModel, Vocabulary, event_fields
 
 HOUR = 3600 * SECOND
 MODEL = ScoreModel("1", -math.log(2), {"product_view": 1.0, "add_to_cart": 2.0, "minutes": 0.0})

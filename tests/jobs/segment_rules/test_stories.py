@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from expectations.contract import committed_contract
-from jobs.segments.definitions import segments_of
-from jobs.segments.entries import entries_of, person_of
-from jobs.segments.parsing import SECONDS
-from jobs.segments.person import SECOND, Person
-from jobs.segments.tracks import Rules, rules_of
-from jobs.segments.vocabulary import Vocabulary, event_fields
-from tests.jobs.segments.histories import ITEMS, LEARNED, NOW
+from jobs.segment_rules.definitions import segments_of
+from jobs.segment_rules.entries import entries_of, person_of
+from jobs.segment_rules.parsing import SECONDS
+from jobs.segment_rules.person import SECOND, Person
+from jobs.segment_rules.tracks import Rules, rules_of
+from jobs.segment_rules.vocabulary import Vocabulary, event_fields
+from tests.jobs.segment_rules.histories import ITEMS, LEARNED, NOW
 
 FIELDS = event_fields(committed_contract())
 SHIPPED = tomllib.loads((Path(__file__).parents[3] / "conf" / "segments.toml").read_text(encoding="utf-8"))
