@@ -16,7 +16,7 @@ from jobs.job import Options
 from jobs.lake import tables
 from jobs.lake.lake import Lake
 from jobs.landing import kafka_stream
-from jobs.live.segment_lookups import LOOKS_BACK, take_up_attributes
+from jobs.live.segment_lookups import attributes, take_up_attributes
 from jobs.live.segment_state import RULES, Membership, News, take_up
 from jobs.people.aliases import aliases
 from jobs.people.personal import personal
@@ -50,23 +50,27 @@ def go_on_by(lake: Lake, membership: Membership, options: Options) -> None:
     again."""
     redis = lake.settings.redis
     client, keys = connect(redis), Keys(redis.prefix)
-    take_up_attributes(lake, membership, options)
+    take_up_attributes(lake, attributes(lake, membership.sets, membership.rules, options.as_of))
     with redis_faults(redis):
         look_at_everybody(client, keys, RULES_DUE)
         end_begin(client, keys, membership.begun_by)
 
 
-def begin_anew(lake: Lake, membership: Membership, items: "Broadcast[Items]", options: Options) -> None:
+def begin_anew(
+    lake: Lake, membership: Membership, items: "Broadcast[Items]", options: Options, looks_back: tuple[str, ...]
+) -> None:
     """What rules look at of all that silver.events has, into Redis in place of what is there; the stream then reads
-    Kafka from where that ends, and from the topic's start where the lake is not built. Killed half-way, it is done
-    again."""
+    Kafka from where that ends, and from the topic's start where the lake is not built: where it lacks a table of
+    `looks_back`. Killed half-way, it is done again."""
     redis = lake.settings.redis
     client, keys, beginning = connect(redis), Keys(redis.prefix), replace(membership, begun_by=f"{NAME} begins")
     with redis_faults(redis):
         begin(client, keys, beginning.begun_by)
     events = None
-    if all(tables.exists(lake, name) for name in LOOKS_BACK):
+    if all(tables.exists(lake, name) for name in looks_back):
         write_aliases(aliases(lake), redis)
+        # Before the events: else somebody would be for a moment who they are without attributes, and be told of.
+        take_up_attributes(lake, attributes(lake, membership.sets, membership.rules, options.as_of))
         # Each segment is of one purpose; who allows one of them may be in it by all that the lake has of them.
         allowed = [personal(lake, "silver.events", purpose, options.as_of) for purpose in PURPOSES]
         events = reduce(DataFrame.unionByName, allowed)
@@ -76,7 +80,6 @@ def begin_anew(lake: Lake, membership: Membership, items: "Broadcast[Items]", op
             return take_up(client, keys, beginning, _news_of_rows(rows, membership, items.value), RULES)
 
         from_executors(kept, put, redis)
-        take_up_attributes(lake, membership, options)
     kafka_stream.restart_behind(lake, NAME, events)
     with redis_faults(redis):
         end_begin(client, keys, membership.begun_by)

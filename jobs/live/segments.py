@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from pyspark import Broadcast
@@ -29,7 +30,7 @@ from jobs.landing.contracts import in_force
 from jobs.landing.reading import Reader, held, reader_of
 from jobs.live import requirements
 from jobs.live.segment_beginning import NAME, begin_anew, go_on_by, holds_what_is_asked
-from jobs.live.segment_lookups import LOOKS_BACK, attributes_seen, catalogue, catalogue_seen, versions_asked
+from jobs.live.segment_lookups import attributes, attributes_seen, catalogue, catalogue_seen, versions_asked
 from jobs.live.segment_state import Membership, News, NoState, look_at_due, take_up
 from jobs.live.valid_events import Event, as_arrived, micros, valid_events
 from jobs.people.consent import IDS
@@ -59,12 +60,13 @@ RULES_SECONDS = 20.0
 log = logging.getLogger(__name__)
 
 
-def membership_of(lake: Lake, sets: RuleSets) -> Membership:
+def membership_of(lake: Lake, sets: RuleSets, as_of: datetime) -> Membership:
     """By those rules, and what the lake says now of items and people where they ask for it."""
     settings, known = lake.settings, sets.all
     rules = rules_of(known.values(), known, event_fields(in_force(settings.contracts)()))
     told = [*sorted((one.name, one.purpose, one.version) for one in known.values()), (sets.draw, sets.share)]
-    kept, judged = (memory.signature(rules), catalogue_seen(lake, rules)), (told, attributes_seen(lake, rules))
+    seen = attributes_seen(attributes(lake, sets, rules, as_of))
+    kept, judged = (memory.signature(rules), catalogue_seen(lake, rules)), (told, seen)
     return Membership(sets, rules, settings.consent, f"{_digest(kept)} {_digest(judged)}")
 
 
@@ -124,14 +126,14 @@ def require_state(client: Redis, keys: Keys, membership: Membership) -> None:
         raise NoState(f"{NAME}: Redis holds no state by these rules any more; it is begun anew")
 
 
-def require_same(lake: Lake, membership: Membership) -> None:
+def require_same(lake: Lake, membership: Membership, as_of: datetime) -> None:
     """Raises NoState where other rules are in force now, or the lake says otherwise of what they ask for."""
-    if membership_of(lake, rule_sets.current(lake)).begun_by != membership.begun_by:
+    if membership_of(lake, rule_sets.current(lake), as_of).begun_by != membership.begun_by:
         raise NoState(f"{NAME}: other rules are in force now, or another catalogue or attributes; it is begun anew")
 
 
 @contextmanager
-def clock(lake: Lake, membership: Membership) -> Iterator[list[Exception]]:
+def clock(lake: Lake, membership: Membership, as_of: datetime) -> Iterator[list[Exception]]:
     """While the block lasts, a thread looks at the people whose time has come. Ends the stream where it cannot; what
     kept it is in the list then."""
     redis, stop, faults = lake.settings.redis, threading.Event(), list[Exception]()
@@ -144,7 +146,7 @@ def clock(lake: Lake, membership: Membership) -> Iterator[list[Exception]]:
                 if time.monotonic() - asked > RULES_SECONDS:
                     asked, before, seen = time.monotonic(), seen, versions_asked(lake, membership.rules)
                     if seen != before:
-                        require_same(lake, membership)
+                        require_same(lake, membership, as_of)
                 with redis_faults(redis):
                     require_state(client, keys, membership)
                     looked_at = look_at_due(client, keys, membership)
@@ -175,7 +177,7 @@ def require(settings: Settings) -> None:
 
 def main(lake: Lake, options: Options) -> int:
     settings, reader, sets = lake.settings, reader_of(lake.settings), rule_sets.current(lake)
-    membership = membership_of(lake, sets)
+    membership = membership_of(lake, sets, options.as_of)
     redis, items = settings.redis, catalogue(lake)
     client, keys = connect(redis), Keys(redis.prefix)
     with redis_faults(redis):
@@ -187,8 +189,11 @@ def main(lake: Lake, options: Options) -> int:
             go_on_by(lake, membership, options)
     elif not is_begun:
         log.info("%s: the state is begun anew, from silver.events", NAME)
-        begin_anew(lake, membership, items, options)
-    with clock(lake, membership) as faults, telling(settings, lambda: has_state(client, keys, membership)):
+        begin_anew(lake, membership, items, options, JOB.looks_back)
+    with (
+        clock(lake, membership, options.as_of) as faults,
+        telling(settings, lambda: has_state(client, keys, membership)),
+    ):
         read = kafka_stream.run(
             lake,
             NAME,
@@ -211,7 +216,7 @@ JOB = Job(
     NAME,
     main,
     reads=("kafka",),
-    looks_back=LOOKS_BACK,
+    looks_back=("silver.events", "silver.consents", "silver.identities"),
     also_writes=("redis",),
     stays=True,
     flags=("accept_loss",),

@@ -189,12 +189,13 @@ def test_what_is_judged_by_otherwise_ends_the_clock(
     (tmp_path / "rules.toml").write_text(RULES + OF_ATTRIBUTES)
     in_silver(own)
     fill(own, "silver.people", [{"user_id": "9", "attributes": {"loyalty": "none"}}])
-    rule_sets.settle(own, datetime.now(UTC))
-    live.main(own, options())
-    judged_by = live.membership_of(own, rule_sets.current(own))
-    live.require_same(own, judged_by)
+    now = options()
+    rule_sets.settle(own, now.as_of)
+    live.main(own, now)
+    judged_by = live.membership_of(own, rule_sets.current(own), now.as_of)
+    live.require_same(own, judged_by, now.as_of)
     monkeypatch.setattr(live, "RULES_SECONDS", 0.1)
-    with live.clock(own, judged_by) as faults:
+    with live.clock(own, judged_by, now.as_of) as faults:
         fill(own, "silver.items", [{"item_id": "boot", "title": "A boot", "categories": ["Shoes", "Boots"]}])
         fill(own, "silver.people", [{"user_id": "9", "attributes": {"loyalty": "none", "city": "another"}}])
         time.sleep(3)
