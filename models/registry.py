@@ -197,7 +197,10 @@ def versions(registry: Registry, name: str | None = None) -> list[Registered]:
     """Of the model of that name, or of all whose names begin with the prefix; each model's newest comes first."""
     client = _client(registry.tracking_uri)
     with _said_plainly(registry):
-        models = [one for one in client.search_registered_models() if one.name.startswith(registry.prefix)]
+        models, page = [], None
+        while page is None or page.token:
+            page = client.search_registered_models(max_results=1000, page_token=page and page.token)
+            models += [one for one in page if one.name.startswith(registry.prefix)]
         found = [
             Registered(
                 model.name.removeprefix(registry.prefix),

@@ -44,6 +44,7 @@ def promote(
     The tables and Redis follow with the next runs of what comes after it, as the last line says.
     """
     from jobs.champions.tracking import registry_of
+    from jobs.segment_rules.vocabulary import SCORES
     from models import registry
 
     where = registry_of(settings.load(env))
@@ -60,6 +61,8 @@ def promote(
     registry.set_alias(where, model, registry.CHAMPION, chosen.version)
     output.show(f"champion of {model}: version {chosen.version}; before: {before}")
     output.show(with_env(f"what follows it: lakehouse run {' '.join(_what_follows(model))}", env))
+    if model in SCORES:
+        output.show(with_env("rules that ask for it change as other rules do; see: lakehouse segments diff", env))
 
 
 def _what_follows(model: str) -> list[str]:

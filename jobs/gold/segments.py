@@ -7,6 +7,7 @@ and decides whether a changed file of rules is let through (jobs/segments/rule_s
 """
 
 import logging
+from collections.abc import Mapping
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -67,25 +68,32 @@ def main(lake: Lake, options: Options) -> None:
 
 def _cause(last: Basis | None, now: Basis) -> Column:
     """Of a change, as far as it can be told."""
-    before = {} if last is None else last.rules
-    changed = {name for name in {*before, *now.rules} if before.get(name) != now.rules.get(name)}
-    new_models = {
-        name for name in changed if rule_version(before.get(name, "")) == rule_version(now.rules.get(name, ""))
+    before, after = _versions({} if last is None else last.rules), _versions(now.rules)
+    changed = {name for name in {*before, *after} if before.get(name) != after.get(name)}
+    by_model = {
+        name
+        for name in changed
+        if {*map(rule_version, before.get(name, ()))} == {*map(rule_version, after.get(name, ()))}
     }
-    by_rule, by_model = (
-        sorted({name.removesuffix(SUFFIX) for name in names}) for names in (changed - new_models, new_models)
-    )
     is_other_model = last is None or last.personas.get("model") != now.personas.get("model")
     unexplained = (
         "catalogue" if last and last.versions.get("silver.items") != now.versions.get("silver.items") else "event"
     )
     of_rule = (
-        F.when(F.col("segment_id").isin(by_rule), "rule")
-        .when(F.col("segment_id").isin(by_model), "model")
+        F.when(F.col("segment_id").isin(sorted(changed - by_model)), "rule")
+        .when(F.col("segment_id").isin(sorted(by_model)), "model")
         .otherwise(F.coalesce(F.col("people_cause"), F.lit(unexplained)))
     )
     of_persona = F.lit("model") if is_other_model else F.coalesce(F.col("people_cause"), F.lit("event"))
     return F.when(F.col("source") == "persona", of_persona).otherwise(of_rule)
+
+
+def _versions(rules: Mapping[str, str]) -> dict[str, set[str]]:
+    """Of each segment the version in force, and that of a canary."""
+    versions: dict[str, set[str]] = {}
+    for name, version in rules.items():
+        versions.setdefault(name.removesuffix(SUFFIX), set()).add(version)
+    return versions
 
 
 def _seen_of_personas(lake: Lake, champion: Version | None) -> dict[str, str | int | None]:

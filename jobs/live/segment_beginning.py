@@ -12,7 +12,6 @@ from pyspark.sql import functions as F
 from redis import Redis
 
 from expectations.contract import PURPOSES
-from jobs.job import Options
 from jobs.lake import tables
 from jobs.lake.lake import Lake
 from jobs.landing import kafka_stream
@@ -45,19 +44,17 @@ def holds_what_is_asked(client: Redis, keys: Keys, membership: Membership) -> bo
     return begun_by(client, keys).partition(" ")[0] == membership.begun_by.partition(" ")[0]
 
 
-def go_on_by(lake: Lake, membership: Membership, options: Options) -> None:
-    """With the state that other rules or attributes left: everybody is looked at anew. Killed half-way, it is done
-    again."""
-    redis = lake.settings.redis
-    client, keys = connect(redis), Keys(redis.prefix)
-    take_up_attributes(lake, attributes(lake, membership.sets, membership.rules, options.as_of))
-    with redis_faults(redis):
-        look_at_everybody(client, keys, RULES_DUE)
-        end_begin(client, keys, membership.begun_by)
+def go_on_by(client: Redis, keys: Keys, membership: Membership) -> None:
+    """With the state that other rules left: everybody is looked at anew. Killed half-way, it is done again; who goes by
+    the other rules still is kept from writing first."""
+    kept = membership.begun_by.partition(" ")[0]
+    end_begin(client, keys, f"{kept} goes on")
+    look_at_everybody(client, keys, RULES_DUE)
+    end_begin(client, keys, membership.begun_by)
 
 
 def begin_anew(
-    lake: Lake, membership: Membership, items: "Broadcast[Items]", options: Options, looks_back: tuple[str, ...]
+    lake: Lake, membership: Membership, items: "Broadcast[Items]", as_of: datetime, looks_back: tuple[str, ...]
 ) -> None:
     """What rules look at of all that silver.events has, into Redis in place of what is there; the stream then reads
     Kafka from where that ends, and from the topic's start where the lake is not built: where it lacks a table of
@@ -70,11 +67,11 @@ def begin_anew(
     if all(tables.exists(lake, name) for name in looks_back):
         write_aliases(aliases(lake), redis)
         # Before the events: else somebody would be for a moment who they are without attributes, and be told of.
-        take_up_attributes(lake, attributes(lake, membership.sets, membership.rules, options.as_of))
+        take_up_attributes(lake, attributes(lake, membership.sets, membership.rules, as_of))
         # Each segment is of one purpose; who allows one of them may be in it by all that the lake has of them.
-        allowed = [personal(lake, "silver.events", purpose, options.as_of) for purpose in PURPOSES]
+        allowed = [personal(lake, "silver.events", purpose, as_of) for purpose in PURPOSES]
         events = reduce(DataFrame.unionByName, allowed)
-        kept = _kept(events.dropDuplicates(["event_id"]), membership.rules, options.as_of)
+        kept = _kept(events, membership.rules, as_of)
 
         def put(client: Redis, rows: Any) -> int:
             return take_up(client, keys, beginning, _news_of_rows(rows, membership, items.value), RULES)
@@ -86,14 +83,15 @@ def begin_anew(
 
 
 def _kept(events: DataFrame, rules: Rules, as_of: datetime) -> DataFrame:
-    """Of the events that a rule may look at: whose they are, their id, their instant and the rest as JSON; all of a
-    person's one after the other."""
+    """Of the events that a rule may look at, each once: whose they are, their id, their instant and the rest as JSON;
+    all of a person's one after the other."""
     is_looked_at = F.col("event_type").isin(*rules.selections)
     if rules.of_sessions:
         is_looked_at |= F.col("occurred_at") > F.lit(as_of - timedelta(microseconds=SESSION_AT_MOST))
     rest = F.to_json(F.struct("event_type", "context", "payload")).alias("event")
     columns = events.where(is_looked_at).select("person_id", "event_id", F.unix_micros("occurred_at").alias("at"), rest)
-    return columns.repartition("person_id").sortWithinPartitions("person_id")
+    of_person = columns.repartition("person_id").dropDuplicates(["person_id", "event_id"])
+    return of_person.sortWithinPartitions("person_id")
 
 
 def _news_of_rows(rows: Any, membership: Membership, items: Items) -> News:

@@ -1,12 +1,13 @@
 """What rules ask of the lake beside events: the catalogue, and people's attributes. Live, as the lake has them now."""
 
 import uuid
+from collections.abc import Mapping
 from datetime import datetime
 from functools import reduce
 from typing import Any
 
 from pyspark import Broadcast
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from redis import Redis
 
@@ -20,30 +21,34 @@ from jobs.redis_store.live_segments import AT_ONCE, forget_attributes, update_at
 from jobs.redis_store.writing import from_executors
 from jobs.segment_rules.entries import Items
 from jobs.segment_rules.tracks import Rules
-from jobs.segments import rule_sets
 from jobs.segments.canary import RuleSets
 
-ITEMS = "silver.items"
-PEOPLE = "silver.people"
+WATCHED = ("ops.segment_rule_sets", "silver.items", "silver.people", "silver.consents", "silver.identities")
+"""What is looked at again and again while the job lasts."""
 
 
 def catalogue(lake: Lake) -> "Broadcast[Items]":
     """Categories and brand of each item."""
-    rows = tables.read(lake, "silver.items").toLocalIterator() if tables.exists(lake, ITEMS) else ()
+    rows = tables.read(lake, "silver.items").toLocalIterator() if tables.exists(lake, "silver.items") else ()
     known: Items = {row["item_id"]: (row["categories"], row["brand"]) for row in rows}
     return lake.spark.sparkContext.broadcast(known)
 
 
 def attributes(lake: Lake, sets: RuleSets, rules: Rules, as_of: datetime) -> DataFrame | None:
-    """person_id and `told`, as JSON what rules ask for of the attributes of those who allow the purpose of such a rule.
-    None where no rule does, and where the lake knows nobody."""
-    segments = sets.all.values()
-    purposes = {one.purpose for one in segments if Rules({"": one.expression}, rules.known, rules.fields).of_attributes}
-    if not purposes or not tables.exists(lake, PEOPLE):
+    """person_id and `told`, as JSON what rules ask for of the attributes of those who allow the purpose of such a rule;
+    of several values the largest, as in batch. None where no rule does, and where the lake knows nobody."""
+    if not rules.of_attributes or not all(tables.exists(lake, name) for name in WATCHED[2:]):
         return None
-    allowed = reduce(DataFrame.unionByName, [personal(lake, PEOPLE, one, as_of) for one in sorted(purposes)])
-    told = F.to_json(F.struct(*[F.col("attributes")[name].alias(name) for name in rules.attributes]))
-    return allowed.where("attributes IS NOT NULL").groupBy("person_id").agg(F.max(told).alias("told"))
+    parts, nothing = [], F.lit(None).cast("string")
+    for purpose in sorted({one.purpose for one in sets.all.values()}):
+        asked = {one.name: one.expression for one in sets.all.values() if one.purpose == purpose}
+        names = Rules(asked, rules.known, rules.fields).attributes
+        if names:
+            people = personal(lake, "silver.people", purpose, as_of).where("attributes IS NOT NULL")
+            values = {name: F.col("attributes")[name] if name in names else nothing for name in rules.attributes}
+            parts.append(people.select("person_id", *[value.alias(name) for name, value in values.items()]))
+    largest = [F.max(name).alias(name) for name in rules.attributes]
+    return reduce(DataFrame.unionByName, parts).groupBy("person_id").agg(F.to_json(F.struct(*largest)).alias("told"))
 
 
 def take_up_attributes(lake: Lake, known: DataFrame | None) -> None:
@@ -63,24 +68,23 @@ def take_up_attributes(lake: Lake, known: DataFrame | None) -> None:
         forget_attributes(client, keys, read_at)
 
 
-def attributes_seen(known: DataFrame | None) -> str:
-    """The same where they are the same."""
-    return "" if known is None else _sum(known, F.xxhash64("person_id", "told"))
-
-
 def catalogue_seen(lake: Lake, rules: Rules) -> str:
-    """The same where the catalogue says the same of its items, as far as rules ask for it."""
-    if not rules.of_items or not tables.exists(lake, ITEMS):
+    """The same where the catalogue says the same of its items, as far as rules ask for it: a sum over its rows, which
+    does not depend on their order."""
+    if not rules.of_items or not tables.exists(lake, "silver.items"):
         return ""
-    return _sum(tables.read(lake, "silver.items"), F.xxhash64("item_id", F.to_json(F.struct("categories")), "brand"))
+    said = F.xxhash64("item_id", F.to_json(F.struct("categories")), "brand").cast("decimal(38, 0)")
+    return str(tables.read(lake, "silver.items").agg(F.sum(said), F.count("*")).collect()[0])
 
 
-def versions_asked(lake: Lake, rules: Rules) -> tuple[int | None, ...]:
-    """Of the tables that rules come from, and of those whose contents they ask for. Costs no Spark job."""
-    asked = [name for name, is_asked in ((ITEMS, rules.of_items), (PEOPLE, rules.of_attributes)) if is_asked]
-    return rule_sets.version(lake), *[tables.version(lake, name) for name in asked if tables.exists(lake, name)]
+def versions(lake: Lake) -> dict[str, int]:
+    """Of what is WATCHED, as far as it is built. Costs no Spark job."""
+    return {name: tables.version(lake, name) for name in WATCHED if tables.exists(lake, name)}
 
 
-def _sum(rows: DataFrame, said: Column) -> str:
-    """Of what each row says: it does not depend on their order."""
-    return str(rows.agg(F.sum(said.cast("decimal(38, 0)")), F.count("*")).collect()[0])
+def says_otherwise(seen: Mapping[str, int], now: Mapping[str, int], rules: Rules) -> tuple[bool, bool]:
+    """Whether others may be the rules or the catalogue, and whether people's attributes may be, as far as rules ask for
+    them."""
+    changed = {name for name in WATCHED if seen.get(name) != now.get(name)}
+    of_rules = {WATCHED[0], *(WATCHED[1:2] if rules.of_items else ())}
+    return not changed.isdisjoint(of_rules), rules.of_attributes and not changed.isdisjoint(WATCHED[2:])

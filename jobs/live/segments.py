@@ -9,12 +9,10 @@ and of people's attributes is noticed when it changes, where a rule asks for it.
 
 import hashlib
 import logging
-import math
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from pyspark import Broadcast
@@ -30,7 +28,14 @@ from jobs.landing.contracts import in_force
 from jobs.landing.reading import Reader, held, reader_of
 from jobs.live import requirements
 from jobs.live.segment_beginning import NAME, begin_anew, go_on_by, holds_what_is_asked
-from jobs.live.segment_lookups import attributes, attributes_seen, catalogue, catalogue_seen, versions_asked
+from jobs.live.segment_lookups import (
+    attributes,
+    catalogue,
+    catalogue_seen,
+    says_otherwise,
+    take_up_attributes,
+    versions,
+)
 from jobs.live.segment_state import Membership, News, NoState, look_at_due, take_up
 from jobs.live.valid_events import Event, as_arrived, micros, valid_events
 from jobs.people.consent import IDS
@@ -54,20 +59,19 @@ from jobs.settings.redis_settings import RedisSettings
 IDLE_SECONDS = 0.2
 """How long the clock rests when nobody's time has come."""
 
-RULES_SECONDS = 20.0
-"""How often it is asked whether other rules are in force."""
+LAKE_SECONDS = 20.0
+"""How often it is asked whether the lake has other rules, another catalogue or other attributes."""
 
 log = logging.getLogger(__name__)
 
 
-def membership_of(lake: Lake, sets: RuleSets, as_of: datetime) -> Membership:
-    """By those rules, and what the lake says now of items and people where they ask for it."""
+def membership_of(lake: Lake, sets: RuleSets) -> Membership:
+    """By those rules, and what the lake says now of items where they ask for it."""
     settings, known = lake.settings, sets.all
     rules = rules_of(known.values(), known, event_fields(in_force(settings.contracts)()))
     told = [*sorted((one.name, one.purpose, one.version) for one in known.values()), (sets.draw, sets.share)]
-    seen = attributes_seen(attributes(lake, sets, rules, as_of))
-    kept, judged = (memory.signature(rules), catalogue_seen(lake, rules)), (told, seen)
-    return Membership(sets, rules, settings.consent, f"{_digest(kept)} {_digest(judged)}")
+    kept = memory.signature(rules), catalogue_seen(lake, rules)
+    return Membership(sets, rules, settings.consent, f"{_digest(kept)} {_digest(told)}")
 
 
 def _digest(parts: Any) -> str:
@@ -126,46 +130,59 @@ def require_state(client: Redis, keys: Keys, membership: Membership) -> None:
         raise NoState(f"{NAME}: Redis holds no state by these rules any more; it is begun anew")
 
 
-def require_same(lake: Lake, membership: Membership, as_of: datetime) -> None:
-    """Raises NoState where other rules are in force now, or the lake says otherwise of what they ask for."""
-    if membership_of(lake, rule_sets.current(lake), as_of).begun_by != membership.begun_by:
-        raise NoState(f"{NAME}: other rules are in force now, or another catalogue or attributes; it is begun anew")
+def require_same(lake: Lake, membership: Membership) -> None:
+    """Raises NoState where other rules are in force now, or the catalogue says otherwise of what they ask for."""
+    if membership_of(lake, rule_sets.current(lake)).begun_by != membership.begun_by:
+        raise NoState(f"{NAME}: other rules are in force now, or another catalogue; it is begun anew")
 
 
 @contextmanager
-def clock(lake: Lake, membership: Membership, as_of: datetime) -> Iterator[list[Exception]]:
-    """While the block lasts, a thread looks at the people whose time has come. Ends the stream where it cannot; what
-    kept it is in the list then."""
+def clock(lake: Lake, membership: Membership, seen: Mapping[str, int]) -> Iterator[list[Exception]]:
+    """While the block lasts, one thread looks at the people whose time has come, and another at the lake, of which
+    `seen` was known when the job began. They end the stream where they cannot; what kept them is in the list then."""
     redis, stop, faults = lake.settings.redis, threading.Event(), list[Exception]()
     client, keys = connect(redis), Keys(redis.prefix)
 
     def tick() -> None:
-        asked, seen = -math.inf, None  # what changed while the job began is noticed too
         while not stop.is_set():
-            try:
-                if time.monotonic() - asked > RULES_SECONDS:
-                    asked, before, seen = time.monotonic(), seen, versions_asked(lake, membership.rules)
-                    if seen != before:
-                        require_same(lake, membership, as_of)
-                with redis_faults(redis):
-                    require_state(client, keys, membership)
-                    looked_at = look_at_due(client, keys, membership)
-            except Exception as error:  # whatever it is: without a clock nobody would leave a segment any more
-                faults.append(error)
-                for query in lake.spark.streams.active:
-                    if query.name == NAME:
-                        query.stop()
-                return
+            with redis_faults(redis):
+                require_state(client, keys, membership)
+                looked_at = look_at_due(client, keys, membership)
             if not looked_at:
                 stop.wait(IDLE_SECONDS)
 
-    thread = threading.Thread(target=tick, name=f"{NAME} clock", daemon=True)
-    thread.start()
+    def watch() -> None:
+        known = seen
+        while not stop.wait(LAKE_SECONDS):
+            before, known = known, versions(lake)
+            has_other_rules, has_other_attributes = says_otherwise(before, known, membership.rules)
+            if has_other_rules:
+                require_same(lake, membership)
+            if has_other_attributes:
+                now = datetime.now(UTC)
+                take_up_attributes(lake, attributes(lake, membership.sets, membership.rules, now))
+
+    def until_stopped(work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception as error:  # whatever it is: without a clock nobody would leave a segment any more
+            faults.append(error)
+            for query in lake.spark.streams.active:
+                if query.name == NAME:
+                    query.stop()
+
+    threads = [
+        threading.Thread(target=until_stopped, args=(work,), name=f"{NAME} {work.__name__}", daemon=True)
+        for work in (tick, watch)
+    ]
+    for thread in threads:
+        thread.start()
     try:
         yield faults
     finally:
         stop.set()
-        thread.join()
+        for thread in threads:
+            thread.join()
 
 
 def require(settings: Settings) -> None:
@@ -176,24 +193,26 @@ def require(settings: Settings) -> None:
 
 
 def main(lake: Lake, options: Options) -> int:
+    seen = versions(lake)  # first: what changes from now on is noticed
     settings, reader, sets = lake.settings, reader_of(lake.settings), rule_sets.current(lake)
-    membership = membership_of(lake, sets, options.as_of)
+    membership = membership_of(lake, sets)
     redis, items = settings.redis, catalogue(lake)
     client, keys = connect(redis), Keys(redis.prefix)
+    # A stream that stays looks from now, whenever it is started again.
+    as_of = datetime.now(UTC) if options.continuous else options.as_of
     with redis_faults(redis):
         is_begun = has_state(client, keys, membership)
         holds_enough = holds_what_is_asked(client, keys, membership)
-    if not is_begun and holds_enough:
+    if not holds_enough:
+        log.info("%s: the state is begun anew, from silver.events", NAME)
+        begin_anew(lake, membership, items, as_of, JOB.looks_back)
+    else:
+        take_up_attributes(lake, attributes(lake, sets, membership.rules, as_of))
+    if holds_enough and not is_begun:
         log.info("%s: other rules are in force, of the same events; everybody is looked at anew", NAME)
         with redis_faults(redis):
-            go_on_by(lake, membership, options)
-    elif not is_begun:
-        log.info("%s: the state is begun anew, from silver.events", NAME)
-        begin_anew(lake, membership, items, options, JOB.looks_back)
-    with (
-        clock(lake, membership, options.as_of) as faults,
-        telling(settings, lambda: has_state(client, keys, membership)),
-    ):
+            go_on_by(client, keys, membership)
+    with clock(lake, membership, seen) as faults, telling(settings, lambda: has_state(client, keys, membership)):
         read = kafka_stream.run(
             lake,
             NAME,

@@ -113,14 +113,9 @@ def note_time(client: Redis, keys: Keys, now: int) -> None:
 
 def look_at_everybody(client: Redis, keys: Keys, why: int) -> None:
     """All of whom something is kept are due at once. `why`: of WHY_DUE."""
-    people: dict[Any, float] = {}
-    for person, _ in client.hscan_iter(keys.versions, count=1000):
-        people[person] = why
-        if len(people) == AT_ONCE:
-            client.zadd(keys.due, people)
-            people = {}
-    if people:
-        client.zadd(keys.due, people)
+    each = (person for person, _ in client.hscan_iter(keys.versions, count=1000))
+    while people := [*itertools.islice(each, AT_ONCE)]:
+        client.eval(script("people") + script("look_at"), 1, keys.current, keys.tag, why, *people)
 
 
 def due_people(client: Redis, keys: Keys, now: int) -> dict[str, str]:

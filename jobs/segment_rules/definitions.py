@@ -84,13 +84,18 @@ def rule_version(version: str) -> str:
 
 def _version(expression: Expression, scores: Iterable[rule.Score], others: Iterable[str]) -> str:
     """`others`: the versions of the segments that it asks for."""
-    of_rules, of_models = [], {f"{one.model}-{one.version}" for one in scores if one.learned}
+    learned = [one for one in scores if one.learned]
+    of_models = {f"{one.model}-{one.version}-{_digest(repr(one.learned), 4)}" for one in learned}
+    of_rules = []
     for other in others:
         of_rule, *models = other.split(".")
         of_rules.append(of_rule)
         of_models.update(models)
-    digest = hashlib.sha256("\n".join([repr(expression), *sorted(of_rules)]).encode()).hexdigest()[:12]
-    return ".".join([digest, *sorted(of_models)])
+    return ".".join([_digest("\n".join([repr(expression), *sorted(of_rules)]), 12), *sorted(of_models)])
+
+
+def _digest(text: str, length: int) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
 
 
 def _checked(name: str, table: Any) -> Mapping[str, str]:

@@ -30,12 +30,13 @@ def memberships(events: DataFrame, items: DataFrame, attributes: DataFrame, rule
     `until`, the first instant at which one of the rules may say otherwise; null: never without an event.
 
     `events`: rows of silver.events with person_id, in whatever order and however late they came. `items`: of
-    silver.items. `attributes`: person_id and a map; of several rows of one person any that has one. The last two are
-    read only where a rule asks for them; the items are then held by the driver and each executor.
+    silver.items. `attributes`: person_id and a map; of several rows of one person the largest value of each. The last
+    two are read only where a rule asks for them; the items are then held by the driver and each executor.
     """
     rows = _projected(events, rules, as_of)
-    said = attributes.where("attributes IS NOT NULL")
-    known = said.groupBy("person_id").agg(F.any_value("attributes").alias("attributes"))
+    said = [part for name in rules.attributes for part in (F.lit(name), F.max(F.col("attributes")[name]))]
+    each = attributes.where("attributes IS NOT NULL").groupBy("person_id")
+    known = each.agg(F.create_map(*said).cast("map<string, string>").alias("attributes"))
     if rules.of_attributes or _may_hold_of_anybody(rules, as_of):
         # A customer who never came is somebody, too, where a rule asks what is known of people.
         how = "full" if rules.of_attributes else "left"

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from pyspark.sql import functions as F
@@ -79,7 +80,8 @@ def explanation(lake: Lake, person_id: str, segment: str, as_of: datetime) -> Ex
     attributes: dict[str, str] = {}
     if rules.of_attributes:
         people = personal(lake, "silver.people", told.purpose, as_of).where(F.col("person_id") == person_id)
-        attributes = next((row["attributes"] for row in people.collect() if row["attributes"]), {})
+        known_of = [row["attributes"] for row in people.collect() if row["attributes"]]
+        attributes = {name: max(one[name] for one in known_of if name in one) for name in {*chain(*known_of)}}
     seen: dict[Track, list[tuple[Entry, dict[str, Any]]]] = {}
     items = _items(lake, rows) if rules.of_items else {}
     for event in rows:

@@ -104,11 +104,14 @@ def settle(lake: Lake, as_of: datetime) -> RuleSets:
         return _decided(lake, as_of, file, IN_FORCE, FIRST)
     if rule_set == in_force.rule_set:
         return current(lake) if told[-1].state != CANARY else _decided(lake, as_of, file, IN_FORCE, TAKEN_OUT)
-    last = next((one for one in reversed(told) if one.rule_set == rule_set), in_force)
+    newest = told[-1]
+    if newest.state == CANARY and _texts(newest.rules) == _texts(_as_json(file)):
+        file = _segments(lake, newest)  # a model that was learned meanwhile waits until the canary is decided
+    last = _last_on(told, file) or in_force
     if last.state in (STOPPED, ROLLED_BACK):
         log.warning("gold.segments: the rules of the file are not in force; see: lakehouse segments diff")
         return current(lake)
-    is_tried = last == told[-1] and last.state == CANARY
+    is_tried = last == newest and last.state == CANARY
     if is_tried and as_of < last.decided_at + timedelta(hours=limits.canary_hours):
         return current(lake)
     moved = movement(lake, _segments(lake, in_force), file, as_of)
@@ -162,7 +165,7 @@ def difference(lake: Lake, as_of: datetime) -> Difference:
     in_force = _last_in_force(told)
     before = file if in_force is None else _segments(lake, in_force)
     moved = movement(lake, before, file, as_of)
-    last = next((one for one in reversed(told) if one.rule_set == rule_set_of(file)), None)
+    last = _last_on(told, file)
     is_current = in_force is not None and in_force.rule_set == rule_set_of(file)
     return Difference(
         "in force" if is_current else "not decided on yet" if last is None else SAID[last.state],
@@ -179,6 +182,24 @@ def rule_set_of(segments: Mapping[str, Segment]) -> str:
 
 def _last_in_force(told: Sequence[Decision]) -> Decision | None:
     return next((one for one in reversed(told) if one.state == IN_FORCE), None)
+
+
+def _last_on(told: Sequence[Decision], file: Mapping[str, Segment]) -> Decision | None:
+    """The last decision on these rules; where they say otherwise than those in force, by whatever models: what was
+    stopped or taken back is not let through by a model that was learned anew."""
+    rules, in_force = _as_json(file), _last_in_force(told)
+    of_rules = next((one for one in reversed(told) if one.rule_set == rule_set_of(file)), None)
+    if of_rules is not None or in_force is None or _texts(in_force.rules) == _texts(rules):
+        return of_rules
+    return next((one for one in reversed(told) if _texts(one.rules) == _texts(rules)), None)
+
+
+def _texts(rules: str) -> str:
+    """Rules as JSON without their models."""
+    tables_of = json.loads(rules)
+    for table in tables_of.values():
+        table.pop("scores", None)
+    return json.dumps(tables_of, sort_keys=True)
 
 
 def _sets(lake: Lake, in_force: Decision, canary: Decision | None) -> RuleSets:

@@ -178,7 +178,7 @@ class LiveShop:
 def settle(lake: Lake) -> None:
     """The clock's work, until nobody is due: the windows of seconds are over then."""
     client, keys = connect(lake.settings.redis), Keys(lake.settings.redis.prefix)
-    membership = live_segments.membership_of(lake, rule_sets.current(lake), datetime.now(UTC))
+    membership = live_segments.membership_of(lake, rule_sets.current(lake))
     until = time.monotonic() + ANSWER_SECONDS
     while look_at_due(client, keys, membership) or client.zcount(keys.due, "-inf", (time.time() + 60) * 1_000_000):
         if time.monotonic() > until:

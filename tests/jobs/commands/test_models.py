@@ -48,6 +48,7 @@ def test_a_version_is_made_champion_and_a_former_one_takes_it_back(here: Registr
         ("personas", "1", ["champion"]),
     ]
     assert "candidate" in typed("list").stdout
+    assert "lakehouse segments diff" in typed("promote", "intent").stdout
     for words, version in ((["personas"], "2"), (["personas", "--version", "1"], "1")):
         answer = typed("promote", *words)
         assert answer.exit_code == 0 and champion(here) == version, answer.output

@@ -1,9 +1,9 @@
 """live.segments on a real topic and a real Redis: from a message to a membership, and begun anew from the lake."""
 
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from jobs.lake.lake import Lake
 from jobs.landing.outcomes import as_events, as_judged
 from jobs.live import consents as live_consents
 from jobs.live import segments as live
+from jobs.live.segment_lookups import versions
 from jobs.live.segment_state import NoState
 from jobs.local import services
 from jobs.redis_store.client import connect
@@ -55,6 +56,12 @@ title = "A golden customer with something in the cart"
 purpose = "personalisation"
 owner = "crm"
 rule = 'member("golden") and any("add_to_cart", within="1h")'
+
+[berliners]
+title = "A customer from Berlin"
+purpose = "marketing"
+owner = "crm"
+rule = 'attribute("city") == "Berlin"'
 """
 
 
@@ -178,31 +185,56 @@ def other_catalogue(own: Lake) -> None:
     fill(own, "silver.items", [{"item_id": "boot", "title": "Boot", "categories": ["Boots"]}])
 
 
-def other_attributes(own: Lake) -> None:
-    fill(own, "silver.people", [{"user_id": "9", "attributes": {"loyalty": "gold"}}])
-
-
-@pytest.mark.parametrize("happens", [other_rules, other_catalogue, other_attributes])
+@pytest.mark.parametrize("happens", [other_rules, other_catalogue])
 def test_what_is_judged_by_otherwise_ends_the_clock(
-    own: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, happens: Callable[[Lake], None]
+    own: Lake, monkeypatch: pytest.MonkeyPatch, happens: Callable[[Lake], None]
 ) -> None:
-    (tmp_path / "rules.toml").write_text(RULES + OF_ATTRIBUTES)
     in_silver(own)
-    fill(own, "silver.people", [{"user_id": "9", "attributes": {"loyalty": "none"}}])
-    now = options()
-    rule_sets.settle(own, now.as_of)
-    live.main(own, now)
-    judged_by = live.membership_of(own, rule_sets.current(own), now.as_of)
-    live.require_same(own, judged_by, now.as_of)
-    monkeypatch.setattr(live, "RULES_SECONDS", 0.1)
-    with live.clock(own, judged_by, now.as_of) as faults:
+    rule_sets.settle(own, datetime.now(UTC))
+    live.main(own, options())
+    with clock(own, monkeypatch) as (looked, faults):
         fill(own, "silver.items", [{"item_id": "boot", "title": "A boot", "categories": ["Shoes", "Boots"]}])
-        fill(own, "silver.people", [{"user_id": "9", "attributes": {"loyalty": "none", "city": "another"}}])
-        time.sleep(3)
+        until(lambda: looked, "the lake is not looked at")
         assert not faults, "no rule asks for what differs"
         happens(own)
         until(lambda: faults, "the clock goes on by what is not so any more")
     assert isinstance(faults[0], NoState) and "it is begun anew" in str(faults[0])
+
+
+def test_attributes_and_who_allows_them_are_followed_while_it_runs(
+    own: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "rules.toml").write_text(OF_ATTRIBUTES)
+    in_silver(own)
+    client, keys = connect(own.settings.redis), Keys(own.settings.redis.prefix)
+    fill(own, "silver.people", [{"user_id": "9", "attributes": {"loyalty": "none"}}])
+    live.main(own, options())
+    with clock(own, monkeypatch) as (_, faults):
+        fill(own, "silver.people", [{"user_id": "9", "attributes": {"loyalty": "gold"}}])
+        until(lambda: segments(own, "9") == {"golden"}, "the attribute is not followed")
+        (change,) = client.xrange(keys.segment_changes)
+        assert change[1]["cause"] == "attributes"
+        said = {"personalisation": False}
+        in_silver(own, event("consent", event_id=uuid.uuid4().hex, occurred_at=at(1), payload={"purposes": said}))
+        until(lambda: client.get(keys.attributes("9")) is None, "who refuses is known still")
+        assert not faults
+
+
+@contextmanager
+def clock(own: Lake, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[list[bool], list[Exception]]]:
+    """With how often it was asked whether all is the same, and what kept it."""
+    looked: list[bool] = []
+    original = live.require_same
+
+    def require_same(*arguments: Any) -> None:
+        original(*arguments)
+        looked.append(True)
+
+    monkeypatch.setattr(live, "require_same", require_same)
+    monkeypatch.setattr(live, "LAKE_SECONDS", 0.1)
+    judged_by = live.membership_of(own, rule_sets.current(own))
+    with live.clock(own, judged_by, versions(own)) as faults:
+        yield looked, faults
 
 
 def test_other_rules_of_the_same_events_need_nothing_of_the_lake(
@@ -228,9 +260,9 @@ def test_attributes_are_those_of_the_lake_and_followed_there(
     own: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "rules.toml").write_text(OF_ATTRIBUTES)
-    purposes = {"personalisation": False}
-    refuses = event("consent", event_id=uuid.uuid4().hex, user_id="6", payload={"purposes": purposes})
-    in_silver(own, cart(60), cart(60, user_id="8"), refuses)
+    said = {"6": {"personalisation": False}, "7": {"marketing": True}}
+    words = [event("consent", event_id=who, user_id=who, payload={"purposes": told}) for who, told in said.items()]
+    in_silver(own, cart(60), cart(60, user_id="8"), *words)
     live_consents.begin_anew(own)
     customers = {"9": "gold", "8": "none", "7": "gold", "6": "gold"}
 
@@ -242,12 +274,14 @@ def test_attributes_are_those_of_the_lake_and_followed_there(
         live.main(own, options())
         known = rule_sets.current(own).all
         batch = membership.evaluated(own, known, None, datetime.now(UTC)).collect()
-        by_lake = {row["person_id"]: {*row["segment_ids"]} for row in batch if row["segment_ids"]}
+        by_lake: dict[str, set[str]] = {}
+        for row in batch:
+            by_lake.setdefault(row["person_id"], set()).update(row["segment_ids"])
         told = {person: segments(own, person) for person in customers}
-        assert {person: names for person, names in told.items() if names} == by_lake
+        assert told == {person: by_lake.get(person, set()) for person in customers}
         return told
 
-    assert evaluated() == {"9": {"golden", "golden_holders"}, "8": set(), "7": {"golden"}, "6": set()}
+    assert evaluated() == {"9": {"golden", "golden_holders"}, "8": set(), "7": {"golden", "berliners"}, "6": set()}
     client, keys = connect(own.settings.redis), Keys(own.settings.redis.prefix)
     assert client.get(keys.attributes("6")) is None and "Berlin" not in client.get(keys.attributes("9"))
     monkeypatch.setattr(live, "begin_anew", None)

@@ -34,7 +34,7 @@ PERSONAL = {
 }
 UNJUDGED = {"bronze.events", "quarantine.events"}  # nameless columns, and a person in every value
 DOORS = ("personal", "personal_tables")
-NAMED_ONLY = {"jobs/champions/training.py": "LEARNED_FROM", "jobs/live/segment_lookups.py": "PEOPLE"}
+NAMED_ONLY = {"jobs/champions/training.py": "LEARNED_FROM", "jobs/live/segment_lookups.py": "WATCHED"}
 """Constants that name tables whose versions are noted, not read."""
 OF_MODELS = {"jobs/champions/kept.py": ["tables.read(lake, table)"] * 2}
 """Reads of tables that a recommender names; `test_what_a_recommender_keeps_is_gold` holds them to gold."""
