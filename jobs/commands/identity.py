@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -11,9 +11,6 @@ from jobs.commands import identity_review, listings
 from jobs.commands.flags import Env, Json
 from jobs.commands.named import named
 from jobs.commands.opened import opened, writing
-
-if TYPE_CHECKING:
-    pass
 
 app = typer.Typer(
     no_args_is_help=True, help="Show, split, join and review people; preview what other rules would change."

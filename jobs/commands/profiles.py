@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,9 +12,6 @@ from jobs.commands import profile_lines
 from jobs.commands.flags import AsOf, Env, Json
 from jobs.commands.named import named
 from jobs.commands.opened import opened
-
-if TYPE_CHECKING:
-    pass
 
 app = typer.Typer(no_args_is_help=True, help="Show what is known of a person, now or at a moment, and how it changed.")
 

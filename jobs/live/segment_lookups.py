@@ -26,6 +26,8 @@ from jobs.segments.canary import RuleSets
 WATCHED = ("ops.segment_rule_sets", "silver.items", "silver.people", "silver.consents", "silver.identities")
 """What is looked at again and again while the job lasts."""
 
+RULES, CATALOGUE, *PEOPLE = WATCHED
+
 
 def catalogue(lake: Lake) -> "Broadcast[Items]":
     """Categories and brand of each item."""
@@ -37,7 +39,7 @@ def catalogue(lake: Lake) -> "Broadcast[Items]":
 def attributes(lake: Lake, sets: RuleSets, rules: Rules, as_of: datetime) -> DataFrame | None:
     """person_id and `told`, as JSON what rules ask for of the attributes of those who allow the purpose of such a rule;
     of several values the largest, as in batch. None where no rule does, and where the lake knows nobody."""
-    if not rules.of_attributes or not all(tables.exists(lake, name) for name in WATCHED[2:]):
+    if not rules.of_attributes or not all(tables.exists(lake, name) for name in PEOPLE):
         return None
     parts, nothing = [], F.lit(None).cast("string")
     for purpose in sorted({one.purpose for one in sets.all.values()}):
@@ -86,5 +88,5 @@ def says_otherwise(seen: Mapping[str, int], now: Mapping[str, int], rules: Rules
     """Whether others may be the rules or the catalogue, and whether people's attributes may be, as far as rules ask for
     them."""
     changed = {name for name in WATCHED if seen.get(name) != now.get(name)}
-    of_rules = {WATCHED[0], *(WATCHED[1:2] if rules.of_items else ())}
-    return not changed.isdisjoint(of_rules), rules.of_attributes and not changed.isdisjoint(WATCHED[2:])
+    of_rules = {RULES, CATALOGUE} if rules.of_items else {RULES}
+    return not changed.isdisjoint(of_rules), rules.of_attributes and not changed.isdisjoint(PEOPLE)

@@ -53,9 +53,9 @@ class NoState(RedisFault):
 
 @dataclass(frozen=True)
 class Membership:
-    """Who is in which segment, by which rules. `begun_by`: what the state in
-    Redis must have been begun by: what is kept of an event, and behind a blank the rules. `clock`: what time it is in
-    the shop by Redis's time, both in microseconds: the same, but in a simulation."""
+    """Who is in which segment, by which rules. `begun_by`: what the state in Redis must have been begun by: what is
+    kept of an event, and behind a blank the rules. `clock`: what time it is in the shop by Redis's time, both in
+    microseconds: the same, but in a simulation."""
 
     sets: RuleSets
     rules: Rules

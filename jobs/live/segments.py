@@ -3,8 +3,8 @@
 The rules are those of gold.segments (conf/segments.toml), evaluated by the same function. What they may look at of each
 person lies in Redis; what breaks the contract is passed over, and messages may come late, in any order and more than
 once. A Redis that was emptied, and rules that look at other events, are noticed: the state is begun anew from
-silver.events, and Kafka is read from where that ends. What it says of items
-and of people's attributes is noticed when it changes, where a rule asks for it.
+silver.events, and Kafka is read from where that ends. What it says of items and of people's attributes is noticed when
+it changes, where a rule asks for it.
 """
 
 import hashlib

@@ -81,17 +81,7 @@ def drawn_rule(draw: random.Random, depth: int = 2) -> str:
     of_purchases = where
     if event == '"purchase"':
         where += draw.choice(["", "", ', store_id="1"', ", quantity=(1, 2)", ', device_type="app"', ", amount=30.5"])
-    window = draw.choice(
-        [
-            "",
-            f", within={duration}",
-            ', within="session"',
-            f", after=last({other})",
-            f", before=first({other}, within={duration})",
-            f", after=ago({duration})",
-            f', before=ago({duration}), within="30d"',
-        ]
-    )
+    window = drawn_window(draw, other, duration, '"30d"')
     return draw.choice(
         [
             f"any({event}{where}{window})",
@@ -105,6 +95,20 @@ def drawn_rule(draw: random.Random, depth: int = 2) -> str:
             f"sequence({event}, {other})",
             'attribute("loyalty") == "gold"',
             f'score("intent") {draw.choice(("<", ">="))} 0.{draw.randint(1, 9)}',
+        ]
+    )
+
+
+def drawn_window(draw: random.Random, other: str, duration: str, longest: str) -> str:
+    return draw.choice(
+        [
+            "",
+            f", within={duration}",
+            ', within="session"',
+            f", after=last({other})",
+            f", before=first({other}, within={duration})",
+            f", after=ago({duration})",
+            f", before=ago({duration}), within={longest}",
         ]
     )
 

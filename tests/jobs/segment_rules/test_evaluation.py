@@ -15,6 +15,7 @@ from jobs.segment_rules.parsing import parse
 from jobs.segment_rules.person import NEVER, SECOND, SESSION_GAP, Person, Seen
 from jobs.segment_rules.rule import Track
 from jobs.segment_rules.vocabulary import ScoreModel, Vocabulary, event_fields
+from tests.jobs.segment_rules.histories import drawn_window
 
 HOUR = 3600 * SECOND
 MODEL = ScoreModel("1", -math.log(2), {"product_view": 1.0, "add_to_cart": 2.0, "minutes": 0.0})
@@ -105,17 +106,7 @@ def drawn_rule(draw: random.Random, depth: int = 2) -> str:
     event, other = (f'"{draw.choice([*LETTERS.values()])}"' for _ in range(2))
     number = f'"{SUMMED[event[1:-1]]}"'
     duration = f'"{draw.randint(1, 6)}h"'
-    window = draw.choice(
-        [
-            "",
-            f", within={duration}",
-            ', within="session"',
-            f", after=last({other})",
-            f", before=first({other}, within={duration})",
-            f", after=ago({duration})",
-            f", before=ago({duration}), within={duration}",
-        ]
-    )
+    window = drawn_window(draw, other, duration, duration)
     return draw.choice(
         [
             f"any({event}{window})",
